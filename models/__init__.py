@@ -1,0 +1,1 @@
+"""Networks, their registry and the checkpoint format. Knows torch and numpy; no reads, no variants, no kernels."""

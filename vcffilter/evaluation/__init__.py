@@ -1,0 +1,1 @@
+"""Evaluation: metrics before and after filtering, by stratum, and calibration of a model on labelled calls."""

@@ -1,0 +1,1 @@
+"""The flow: records in, chunks, scores, records out, in input order, with bounded memory."""

@@ -1,0 +1,1 @@
+"""Aligned reads: opening BAM/CRAM, samples and contigs, the reads of a chunk as flat arrays. Knows no variants' files."""

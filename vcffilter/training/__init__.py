@@ -1,0 +1,1 @@
+"""Training: labelled examples, training runs, fine-tuning, comparison of architectures."""
