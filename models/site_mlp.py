@@ -1,0 +1,70 @@
+"""Architecture `site_mlp`: site features only, quantile embedding, a small perceptron of several implicit
+members.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.models.members import MemberHead, average_members
+from vcffilter.models.network import Network
+from vcffilter.models.quantiles import QuantileEmbedding
+
+
+@dataclass(frozen=True)
+class SiteMlpConfig:
+    """n_bins: quantile bins per feature. embedding: width per feature after them (0 = the bins themselves).
+    hidden: layer widths.
+
+    n_members: implicit members. average: `logit` or `probability`. dropout: between layers, training only.
+    feature_dropout: share of whole features hidden from a training example, so that no single one is leant
+    on.
+    """
+
+    n_bins: int = 12
+    embedding: int = 4
+    hidden: tuple[int, ...] = (64, 64)
+    n_members: int = 8
+    average: str = "logit"
+    dropout: float = 0.1
+    feature_dropout: float = 0.0
+
+
+class SiteMlp(Network):
+    """(features float32 (n, F), reads ignored) -> logits float32 (n,)."""
+
+    stem_prefixes = ("embedding.",)
+
+    def __init__(self, config: SiteMlpConfig, spec: EncoderSpec) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = QuantileEmbedding(spec.n_features, config.n_bins, config.embedding)
+        self.head = MemberHead(self.embedding.out_features, config.hidden, config.n_members, config.dropout)
+
+    def fit_inputs(self, features: np.ndarray, reads: np.ndarray | None) -> None:
+        """Set knots from the training data."""
+        self.embedding.fit(features)
+
+    def member_logits(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
+        """(n, n_members): trained each on its own loss."""
+        embedded = self.embedding(features)
+        return self.head(
+            drop_features(embedded, self.embedding.n_features, self.config.feature_dropout, self.training)
+        )
+
+    def forward(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
+        """Average of the members."""
+        return average_members(self.member_logits(features, reads), self.config.average)
+
+
+def drop_features(embedded: torch.Tensor, n_features: int, share: float, training: bool) -> torch.Tensor:
+    """Hide whole embedded features (n, n_features * width) from random examples while training."""
+    if not training or share <= 0:
+        return embedded
+    keep = (torch.rand(len(embedded), n_features, 1, device=embedded.device) >= share).to(embedded.dtype)
+    return (embedded.unflatten(1, (n_features, -1)) * keep).flatten(1) / (1 - share)
