@@ -1,7 +1,8 @@
 """Search for a set of calls that, with one call in it, spells the same haplotype as a set of truth alleles.
 
-Two haplotypes, one made of calls and one of truth alleles, are grown side by side along the reference; a path is dropped at the first
-base that differs, and paths that meet at the same place are merged. Must not know files, confident regions or label names.
+Two haplotypes, one made of calls and one of truth alleles, are grown side by side along the reference; a
+path is dropped at the first base that differs, and paths that meet at the same place are merged. Must not
+know files, confident regions or label names.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class _Trail(NamedTuple):
 
 
 class _State(NamedTuple):
-    """One path: where each side stands, which alleles it may still take, and what one side has written beyond the other."""
+    """One path: where each side stands, what it may still take, and what one side wrote beyond the other."""
 
     call_pos0: int
     call_next: int
@@ -74,7 +75,7 @@ class _Side:
         return range(max(next_index, bisect_left(self.starts, pos0)), bisect_right(self.starts, pos0))
 
     def after_taking(self, index: int) -> tuple[int, int]:
-        """Position and next index once the allele at `index` is taken: one insertion per place, then a base edit may follow."""
+        """Position and next index once `index` is taken: one insertion per place, then a base edit."""
         edit = self.edits[index]
         if edit.end0 > edit.start0:
             return edit.end0, index + 1
@@ -96,12 +97,13 @@ def find_match(
     reference: str,
     max_states: int,
 ) -> MatchResult:
-    """Is there a set of calls with `wanted` in it, and a non-empty set of truth alleles, that give the same sequence?
+    """Is there a set of calls with `wanted` in it, and a set of truth alleles, that give the same sequence?
 
-    wanted must be one of `calls`. truth: each truth allele with the calls that are that very allele (normalised). All edits are trimmed,
-    in the record's own position, on the contig `reference`. Sets are of alleles that do not overlap. What does not count is a set of
-    several calls in which `wanted` does no work: the others alone give the same, or every truth allele concerned is called as such
-    beside them, so that the set only holds errors that make up for each other.
+    wanted must be one of `calls`. truth: each truth allele with the calls that are that very allele
+    (normalised). All edits are trimmed, in the record's own position, on the contig `reference`. Sets are of
+    alleles that do not overlap. What does not count is a set of several calls in which `wanted` does no
+    work: the others alone give the same, or every truth allele concerned is called as such beside them, so
+    that the set only holds errors that make up for each other.
     """
     search = _Search(wanted, calls, truth, reference, max_states)
     return search.run()
@@ -139,7 +141,8 @@ class _Search:
             if len(self.seen) > self.max_states:
                 return MatchResult.LIMIT
             if not state.ahead and state.call_pos0 == state.truth_pos0 and trail is not None:
-                # The haplotypes agree again: what was taken since the last agreement stands or falls as one group.
+                # The haplotypes agree again: what was taken since the last agreement stands or falls as one
+                # group.
                 if state.has_wanted:
                     if state.has_truth and self._wanted_is_needed(trail):
                         return MatchResult.MATCH
@@ -163,10 +166,8 @@ class _Search:
         self.stack.append((state, trail))
 
     def _extend(self, state: _State, trail: _Trail | None) -> None:
-        if state.ahead:
-            grow_call = not state.call_is_ahead
-        else:
-            grow_call = state.call_pos0 <= state.truth_pos0
+        # The side that has written less goes on.
+        grow_call = not state.call_is_ahead if state.ahead else state.call_pos0 <= state.truth_pos0
         side = self.calls if grow_call else self.truth
         pos0 = state.call_pos0 if grow_call else state.truth_pos0
         next_index = state.call_next if grow_call else state.truth_next
@@ -232,7 +233,6 @@ class _Search:
             for size in range(len(others) + 1)
             for subset in combinations(others, size)
         )
-
 
     def _called_beside(self, calls: Sequence[Edit], truth_edit: Edit) -> bool:
         """Is the truth allele itself called, by a call that could be made together with all of `calls`?"""

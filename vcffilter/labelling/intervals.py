@@ -26,7 +26,7 @@ class Intervals:
                 self.ends0.append(end0)
 
     def contains(self, start0: int, end0: int) -> bool:
-        """True when all of [start0, end0) lies inside one interval; an empty range counts as the base at start0."""
+        """True when all of [start0, end0) lies inside one interval; an empty range is the base at start0."""
         index = bisect_right(self.starts0, start0) - 1
         return index >= 0 and max(end0, start0 + 1) <= self.ends0[index]
 

@@ -28,9 +28,11 @@ class AlleleLabel(NamedTuple):
     how: str
 
 
-#: How a label was reached. exact: the same allele, normalised, is in the truth. haplotype: alone or with neighbouring calls it spells what
-#: truth alleles spell. no_match: nothing found. search_limit: nothing found before the search was cut short.
-#: unsupported_allele: symbolic, breakend, `*`, or equal to REF. ref_mismatch: REF is not what the reference has there.
+#: How a label was reached. exact: the same allele, normalised, is in the truth. haplotype: alone or with
+#: neighbouring calls it spells what truth alleles spell. no_match: nothing found. search_limit: nothing
+#: found before the search was cut short.
+#: unsupported_allele: symbolic, breakend, `*`, or equal to REF. ref_mismatch: REF is not what the reference
+#: has there.
 HOW = ("exact", "haplotype", "no_match", "search_limit", "unsupported_allele", "ref_mismatch")
 
 
@@ -58,7 +60,7 @@ class TruthIndex:
             self.reached0.append(reached)
 
     def near(self, span: Span, limits: SearchLimits) -> tuple[list[_Placed], Span]:
-        """Truth alleles within the gap of the span, or of one another in a chain, and the range that they and the span cover."""
+        """Truth alleles within the gap of the span, or of one another in a chain; the range of it all."""
         nearest = Span(span.start0 - limits.max_reach_bases, span.end0 + limits.max_reach_bases)
         low, high = span.start0 - limits.gap_bases, span.end0 + limits.gap_bases
         first = last = bisect_left(self.starts0, low)
@@ -87,10 +89,14 @@ def label_alleles(
 ) -> list[AlleleLabel]:
     """One label per call, in the order of the calls.
 
-    contig: name, for nothing but messages. calls, truth: (pos0, ref, alt) as in the VCF, upper case, in any order; one tuple per ALT.
-    confident: 0-based half-open intervals; None means everywhere. reference: the contig's sequence, upper case.
-    TP: the normalised allele is in the truth, or it belongs to a set of calls that spells the same haplotype as a set of truth alleles.
-    OUT: not wholly inside `confident`; a false indel over its whole range of equivalent positions. FP: the rest.
+    contig: name, for nothing but messages. calls, truth: (pos0, ref, alt) as in the VCF, upper case, in any
+    order; one tuple per ALT.
+    confident: 0-based half-open intervals; None means everywhere. reference: the contig's sequence, upper
+    case.
+    TP: the normalised allele is in the truth, or it belongs to a set of calls that spells the same haplotype
+    as a set of truth alleles.
+    OUT: not wholly inside `confident`; a false indel over its whole range of equivalent positions. FP: the
+    rest.
     """
     limits = limits or SearchLimits()
     if confident is not None and not isinstance(confident, Intervals):

@@ -12,7 +12,7 @@ _BASES = frozenset("ACGTN")
 
 
 class Edit(NamedTuple):
-    """Replace reference[start0:end0] by `alt`; start0 == end0 is an insertion before base start0 (0-based, half open)."""
+    """Replace reference[start0:end0] by `alt`, 0-based half open; start0 == end0: insert before start0."""
 
     start0: int
     end0: int
@@ -32,7 +32,7 @@ def is_sequence(allele: str) -> bool:
 
 
 def trim(pos0: int, ref: str, alt: str) -> Edit:
-    """Cut what REF and ALT share, the right end first; positions stay where the record put them (no shifting).
+    """Cut what REF and ALT share, the right end first; the edit stays where the record put it (no shifting).
 
     An ALT equal to REF becomes an empty edit (start0 == end0, alt == "").
     """
@@ -72,7 +72,8 @@ def left_align(edit: Edit, reference: str) -> Edit:
 def equivalent_span(edit: Edit, reference: str) -> Span:
     """Reference bases over which the edit can be written, from its left-most to its right-most spelling.
 
-    For an insertion: the bases it can be placed between, so an insertion with one spelling only has an empty span.
+    For an insertion: the bases it can be placed between, so an insertion with one spelling only has an empty
+    span.
     """
     start0, end0, alt = left_align(edit, reference)
     length = len(reference)
