@@ -1,0 +1,234 @@
+"""Site features of the allele and the reference around it; no reads are looked at.
+
+Every block function fills `out` in the order of the names tuple above it. Shares and logarithms, so that no value depends on depth.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from vcffilter.kernels.alleles import COMPLEX, DELETION, INSERTION, SUBSTITUTION, NormalisedAlleles
+from vcffilter.kernels.jit import inline_kernel
+from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
+
+#: Bases looked at on either side.
+GC_REACH, NARROW_REACH, NEAR_REACH = 50, 20, 10
+#: Longest run or repeat tract measured.
+MAX_RUN = 60
+MAX_UNIT = 6
+
+CONTEXT_FEATURES = (
+    "is_snv",
+    "is_insertion",
+    "is_deletion",
+    "is_complex",
+    "length_change",
+    "log_allele_length",
+    "is_transition",
+    "run_left",
+    "run_right",
+    "run_at_event",
+    "alt_joins_run",
+    "longest_run_near",
+    "repeat_unit",
+    "repeat_tract",
+    "repeat_copies",
+    "indel_is_whole_units",
+    "log_shift_range",
+    "gc_50",
+    "entropy_20",
+    "distinct_3mers_20",
+    "cpg",
+)
+
+
+@inline_kernel
+def _code_at(segments: ReferenceSegments, segment: int, pos0: int) -> int:
+    if pos0 < segments.start0[segment] or pos0 >= segments.end0[segment]:
+        return UNKNOWN_BASE
+    return np.int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]])
+
+
+@inline_kernel
+def _run_length(segments: ReferenceSegments, segment: int, pos0: int, step: int) -> int:
+    """Length of the run of one base that begins at `pos0` and goes in the direction of `step`."""
+    code = _code_at(segments, segment, pos0)
+    if code == UNKNOWN_BASE:
+        return 0
+    length = 1
+    while length < MAX_RUN and _code_at(segments, segment, pos0 + step * length) == code:
+        length += 1
+    return length
+
+
+@inline_kernel
+def _tract_length(segments: ReferenceSegments, segment: int, pos0: int, unit: int) -> int:
+    """Bases around `pos0` that repeat with period `unit`: the longest stretch through it with base[i] == base[i + unit]."""
+    right = 0
+    while right < MAX_RUN:
+        code = _code_at(segments, segment, pos0 + right)
+        if code == UNKNOWN_BASE or code != _code_at(segments, segment, pos0 + right + unit):
+            break
+        right += 1
+    left = 0
+    while left < MAX_RUN:
+        code = _code_at(segments, segment, pos0 - 1 - left)
+        if code == UNKNOWN_BASE or code != _code_at(segments, segment, pos0 - 1 - left + unit):
+            break
+        left += 1
+    return left + right + unit if left + right > 0 else 0
+
+
+@inline_kernel
+def _best_repeat(segments: ReferenceSegments, segment: int, pos0: int) -> tuple[int, int]:
+    """Unit and tract length of the repeat at `pos0` with the most copies beyond the first; (0, 0) where there is none."""
+    best_unit, best_tract = 0, 0
+    for unit in range(1, MAX_UNIT + 1):
+        tract = _tract_length(segments, segment, pos0, unit)
+        if tract >= 2 * unit and (best_unit == 0 or tract > best_tract + unit - best_unit):
+            best_unit, best_tract = unit, tract
+    return best_unit, best_tract
+
+
+@inline_kernel
+def _longest_run(segments: ReferenceSegments, segment: int, first0: int, last0: int) -> int:
+    longest, current, previous = 0, 0, -1
+    for pos0 in range(first0, last0):
+        code = _code_at(segments, segment, pos0)
+        current = current + 1 if code == previous and code != UNKNOWN_BASE else 1
+        previous = code
+        longest = max(longest, current)
+    return longest
+
+
+@inline_kernel
+def _base_index(code: int) -> int:
+    """0-3 for A, C, G, T; -1 for the rest."""
+    if code == 1:
+        return 0
+    if code == 2:
+        return 1
+    if code == 4:
+        return 2
+    if code == 8:
+        return 3
+    return -1
+
+
+@inline_kernel
+def _gc_share(segments: ReferenceSegments, segment: int, first0: int, last0: int) -> float:
+    n_gc, n_known = 0, 0
+    for pos0 in range(first0, last0):
+        code = _code_at(segments, segment, pos0)
+        if code != UNKNOWN_BASE:
+            n_known += 1
+            if code == 2 or code == 4:
+                n_gc += 1
+    return n_gc / n_known if n_known > 0 else 0.5
+
+
+@inline_kernel
+def _dinucleotide_entropy(segments: ReferenceSegments, segment: int, first0: int, last0: int, tally: np.ndarray) -> float:
+    """Shannon entropy (bits) of the dinucleotides. tally: int64 (64,) scratch."""
+    tally[:16] = 0
+    n_pairs = 0
+    for pos0 in range(first0, last0 - 1):
+        left = _base_index(_code_at(segments, segment, pos0))
+        right = _base_index(_code_at(segments, segment, pos0 + 1))
+        if left >= 0 and right >= 0:
+            tally[4 * left + right] += 1
+            n_pairs += 1
+    entropy = 0.0
+    for index in range(16):
+        if tally[index] > 0:
+            share = tally[index] / n_pairs
+            entropy -= share * math.log2(share)
+    return entropy
+
+
+@inline_kernel
+def _distinct_3mers(segments: ReferenceSegments, segment: int, first0: int, last0: int, tally: np.ndarray) -> int:
+    tally[:64] = 0
+    n_distinct = 0
+    for pos0 in range(first0, last0 - 2):
+        a = _base_index(_code_at(segments, segment, pos0))
+        b = _base_index(_code_at(segments, segment, pos0 + 1))
+        c = _base_index(_code_at(segments, segment, pos0 + 2))
+        if a >= 0 and b >= 0 and c >= 0:
+            word = 16 * a + 4 * b + c
+            if tally[word] == 0:
+                n_distinct += 1
+            tally[word] = 1
+    return n_distinct
+
+
+@inline_kernel
+def _is_transition(reference: int, alternate: int) -> bool:
+    """A<->G or C<->T."""
+    pair = reference | alternate
+    return reference != alternate and (pair == 5 or pair == 10)
+
+
+@inline_kernel
+def write_context_features(
+    allele: int, alleles: NormalisedAlleles, segments: ReferenceSegments, tally: np.ndarray, out: np.ndarray
+) -> None:
+    """Fill `out`: float32 (len(CONTEXT_FEATURES),). tally: int64 (64,) scratch."""
+    segment = alleles.segment[allele]
+    start0, end0, shift_end0 = alleles.start0[allele], alleles.end0[allele], alleles.shift_end0[allele]
+    kind = alleles.kind[allele]
+    n_replaced = end0 - start0
+    first_alt = alleles.alt_offset[allele]
+    n_new = alleles.alt_offset[allele + 1] - first_alt
+    change = n_new - n_replaced
+    single = kind == SUBSTITUTION and n_replaced == 1
+    # For an insertion the bases that follow it stand for the event; for the rest the first replaced base.
+    run_left = _run_length(segments, segment, start0 - 1, -1)
+    run_right = _run_length(segments, segment, end0, 1)
+    unit, tract = _best_repeat(segments, segment, start0)
+    out[0] = 1.0 if single else 0.0
+    out[1] = 1.0 if kind == INSERTION else 0.0
+    out[2] = 1.0 if kind == DELETION else 0.0
+    out[3] = 1.0 if kind == COMPLEX or (kind == SUBSTITUTION and not single) else 0.0
+    out[4] = min(max(change, -50), 50)
+    out[5] = math.log2(max(n_new, n_replaced))
+    out[6] = 1.0 if single and _is_transition(_code_at(segments, segment, start0), alleles.alt_codes[first_alt]) else 0.0
+    out[7] = run_left
+    out[8] = run_right
+    out[9] = max(_run_length(segments, segment, start0, 1) + _run_length(segments, segment, start0, -1) - 1, 0)
+    out[10] = _alt_joins_run(allele, alleles, segments, run_left, run_right)
+    out[11] = _longest_run(segments, segment, start0 - NEAR_REACH, shift_end0 + NEAR_REACH)
+    out[12] = unit
+    out[13] = tract
+    out[14] = tract / unit if unit > 0 else 0.0
+    out[15] = 1.0 if unit > 0 and change != 0 and abs(change) % unit == 0 and shift_end0 > end0 else 0.0
+    out[16] = math.log2(1.0 + (shift_end0 - end0))
+    out[17] = _gc_share(segments, segment, start0 - GC_REACH, end0 + GC_REACH)
+    out[18] = _dinucleotide_entropy(segments, segment, start0 - NARROW_REACH, end0 + NARROW_REACH, tally)
+    out[19] = _distinct_3mers(segments, segment, start0 - NARROW_REACH, end0 + NARROW_REACH, tally)
+    out[20] = _in_cpg(segments, segment, start0)
+
+
+@inline_kernel
+def _alt_joins_run(allele: int, alleles: NormalisedAlleles, segments: ReferenceSegments, run_left: int, run_right: int) -> float:
+    """Length of the neighbouring run whose base the ALT's first base repeats; 0 where neither."""
+    if alleles.alt_offset[allele + 1] == alleles.alt_offset[allele]:
+        return 0.0
+    segment = alleles.segment[allele]
+    first = alleles.alt_codes[alleles.alt_offset[allele]]
+    joined = 0
+    if first == _code_at(segments, segment, alleles.start0[allele] - 1):
+        joined += run_left
+    if first == _code_at(segments, segment, alleles.end0[allele]):
+        joined += run_right
+    return float(joined)
+
+
+@inline_kernel
+def _in_cpg(segments: ReferenceSegments, segment: int, pos0: int) -> float:
+    code = _code_at(segments, segment, pos0)
+    forward = code == 2 and _code_at(segments, segment, pos0 + 1) == 4
+    backward = code == 4 and _code_at(segments, segment, pos0 - 1) == 2
+    return 1.0 if forward or backward else 0.0

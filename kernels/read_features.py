@@ -1,0 +1,486 @@
+"""Site features of the reads: how those that support ALT differ from those that support REF.
+
+Every block function fills `out` in the order of the names tuple above it. Values are shares, contrasts and logarithms.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from vcffilter.kernels.alleles import SUBSTITUTION, NormalisedAlleles
+from vcffilter.kernels.haplotypes import Haplotypes
+from vcffilter.kernels.jit import inline_kernel
+from vcffilter.kernels.reads import (
+    FLAG_PROPER_PAIR,
+    FLAG_REVERSE,
+    FLAG_SUPPLEMENTARY,
+    ReadArrays,
+)
+from vcffilter.kernels.scan import ReadEvents
+from vcffilter.kernels.support import MATE_COUNTED, SUPPORTS_ALT, SUPPORTS_REF, UNINFORMATIVE, SiteReads
+
+#: Mismatches and indels of a read are counted this far from the event.
+MISMATCH_REACH = 100
+#: Columns searched for other differences around the event.
+COLUMN_REACH = 60
+NEAR_REACH = 10
+GOOD_QUALITY_PHRED = 20
+NEAR_END = 10
+#: Starts of reads are told apart modulo this many positions.
+START_SLOTS = 4096
+
+_GROUPS = ("uninformative", "ref", "alt")
+#: Per-read values that are summed over each group.
+_SUMMED = (
+    "n",
+    "reverse",
+    "mapq",
+    "mapq0",
+    "low_mapq",
+    "base_quality",
+    "low_base_quality",
+    "end_distance",
+    "end_distance_squared",
+    "near_end",
+    "five_prime",
+    "clipped",
+    "clipped_bases",
+    "good_mismatches",
+    "poor_mismatches",
+    "near_mismatches",
+    "other_indels",
+    "improper",
+    "mate_elsewhere",
+    "log_insert",
+    "margin",
+    "strong_margin",
+    "spans",
+    "exact_indel",
+    "third",
+    "distinct_starts",
+    "supplementary",
+)
+N_SUMMED = len(_SUMMED)
+(
+    N,
+    REVERSE,
+    MAPQ,
+    MAPQ0,
+    LOW_MAPQ,
+    BASE_QUALITY,
+    LOW_BASE_QUALITY,
+    END_DISTANCE,
+    END_DISTANCE_SQUARED,
+    IS_NEAR_END,
+    FIVE_PRIME,
+    CLIPPED,
+    CLIPPED_BASES,
+    GOOD_MISMATCHES,
+    POOR_MISMATCHES,
+    NEAR_MISMATCHES,
+    OTHER_INDELS,
+    IMPROPER,
+    MATE_ELSEWHERE,
+    LOG_INSERT,
+    MARGIN,
+    STRONG_MARGIN,
+    SPANS,
+    EXACT_INDEL,
+    THIRD,
+    DISTINCT_STARTS,
+    SUPPLEMENTARY,
+) = range(N_SUMMED)
+#: Rows of the sums.
+UNINFORMATIVE_ROW, REF_ROW, ALT_ROW, ALL_ROW = 0, 1, 2, 3
+
+
+class SiteScratch(NamedTuple):
+    """Room for one site's sums; reused.
+
+    sums: float64 (4, N_SUMMED), rows as above. extremes: float64 (4, 4): largest mapq, largest end distance, smallest margin,
+    largest margin of each row. seen_starts: uint8 (3, 2, START_SLOTS). columns: int32 (3, 2 * COLUMN_REACH + 1 + reach of the
+    allele,), good mismatches at each column by group. shift_range: int64 (2,). tally: int64 (64,).
+    """
+
+    sums: np.ndarray
+    extremes: np.ndarray
+    seen_starts: np.ndarray
+    columns: np.ndarray
+    shift_range: np.ndarray
+    tally: np.ndarray
+
+
+N_COLUMNS = 2 * COLUMN_REACH + 1
+
+
+def empty_site_scratch() -> SiteScratch:
+    """Zeroed room for one site."""
+    return SiteScratch(
+        np.zeros((4, N_SUMMED)),
+        np.zeros((4, 4)),
+        np.zeros((3, 2, START_SLOTS), np.uint8),
+        np.zeros((3, N_COLUMNS), np.int32),
+        np.zeros(2, np.int64),
+        np.zeros(64, np.int64),
+    )
+
+
+@inline_kernel
+def end_distance(reads: ReadArrays, read: int, query_index: int) -> int:
+    """Bases between a base of the read and the nearer end of its aligned (unclipped) part, 0 at the end."""
+    from_left = query_index - reads.soft_left[read]
+    from_right = reads.query_length[read] - reads.soft_right[read] - 1 - query_index
+    return max(min(from_left, from_right), 0)
+
+
+@inline_kernel
+def five_prime_share(reads: ReadArrays, read: int, query_index: int) -> float:
+    """Place of a base in the read in sequencing order, 0 = first base sequenced, 1 = last."""
+    length = max(reads.query_length[read] - 1, 1)
+    share = query_index / length
+    return 1.0 - share if reads.flag[read] & FLAG_REVERSE != 0 else share
+
+
+@inline_kernel
+def event_quality(reads: ReadArrays, site: SiteReads, slot: int, is_substitution: bool) -> int:
+    """Base quality (phred) at the event: of its base, or the lower of the two bases beside an indel."""
+    read, at = site.read[slot], site.query_index[slot]
+    at = min(max(at, 0), reads.query_length[read] - 1)
+    quality = np.int64(reads.quality_phred[reads.quality_offset[read] + at])
+    if not is_substitution and at > 0:
+        quality = min(quality, np.int64(reads.quality_phred[reads.quality_offset[read] + at - 1]))
+    return quality
+
+
+@inline_kernel
+def _count_mismatches(
+    allele: int, alleles: NormalisedAlleles, events: ReadEvents, read: int, row: int, counts: np.ndarray, scratch: SiteScratch
+) -> None:
+    """counts: int64 (4,), good, poor and near mismatches and other indels of a read around the event; also fills the columns."""
+    counts[:] = 0
+    start0, end0 = alleles.start0[allele], alleles.end0[allele]
+    substitution = alleles.kind[allele] == SUBSTITUTION
+    first, last = events.mismatch_offset[read], events.mismatch_offset[read + 1]
+    if last - first > 16:
+        first += np.searchsorted(events.mismatch_pos0[first:last], start0 - MISMATCH_REACH)
+    for index in range(first, last):
+        pos0 = events.mismatch_pos0[index]
+        if pos0 < start0 - MISMATCH_REACH or (substitution and start0 <= pos0 < end0):
+            continue
+        if pos0 >= end0 + MISMATCH_REACH:
+            break
+        if events.mismatch_quality_phred[index] < GOOD_QUALITY_PHRED:
+            counts[1] += 1
+            continue
+        counts[0] += 1
+        if start0 - NEAR_REACH <= pos0 < end0 + NEAR_REACH:
+            counts[2] += 1
+        column = pos0 - start0 + COLUMN_REACH
+        if 0 <= column < N_COLUMNS:
+            scratch.columns[row, column] += 1
+    for index in range(events.indel_offset[read], events.indel_offset[read + 1]):
+        if start0 - MISMATCH_REACH <= events.indel_pos0[index] < end0 + MISMATCH_REACH:
+            counts[3] += 1
+
+
+@inline_kernel
+def _mark_start(reads: ReadArrays, read: int, row: int, scratch: SiteScratch) -> float:
+    """1 where no read of this group and strand began at the same place before."""
+    reverse = 1 if reads.flag[read] & FLAG_REVERSE != 0 else 0
+    start = reads.unclipped_end0[read] if reverse == 1 else reads.unclipped_start0[read]
+    slot = start % START_SLOTS
+    if scratch.seen_starts[row, reverse, slot] != 0:
+        return 0.0
+    scratch.seen_starts[row, reverse, slot] = 1
+    return 1.0
+
+
+@inline_kernel
+def _unmark_starts(reads: ReadArrays, site: SiteReads, scratch: SiteScratch) -> None:
+    for slot in range(site.counts[0]):
+        if site.group[slot] == MATE_COUNTED:
+            continue
+        read, row = site.read[slot], site.group[slot]
+        reverse = 1 if reads.flag[read] & FLAG_REVERSE != 0 else 0
+        start = reads.unclipped_end0[read] if reverse == 1 else reads.unclipped_start0[read]
+        scratch.seen_starts[row, reverse, start % START_SLOTS] = 0
+
+
+@inline_kernel
+def _add_read(
+    allele: int,
+    alleles: NormalisedAlleles,
+    reads: ReadArrays,
+    events: ReadEvents,
+    site: SiteReads,
+    slot: int,
+    counts: np.ndarray,
+    scratch: SiteScratch,
+) -> None:
+    """Add one read's values to the sums of its group."""
+    read, row = site.read[slot], site.group[slot]
+    sums, extremes = scratch.sums[row], scratch.extremes[row]
+    flag, mapq = reads.flag[read], min(np.int64(reads.mapq[read]), 60)
+    distance = end_distance(reads, read, site.query_index[slot])
+    quality = event_quality(reads, site, slot, alleles.kind[allele] == SUBSTITUTION)
+    margin = site.margin_phred[slot]
+    clipped_bases = reads.soft_left[read] + reads.soft_right[read]
+    _count_mismatches(allele, alleles, events, read, row, counts, scratch)
+    sums[N] += 1
+    sums[REVERSE] += 1 if flag & FLAG_REVERSE != 0 else 0
+    sums[MAPQ] += mapq
+    sums[MAPQ0] += 1 if mapq == 0 else 0
+    sums[LOW_MAPQ] += 1 if mapq < 30 else 0
+    sums[BASE_QUALITY] += quality
+    sums[LOW_BASE_QUALITY] += 1 if quality < GOOD_QUALITY_PHRED else 0
+    sums[END_DISTANCE] += min(distance, 100)
+    sums[END_DISTANCE_SQUARED] += min(distance, 100) ** 2
+    sums[IS_NEAR_END] += 1 if distance < NEAR_END else 0
+    sums[FIVE_PRIME] += five_prime_share(reads, read, site.query_index[slot])
+    sums[CLIPPED] += 1 if clipped_bases > 0 else 0
+    sums[CLIPPED_BASES] += min(clipped_bases, 100)
+    sums[GOOD_MISMATCHES] += min(counts[0], 20)
+    sums[POOR_MISMATCHES] += min(counts[1], 20)
+    sums[NEAR_MISMATCHES] += 1 if counts[2] > 0 else 0
+    sums[OTHER_INDELS] += min(counts[3] - site.exact_indel[slot], 10)
+    sums[IMPROPER] += 1 if flag & 1 != 0 and flag & FLAG_PROPER_PAIR == 0 else 0
+    sums[MATE_ELSEWHERE] += reads.mate_elsewhere[read]
+    sums[LOG_INSERT] += math.log2(1.0 + min(reads.insert_size[read], 5000))
+    sums[MARGIN] += abs(margin)
+    sums[STRONG_MARGIN] += 1 if abs(margin) >= 30 else 0
+    sums[SPANS] += site.spans[slot]
+    sums[EXACT_INDEL] += site.exact_indel[slot]
+    sums[THIRD] += site.third[slot]
+    sums[DISTINCT_STARTS] += _mark_start(reads, read, row, scratch)
+    sums[SUPPLEMENTARY] += 1 if flag & FLAG_SUPPLEMENTARY != 0 else 0
+    extremes[0] = max(extremes[0], mapq)
+    extremes[1] = max(extremes[1], min(distance, 100))
+    extremes[2] = min(extremes[2], abs(margin))
+    extremes[3] = max(extremes[3], abs(margin))
+    if site.exact_indel[slot] == 1:
+        scratch.shift_range[0] = min(scratch.shift_range[0], site.indel_shift[slot])
+        scratch.shift_range[1] = max(scratch.shift_range[1], site.indel_shift[slot])
+
+
+@inline_kernel
+def sum_site(
+    allele: int,
+    alleles: NormalisedAlleles,
+    reads: ReadArrays,
+    events: ReadEvents,
+    site: SiteReads,
+    counts: np.ndarray,
+    scratch: SiteScratch,
+) -> None:
+    """Fill the sums of one site from its weighed reads. counts: int64 (4,) scratch."""
+    scratch.sums[:] = 0.0
+    scratch.extremes[:] = 0.0
+    scratch.extremes[:, 2] = 99.0
+    scratch.columns[:] = 0
+    scratch.shift_range[0] = 1 << 30
+    scratch.shift_range[1] = -(1 << 30)
+    for slot in range(site.counts[0]):
+        if site.group[slot] != MATE_COUNTED:
+            _add_read(allele, alleles, reads, events, site, slot, counts, scratch)
+    _unmark_starts(reads, site, scratch)
+    for row in (UNINFORMATIVE_ROW, REF_ROW, ALT_ROW):
+        scratch.sums[ALL_ROW] += scratch.sums[row]
+    scratch.extremes[ALL_ROW, 0] = max(scratch.extremes[0, 0], scratch.extremes[1, 0], scratch.extremes[2, 0])
+
+
+SUPPORT_FEATURES = (
+    "log_depth",
+    "log_alt_reads",
+    "log_ref_reads",
+    "alt_share_informative",
+    "alt_share_all",
+    "uninformative_share",
+    "third_share",
+    "spanning_share",
+    "alt_spanning_share",
+    "alt_exact_indel_share",
+    "alt_strong_share",
+    "ref_strong_share",
+    "alt_margin_mean",
+    "alt_margin_min",
+    "alt_margin_max",
+    "ref_margin_mean",
+    "het_deviation",
+    "hom_deviation",
+    "log_het_likelihood_ratio",
+    "log_distinct_alt_starts",
+    "alt_distinct_start_share",
+    "alt_minor_strand_share",
+    "strand_log_odds",
+    "alt_reverse_share_contrast",
+    "mates_agree_share",
+    "mates_contradict_share",
+    "log_indel_shift_range",
+    "indel_shift_mean",
+)
+
+
+@inline_kernel
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else 0.0
+
+
+@inline_kernel
+def _log1(value: float) -> float:
+    return math.log2(1.0 + value)
+
+
+@inline_kernel
+def _binomial_log_ratio(n_alt: float, n: float) -> float:
+    """log10 of the likelihood of n_alt of n at one half over that at an error rate of 2%, kept within +-30."""
+    if n == 0:
+        return 0.0
+    het = n * math.log10(0.5)
+    error = n_alt * math.log10(0.02) + (n - n_alt) * math.log10(0.98)
+    return min(max(het - error, -30.0), 30.0)
+
+
+@inline_kernel
+def write_support_features(site: SiteReads, scratch: SiteScratch, out: np.ndarray) -> None:
+    """Fill `out`: float32 (len(SUPPORT_FEATURES),)."""
+    alt, ref, everything = scratch.sums[ALT_ROW], scratch.sums[REF_ROW], scratch.sums[ALL_ROW]
+    n_alt, n_ref, n = alt[N], ref[N], everything[N]
+    informative = n_alt + n_ref
+    alt_forward, ref_forward = n_alt - alt[REVERSE], n_ref - ref[REVERSE]
+    extremes = scratch.extremes
+    out[0] = _log1(n)
+    out[1] = _log1(n_alt)
+    out[2] = _log1(n_ref)
+    out[3] = _share(n_alt, informative)
+    out[4] = _share(n_alt, n)
+    out[5] = _share(n - informative, n)
+    out[6] = _share(everything[THIRD], n)
+    out[7] = _share(everything[SPANS], n)
+    out[8] = _share(alt[SPANS], n_alt)
+    out[9] = _share(alt[EXACT_INDEL], n_alt)
+    out[10] = _share(alt[STRONG_MARGIN], n_alt)
+    out[11] = _share(ref[STRONG_MARGIN], n_ref)
+    out[12] = _share(alt[MARGIN], n_alt)
+    out[13] = extremes[ALT_ROW, 2] if n_alt > 0 else 0.0
+    out[14] = extremes[ALT_ROW, 3]
+    out[15] = _share(ref[MARGIN], n_ref)
+    out[16] = (n_alt - 0.5 * informative) / math.sqrt(0.25 * informative + 0.5)
+    out[17] = n_ref / math.sqrt(0.02 * informative + 1.0)
+    out[18] = _binomial_log_ratio(n_alt, informative)
+    out[19] = _log1(alt[DISTINCT_STARTS])
+    out[20] = _share(alt[DISTINCT_STARTS], n_alt)
+    out[21] = _share(min(alt[REVERSE], alt_forward), n_alt)
+    out[22] = abs(
+        math.log((alt_forward + 1.0) * (ref[REVERSE] + 1.0)) - math.log((alt[REVERSE] + 1.0) * (ref_forward + 1.0))
+    )
+    out[23] = abs(_share(alt[REVERSE], n_alt) - _share(ref[REVERSE], n_ref)) if n_alt > 0 and n_ref > 0 else 0.0
+    out[24] = _share(site.counts[1], n)
+    out[25] = _share(site.counts[2], n)
+    has_indel = alt[EXACT_INDEL] + ref[EXACT_INDEL] + scratch.sums[UNINFORMATIVE_ROW][EXACT_INDEL] > 0
+    out[26] = _log1(scratch.shift_range[1] - scratch.shift_range[0]) if has_indel else 0.0
+    out[27] = min(scratch.shift_range[1], 50) if has_indel else 0.0
+
+
+#: Means of per-read values: of ALT reads, of all other reads, and the contrast between ALT and REF reads.
+_CONTRASTED = (
+    ("mapq", MAPQ),
+    ("mapq0", MAPQ0),
+    ("low_mapq", LOW_MAPQ),
+    ("base_quality", BASE_QUALITY),
+    ("low_base_quality", LOW_BASE_QUALITY),
+    ("end_distance", END_DISTANCE),
+    ("near_end", IS_NEAR_END),
+    ("five_prime", FIVE_PRIME),
+    ("clipped", CLIPPED),
+    ("clipped_bases", CLIPPED_BASES),
+    ("good_mismatches", GOOD_MISMATCHES),
+    ("poor_mismatches", POOR_MISMATCHES),
+    ("near_mismatches", NEAR_MISMATCHES),
+    ("other_indels", OTHER_INDELS),
+    ("improper", IMPROPER),
+    ("mate_elsewhere", MATE_ELSEWHERE),
+    ("log_insert", LOG_INSERT),
+    ("supplementary", SUPPLEMENTARY),
+)
+_CONTRASTED_COLUMNS = tuple(column for _, column in _CONTRASTED)
+CONTRAST_FEATURES = tuple(
+    name for value, _ in _CONTRASTED for name in (f"alt_{value}", f"all_{value}", f"{value}_contrast")
+)
+
+
+@inline_kernel
+def write_contrast_features(scratch: SiteScratch, out: np.ndarray) -> None:
+    """Fill `out`: float32 (len(CONTRAST_FEATURES),). A contrast is 0 where either side has no reads."""
+    alt, ref, everything = scratch.sums[ALT_ROW], scratch.sums[REF_ROW], scratch.sums[ALL_ROW]
+    for index in range(len(_CONTRASTED_COLUMNS)):
+        column = _CONTRASTED_COLUMNS[index]
+        alt_mean = _share(alt[column], alt[N])
+        out[3 * index] = alt_mean
+        out[3 * index + 1] = _share(everything[column], everything[N])
+        both = alt[N] > 0 and ref[N] > 0
+        out[3 * index + 2] = alt_mean - _share(ref[column], ref[N]) if both else 0.0
+
+
+NEIGHBOURHOOD_FEATURES = (
+    "alt_end_distance_spread",
+    "alt_end_distance_max",
+    "alt_mapq_max",
+    "noisy_columns",
+    "noisiest_column_share",
+    "linked_columns",
+    "most_linked_share",
+    "ref_linked_columns",
+    "nearby_indels",
+    "nearby_indel_share",
+    "explaining_indels",
+)
+
+
+@inline_kernel
+def write_neighbourhood_features(haplotypes: Haplotypes, scratch: SiteScratch, out: np.ndarray) -> None:
+    """Fill `out`: float32 (len(NEIGHBOURHOOD_FEATURES),).
+
+    A noisy column shows a good mismatch in at least two reads and a tenth of all; a linked one shows it in half of the ALT reads
+    (at least two) and in less than a fifth of the REF reads, as reads of a paralog or a second variant on the haplotype do.
+    """
+    alt, ref, everything = scratch.sums[ALT_ROW], scratch.sums[REF_ROW], scratch.sums[ALL_ROW]
+    n_alt, n_ref, n = alt[N], ref[N], everything[N]
+    mean = _share(alt[END_DISTANCE], n_alt)
+    out[0] = math.sqrt(max(_share(alt[END_DISTANCE_SQUARED], n_alt) - mean * mean, 0.0))
+    out[1] = scratch.extremes[ALT_ROW, 1]
+    out[2] = scratch.extremes[ALT_ROW, 0]
+    n_noisy, n_linked, n_ref_linked = 0, 0, 0
+    noisiest, most_linked = 0.0, 0.0
+    for column in range(N_COLUMNS):
+        in_alt, in_ref = scratch.columns[ALT_ROW, column], scratch.columns[REF_ROW, column]
+        in_all = in_alt + in_ref + scratch.columns[UNINFORMATIVE_ROW, column]
+        if in_all == 0:
+            continue
+        if in_all >= 2 and 10 * in_all >= n:
+            n_noisy += 1
+        noisiest = max(noisiest, in_all / n)
+        alt_share, ref_share = _share(in_alt, n_alt), _share(in_ref, n_ref)
+        if in_alt >= 2 and alt_share >= 0.5 and ref_share < 0.2:
+            n_linked += 1
+        if in_alt >= 2:
+            most_linked = max(most_linked, alt_share - ref_share)
+        if in_ref >= 2 and ref_share >= 0.5 and alt_share < 0.2:
+            n_ref_linked += 1
+    out[3] = n_noisy
+    out[4] = noisiest
+    out[5] = n_linked
+    out[6] = most_linked
+    out[7] = n_ref_linked
+    n_carrying, n_distinct = 0, haplotypes.n_nearby[0]
+    for index in range(n_distinct):
+        n_carrying += haplotypes.nearby_count[index]
+    out[8] = min(n_distinct, 20)
+    out[9] = _share(n_carrying, n)
+    out[10] = haplotypes.n_nearby[1]
+
+
+assert (UNINFORMATIVE_ROW, REF_ROW, ALT_ROW) == (UNINFORMATIVE, SUPPORTS_REF, SUPPORTS_ALT)
+assert len(_GROUPS) == ALL_ROW

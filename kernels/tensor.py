@@ -1,0 +1,353 @@
+"""The pileup tensor of one allele: rows are reads, columns reference positions around the event, every channel one byte.
+
+Row 0 is the reference row. Reads beyond the rows are sampled: ALT supporters keep up to half of the rows, and the choice among
+equals depends on the site and the read's name only.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vcffilter.kernels.alleles import SUBSTITUTION, NormalisedAlleles
+from vcffilter.kernels.jit import inline_kernel
+from vcffilter.kernels.read_features import end_distance, event_quality, five_prime_share
+from vcffilter.kernels.reads import FLAG_PROPER_PAIR, FLAG_REVERSE, FLAG_SUPPLEMENTARY, ReadArrays
+from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
+from vcffilter.kernels.scan import ReadEvents, read_code
+from vcffilter.kernels.support import MATE_COUNTED, MAX_MARGIN_PHRED, SUPPORTS_ALT, SUPPORTS_REF, SiteReads
+
+#: What differs from column to column.
+COLUMN_CHANNELS = ("base", "differs", "base_quality", "insertion", "deletion", "soft_clip")
+#: What is one value for the whole read, written in every column of its row.
+READ_CHANNELS = (
+    "present",
+    "support",
+    "margin",
+    "mapping_quality",
+    "strand",
+    "event_quality",
+    "end_distance",
+    "five_prime",
+    "clipped_bases",
+    "good_mismatches",
+    "poor_mismatches",
+    "other_indels",
+    "exact_indel",
+    "third_allele",
+    "mate",
+    "insert_size",
+    "haplotype_tag",
+    "spans",
+)
+CHANNEL_NAMES = COLUMN_CHANNELS + READ_CHANNELS
+N_COLUMN_CHANNELS = len(COLUMN_CHANNELS)
+_BASE, _DIFFERS, _QUALITY, _INSERTION, _DELETION, _CLIP = range(N_COLUMN_CHANNELS)
+
+#: Values of `support`: the read is for REF, ALT, or neither. The reference row has REFERENCE_ROW.
+SUPPORT_NEITHER, SUPPORT_REF, SUPPORT_ALT, REFERENCE_ROW = 64, 128, 255, 1
+
+
+class TensorScratch(NamedTuple):
+    """Room for choosing the rows of one tensor; reused.
+
+    key: uint64 (n_reads of the chunk,). order: int64 (n_reads of the chunk,), slots. cell: uint8 (len(CHANNEL_NAMES),).
+    mismatches: int64 (4,).
+    """
+
+    key: np.ndarray
+    order: np.ndarray
+    cell: np.ndarray
+    mismatches: np.ndarray
+
+
+def empty_tensor_scratch(n_reads: int) -> TensorScratch:
+    """Room for as many reads as the chunk has."""
+    return TensorScratch(
+        np.zeros(n_reads, np.uint64), np.zeros(n_reads, np.int64), np.zeros(len(CHANNEL_NAMES), np.uint8), np.zeros(4, np.int64)
+    )
+
+
+@inline_kernel
+def _mixed(value: np.uint64) -> np.uint64:
+    """splitmix64's finaliser."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
+
+
+@inline_kernel
+def _site_key(reads: ReadArrays, read: int, start0: int) -> np.uint64:
+    """A number that shuffles reads, the same wherever and however the site is scored."""
+    flag_bits = np.uint64(reads.flag[read] & 0xC0)
+    return _mixed(reads.name_hash[read] ^ _mixed(np.uint64(start0)) ^ flag_bits)
+
+
+@inline_kernel
+def _keep_smallest(scratch: TensorScratch, first: int, last: int, n_kept: int) -> None:
+    """Bring the `n_kept` slots with the smallest keys of order[first:last] to its front, by key."""
+    chosen = scratch.order[first:last]
+    ranks = np.argsort(scratch.key[chosen], kind="mergesort")
+    kept = chosen[ranks[:n_kept]].copy()
+    scratch.order[first : first + len(kept)] = kept
+
+
+@inline_kernel
+def choose_rows(reads: ReadArrays, site: SiteReads, start0: int, n_rows: int, scratch: TensorScratch) -> int:
+    """Put the slots of the reads to show into scratch.order: ALT supporters first, then the others. Returns how many."""
+    n_alt = 0
+    for slot in range(site.counts[0]):
+        if site.group[slot] == SUPPORTS_ALT:
+            scratch.order[n_alt] = slot
+            n_alt += 1
+    n_shown = n_alt
+    for slot in range(site.counts[0]):
+        if site.group[slot] != SUPPORTS_ALT and site.group[slot] != MATE_COUNTED:
+            scratch.order[n_shown] = slot
+            n_shown += 1
+    if n_shown <= n_rows:
+        return n_shown
+    for slot in range(site.counts[0]):
+        scratch.key[slot] = _site_key(reads, site.read[slot], start0)
+    n_other = n_shown - n_alt
+    n_alt_kept = min(n_alt, max(n_rows // 2, n_rows - n_other))
+    n_other_kept = n_rows - n_alt_kept
+    if n_alt_kept < n_alt:
+        _keep_smallest(scratch, 0, n_alt, n_alt_kept)
+    if n_other_kept < n_other:
+        _keep_smallest(scratch, n_alt, n_shown, n_other_kept)
+    for index in range(n_other_kept):
+        scratch.order[n_alt_kept + index] = scratch.order[n_alt + index]
+    return n_rows
+
+
+@inline_kernel
+def _base_level(code: int) -> int:
+    """Byte of a base: A 60, C 120, G 180, T 240, unknown 30."""
+    if code == 1:
+        return 60
+    if code == 2:
+        return 120
+    if code == 4:
+        return 180
+    if code == 8:
+        return 240
+    return 30
+
+
+@inline_kernel
+def _scaled(value: float, largest: float) -> int:
+    """0..largest to 0..255, cut off at both ends."""
+    return np.int64(min(max(value, 0.0), largest) * 255.0 / largest)
+
+
+@inline_kernel
+def _fill_read_cell(
+    allele: int,
+    alleles: NormalisedAlleles,
+    reads: ReadArrays,
+    events: ReadEvents,
+    site: SiteReads,
+    slot: int,
+    scratch: TensorScratch,
+) -> None:
+    """Write the per-read channels of one read into scratch.cell."""
+    read = site.read[slot]
+    flag = reads.flag[read]
+    substitution = alleles.kind[allele] == SUBSTITUTION
+    counts = scratch.mismatches
+    _count_differences(allele, alleles, events, read, counts)
+    cell = scratch.cell[N_COLUMN_CHANNELS:]
+    cell[0] = 255
+    cell[1] = SUPPORT_NEITHER
+    if site.group[slot] == SUPPORTS_ALT:
+        cell[1] = SUPPORT_ALT
+    elif site.group[slot] == SUPPORTS_REF:
+        cell[1] = SUPPORT_REF
+    cell[2] = 128 + 2 * site.margin_phred[slot] * 60 // MAX_MARGIN_PHRED
+    cell[3] = _scaled(min(np.int64(reads.mapq[read]), 60), 60.0)
+    cell[4] = 240 if flag & FLAG_REVERSE != 0 else 80
+    cell[5] = _scaled(event_quality(reads, site, slot, substitution), 60.0)
+    cell[6] = _scaled(end_distance(reads, read, site.query_index[slot]), 100.0)
+    cell[7] = _scaled(five_prime_share(reads, read, site.query_index[slot]), 1.0)
+    cell[8] = _scaled(reads.soft_left[read] + reads.soft_right[read], 100.0)
+    cell[9] = _scaled(counts[0], 15.0)
+    cell[10] = _scaled(counts[1], 15.0)
+    cell[11] = _scaled(counts[3] - site.exact_indel[slot], 5.0)
+    cell[12] = 255 * site.exact_indel[slot]
+    cell[13] = 255 * site.third[slot]
+    cell[14] = _mate_level(flag, reads.mate_elsewhere[read])
+    cell[15] = _scaled(reads.insert_size[read], 1000.0)
+    cell[16] = 120 * reads.haplotype_tag[read]
+    cell[17] = 255 * site.spans[slot]
+
+
+@inline_kernel
+def _mate_level(flag: int, mate_elsewhere: int) -> int:
+    """Unpaired 60, proper pair 120, improper 180, mate unmapped or elsewhere 240; supplementary alignments 30 less."""
+    level = 60
+    if flag & 1 != 0:
+        level = 120 if flag & FLAG_PROPER_PAIR != 0 else 180
+        if mate_elsewhere == 1:
+            level = 240
+    return level - (30 if flag & FLAG_SUPPLEMENTARY != 0 else 0)
+
+
+@inline_kernel
+def _count_differences(allele: int, alleles: NormalisedAlleles, events: ReadEvents, read: int, counts: np.ndarray) -> None:
+    """Good and poor mismatches and indels of a read within 100 bases, the allele's own columns left out; counts[2] unused."""
+    counts[:] = 0
+    start0, end0 = alleles.start0[allele], alleles.end0[allele]
+    substitution = alleles.kind[allele] == SUBSTITUTION
+    first, last = events.mismatch_offset[read], events.mismatch_offset[read + 1]
+    if last - first > 16:
+        first += np.searchsorted(events.mismatch_pos0[first:last], start0 - 100)
+    for index in range(first, last):
+        pos0 = events.mismatch_pos0[index]
+        if pos0 < start0 - 100 or (substitution and start0 <= pos0 < end0):
+            continue
+        if pos0 >= end0 + 100:
+            break
+        counts[0 if events.mismatch_quality_phred[index] >= 20 else 1] += 1
+    for index in range(events.indel_offset[read], events.indel_offset[read + 1]):
+        if start0 - 100 <= events.indel_pos0[index] < end0 + 100:
+            counts[3] += 1
+
+
+@inline_kernel
+def _spread_cell(row: np.ndarray, channels: np.ndarray, cell: np.ndarray) -> None:
+    """Write the per-read channels that are asked for into every column of a row: uint8 (columns, channels)."""
+    for index in range(len(channels)):
+        if channels[index] >= N_COLUMN_CHANNELS:
+            value = cell[channels[index]]
+            for column in range(row.shape[0]):
+                row[column, index] = value
+
+
+@inline_kernel
+def _write_column(row: np.ndarray, column: int, channels: np.ndarray, cell: np.ndarray) -> None:
+    for index in range(len(channels)):
+        if channels[index] < N_COLUMN_CHANNELS:
+            row[column, index] = cell[channels[index]]
+
+
+@inline_kernel
+def _write_aligned(
+    reads: ReadArrays, read: int, pos0: int, query_index: int, segments: ReferenceSegments, segment: int, is_clip: bool, cell: np.ndarray
+) -> None:
+    """Column channels of one base of a read at a reference position."""
+    code = read_code(reads, read, query_index)
+    inside = segments.start0[segment] <= pos0 < segments.end0[segment]
+    reference = (
+        np.int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]]) if inside else UNKNOWN_BASE
+    )
+    cell[:N_COLUMN_CHANNELS] = 0
+    cell[_BASE] = _base_level(code)
+    cell[_DIFFERS] = 255 if code != reference and code != UNKNOWN_BASE and reference != UNKNOWN_BASE else 0
+    cell[_QUALITY] = _scaled(np.int64(reads.quality_phred[reads.quality_offset[read] + query_index]), 60.0)
+    cell[_CLIP] = 255 if is_clip else 0
+
+
+@inline_kernel
+def _write_read_columns(
+    reads: ReadArrays, read: int, first0: int, segments: ReferenceSegments, segment: int, channels: np.ndarray, row: np.ndarray, cell: np.ndarray
+) -> None:
+    """Walk a read's alignment through the columns that begin at reference position `first0`."""
+    n_columns = row.shape[0]
+    last0 = first0 + n_columns
+    pos0 = reads.start0[read]
+    query_index = 0
+    for index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):
+        operation = np.int64(reads.cigar[index] & 15)
+        length = np.int64(reads.cigar[index] >> 4)
+        if operation in (0, 7, 8):
+            for at0 in range(max(pos0, first0), min(pos0 + length, last0)):
+                _write_aligned(reads, read, at0, query_index + at0 - pos0, segments, segment, False, cell)
+                _write_column(row, at0 - first0, channels, cell)
+            pos0 += length
+            query_index += length
+        elif operation == 4:
+            # A leading clip lies left of the alignment, a trailing one right of it.
+            clip0 = pos0 - length if query_index == 0 else pos0
+            for at0 in range(max(clip0, first0), min(clip0 + length, last0)):
+                _write_aligned(reads, read, at0, query_index + at0 - clip0, segments, segment, True, cell)
+                _write_column(row, at0 - first0, channels, cell)
+            query_index += length
+        elif operation == 2:
+            for at0 in range(max(pos0, first0), min(pos0 + length, last0)):
+                cell[:N_COLUMN_CHANNELS] = 0
+                cell[_DELETION] = 255
+                _write_column(row, at0 - first0, channels, cell)
+            pos0 += length
+        elif operation == 1:
+            _mark_insertion(row, pos0 - 1 - first0, channels, length)
+            query_index += length
+        elif operation == 3:
+            pos0 += length
+        if pos0 >= last0:
+            break
+
+
+@inline_kernel
+def _mark_insertion(row: np.ndarray, column: int, channels: np.ndarray, length: int) -> None:
+    """Write an insertion's length into the column before it."""
+    if column < 0 or column >= row.shape[0]:
+        return
+    for index in range(len(channels)):
+        if channels[index] == _INSERTION:
+            row[column, index] = _scaled(length, 20.0)
+
+
+@inline_kernel
+def _write_reference_row(
+    allele: int, alleles: NormalisedAlleles, first0: int, segments: ReferenceSegments, channels: np.ndarray, row: np.ndarray, cell: np.ndarray
+) -> None:
+    """Row 0: reference bases; `differs` marks the replaced bases, `insertion` and `deletion` the allele itself."""
+    segment = alleles.segment[allele]
+    start0, end0 = alleles.start0[allele], alleles.end0[allele]
+    n_new = alleles.alt_offset[allele + 1] - alleles.alt_offset[allele]
+    cell[:] = 0
+    cell[N_COLUMN_CHANNELS] = 255
+    cell[N_COLUMN_CHANNELS + 1] = REFERENCE_ROW
+    _spread_cell(row, channels, cell)
+    for column in range(row.shape[0]):
+        pos0 = first0 + column
+        inside = segments.start0[segment] <= pos0 < segments.end0[segment]
+        code = np.int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]]) if inside else UNKNOWN_BASE
+        cell[:N_COLUMN_CHANNELS] = 0
+        cell[_BASE] = _base_level(code)
+        replaced = start0 <= pos0 < end0
+        cell[_DIFFERS] = 255 if replaced else 0
+        cell[_DELETION] = 255 if replaced and pos0 - start0 >= n_new else 0
+        cell[_INSERTION] = _scaled(n_new - (end0 - start0), 20.0) if pos0 == end0 - 1 else 0
+        _write_column(row, column, channels, cell)
+
+
+@inline_kernel
+def write_tensor(
+    allele: int,
+    alleles: NormalisedAlleles,
+    segments: ReferenceSegments,
+    reads: ReadArrays,
+    events: ReadEvents,
+    site: SiteReads,
+    channels: np.ndarray,
+    scratch: TensorScratch,
+    out: np.ndarray,
+) -> None:
+    """Fill `out`: uint8 (rows, columns, channels), zeroed. channels: int64, indices into CHANNEL_NAMES.
+
+    The middle column is the left-most position of the event (for an insertion: the base before which it is inserted).
+    """
+    n_rows, n_columns = out.shape[0], out.shape[1]
+    first0 = alleles.start0[allele] - n_columns // 2
+    _write_reference_row(allele, alleles, first0, segments, channels, out[0], scratch.cell)
+    n_shown = choose_rows(reads, site, alleles.start0[allele], n_rows - 1, scratch)
+    for index in range(n_shown):
+        slot = scratch.order[index]
+        _fill_read_cell(allele, alleles, reads, events, site, slot, scratch)
+        _spread_cell(out[index + 1], channels, scratch.cell)
+        _write_read_columns(
+            reads, site.read[slot], first0, segments, alleles.segment[allele], channels, out[index + 1], scratch.cell
+        )

@@ -1,0 +1,169 @@
+"""From a chunk of alleles to the arrays a model declares. One `ChunkEncoder` per thread; knows no VCF and no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vcffilter.errors import ModelError
+from vcffilter.kernels.alleles import FINE, NormalisedAlleles, empty_alleles, normalise_alleles
+from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES, empty_encode_scratch, encode_alleles, running_maximum
+from vcffilter.kernels.haplotypes import FLANK
+from vcffilter.kernels.reads import ReadArrays, empty_reads
+from vcffilter.kernels.reads_order import in_start_order
+from vcffilter.kernels.reference import ReferenceSegments, base_code_table, merge_intervals
+from vcffilter.kernels.scan import SCAN_DONE, ReadEvents, empty_events, link_mates, scan_reads
+from vcffilter.kernels.tensor import CHANNEL_NAMES
+from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.reads.alignment_file import AlignmentFile
+from vcffilter.reads.reference_file import ReferenceFile
+from vcffilter.variants.alleles import AlleleChunk
+
+#: Reference kept around each record: enough for the longest shift (kernels.scan.MAX_SHIFT), flanks and slack on either side, so that
+#: nothing depends on the neighbours in the chunk.
+_PAD_LEFT, _PAD_RIGHT = 512, 1024
+#: Reads between two sites closer than this are read along rather than jumped over.
+_JOIN_GAP = 256
+
+
+@dataclass(frozen=True)
+class EncodedAlleles:
+    """Arrays of one chunk.
+
+    features: float32 (n_alleles, n_features), in the order of the spec. reads: uint8 (n_alleles, rows, columns, channels) or None.
+    n_informing: int32 (n_alleles,), reads counted. problem: uint8 (n_alleles,), codes of kernels.alleles (FINE, REF_MISMATCH, ...).
+    """
+
+    features: np.ndarray
+    reads: np.ndarray | None
+    n_informing: np.ndarray
+    problem: np.ndarray
+
+
+@dataclass(frozen=True)
+class PreparedChunk:
+    """A chunk with everything the encoding kernels take; also the entry for explanations and pictures of single alleles."""
+
+    alleles: NormalisedAlleles
+    segments: ReferenceSegments
+    reads: ReadArrays
+    n_reads: int
+    events: ReadEvents
+    furthest_end0: np.ndarray
+
+
+def check_spec(spec: EncoderSpec) -> None:
+    """Raise ModelError when a checkpoint asks for what this encoder cannot make."""
+    if spec.version != ENCODER_VERSION:
+        raise ModelError(
+            f"the model needs encoder version {spec.version}, this program has version {ENCODER_VERSION}",
+            hint="Use a model made for this version, or the program's version that the model's card names",
+        )
+    unknown = [name for name in spec.features if name not in FEATURE_NAMES]
+    unknown += [name for name in spec.channels if name not in CHANNEL_NAMES]
+    if unknown:
+        raise ModelError(f"the model needs what the encoder does not make: {', '.join(unknown)}")
+    if spec.rows and (spec.columns < 1 or spec.columns % 2 == 0):
+        raise ModelError(f"the model's window has {spec.columns} columns; it must be odd")
+
+
+class ChunkEncoder:
+    """Reads, support, site features and tensors of one chunk after the other; keeps its arrays from chunk to chunk."""
+
+    def __init__(self, spec: EncoderSpec, files: Sequence[AlignmentFile], reference: ReferenceFile) -> None:
+        check_spec(spec)
+        self._spec = spec
+        self._files = tuple(files)
+        self._reference = reference
+        self._channels = np.array([CHANNEL_NAMES.index(name) for name in spec.channels], np.int64)
+        self._columns_of_features = np.array([FEATURE_NAMES.index(name) for name in spec.features], np.int64)
+        self._all_features = tuple(spec.features) == FEATURE_NAMES
+        self._codes = base_code_table()
+        self._reads = empty_reads()
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files:
+            file.close()
+        self._reference.close()
+
+    def encode(self, chunk: AlleleChunk) -> EncodedAlleles:
+        """Encode every allele of a chunk whose contig the reference has."""
+        prepared = self.prepare(chunk)
+        n, spec = chunk.n_alleles, self._spec
+        features = np.zeros((n, len(FEATURE_NAMES)), np.float32)
+        tensor = np.zeros((n, spec.rows, max(spec.columns, 1), len(self._channels)), np.uint8)
+        n_informing = np.zeros(n, np.int32)
+        if prepared.n_reads:
+            encode_alleles(
+                prepared.alleles,
+                prepared.segments,
+                prepared.reads,
+                prepared.n_reads,
+                prepared.events,
+                prepared.furthest_end0,
+                self._channels,
+                empty_encode_scratch(prepared.n_reads),
+                features,
+                tensor,
+                n_informing,
+            )
+        if not self._all_features:
+            features = np.ascontiguousarray(features[:, self._columns_of_features])
+        return EncodedAlleles(features, tensor if spec.rows else None, n_informing, prepared.alleles.problem)
+
+    def prepare(self, chunk: AlleleChunk) -> PreparedChunk:
+        """Reference windows, normalised alleles, reads and their differences for one chunk."""
+        end0 = chunk.start0 + np.diff(chunk.ref_offset)
+        order = np.argsort(chunk.start0, kind="stable")
+        segments = self._reference.segments(
+            chunk.contig, chunk.start0[order] - _PAD_LEFT, np.maximum.accumulate(end0[order]) + _PAD_RIGHT
+        )
+        alleles = empty_alleles(chunk.n_alleles, len(chunk.alt_bases))
+        normalise_alleles(
+            chunk.start0,
+            chunk.ref_offset,
+            chunk.ref_bases,
+            chunk.alt_offset,
+            chunk.alt_bases,
+            self._codes,
+            segments,
+            alleles,
+        )
+        reads = self._read(chunk.contig, alleles)
+        n_reads = int(reads.counts[0])
+        events = self._scan(reads, n_reads, segments)
+        furthest_end0 = np.empty(n_reads, np.int64)
+        running_maximum(reads.unclipped_end0, n_reads, furthest_end0)
+        return PreparedChunk(alleles, segments, reads, n_reads, events, furthest_end0)
+
+    def _read(self, contig: str, alleles: NormalisedAlleles) -> ReadArrays:
+        """The reads over the alleles, each decoded once."""
+        self._reads.counts[:] = 0
+        usable = alleles.problem == FINE
+        if not usable.any():
+            return self._reads
+        start0 = np.maximum(alleles.start0[usable] - FLANK, 0)
+        end0 = alleles.shift_end0[usable] + FLANK
+        order = np.argsort(start0, kind="stable")
+        merged_start0 = np.empty(len(order), np.int64)
+        merged_end0 = np.empty(len(order), np.int64)
+        n = merge_intervals(start0[order], end0[order], _JOIN_GAP, merged_start0, merged_end0)
+        for file in self._files:
+            if file.has_contig(contig):
+                self._reads = file.append_reads(contig, merged_start0[:n], merged_end0[:n], self._reads)
+        return in_start_order(self._reads) if len(self._files) > 1 else self._reads
+
+    def _scan(self, reads: ReadArrays, n_reads: int, segments: ReferenceSegments) -> ReadEvents:
+        """Mismatches, indels and mates of the reads."""
+        n_cigar = int(reads.counts[1])
+        room = 8 * n_reads + 1024
+        events = empty_events(n_reads, room, n_cigar)
+        while scan_reads(reads, n_reads, segments, events) != SCAN_DONE:
+            room *= 4
+            events = empty_events(n_reads, room, n_cigar)
+        table = np.full(1 << max(int(2 * n_reads).bit_length(), 4), -1, np.int32)
+        link_mates(reads, n_reads, table, events.mate)
+        return events

@@ -1,0 +1,75 @@
+"""The reference FASTA: contigs, and windows around sites as flat arrays of base codes. Knows no variants and no reads."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+
+import numpy as np
+import pysam
+
+from vcffilter.errors import ReferenceFileError
+from vcffilter.kernels.reference import ReferenceSegments, base_code_table, merge_intervals
+
+
+class ReferenceFile:
+    """An indexed FASTA, plain or bgzipped. One object per thread.
+
+    Raises ReferenceFileError where the file or its index is missing or cannot be read.
+    """
+
+    def __init__(self, path: str) -> None:
+        if not os.path.exists(path):
+            raise ReferenceFileError("no such file", path=path, hint="Give the reference with -f FASTA")
+        if not os.path.exists(path + ".fai"):
+            raise ReferenceFileError("has no index", path=path, hint=f"Index it with: samtools faidx {path}")
+        try:
+            self._fasta = pysam.FastaFile(path)
+        except (OSError, ValueError) as error:
+            raise ReferenceFileError(
+                f"cannot be opened ({error})", path=path, hint="A compressed FASTA must be bgzipped: bgzip, then samtools faidx"
+            ) from error
+        self.path = path
+        self.length_of_contig = dict(zip(self._fasta.references, self._fasta.lengths, strict=True))
+        self._codes = base_code_table()
+
+    def __enter__(self) -> ReferenceFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._fasta.close()
+
+    def segments(self, contig: str, start0: np.ndarray, end0: np.ndarray, join_gap: int = 0) -> ReferenceSegments:
+        """The reference under a union of half-open intervals (int64, sorted by start), clipped to the contig."""
+        length = self.length_of_contig[contig]
+        merged_start0 = np.empty(len(start0), np.int64)
+        merged_end0 = np.empty(len(start0), np.int64)
+        n = merge_intervals(
+            np.clip(start0, 0, length), np.clip(end0, 0, length), join_gap, merged_start0, merged_end0
+        )
+        offset = np.zeros(n + 1, np.int64)
+        np.cumsum(merged_end0[:n] - merged_start0[:n], out=offset[1:])
+        codes = np.empty(offset[-1], np.uint8)
+        for index in range(n):
+            codes[offset[index] : offset[index + 1]] = self._fetch(contig, merged_start0[index], merged_end0[index])
+        return ReferenceSegments(merged_start0[:n], merged_end0[:n], offset, codes)
+
+    def _fetch(self, contig: str, start0: int, end0: int) -> np.ndarray:
+        try:
+            bases = self._fasta.fetch(contig, int(start0), int(end0))
+        except (OSError, ValueError) as error:
+            raise ReferenceFileError(
+                f"cannot be read ({error})", path=self.path, contig=contig, pos1=int(start0) + 1, hint="Index it again with: samtools faidx"
+            ) from error
+        codes = self._codes[np.frombuffer(bases.encode("ascii"), np.uint8)]
+        if len(codes) != end0 - start0:
+            raise ReferenceFileError(
+                "ends before its index says", path=self.path, contig=contig, pos1=int(start0) + 1, hint="Index it again with: samtools faidx"
+            )
+        return codes
