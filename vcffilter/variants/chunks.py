@@ -1,0 +1,74 @@
+"""Takes the alleles that can be scored out of a batch of records: the arrays that the scorer gets, and the way back to the records."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+import numpy as np
+
+from vcffilter.errors import VariantFileError
+from vcffilter.variants import record_kernels as kernels
+from vcffilter.variants.alleles import AlleleChunk
+from vcffilter.variants.header import VariantHeader
+from vcffilter.variants.records import RecordBatch
+
+_END_KEY = ctypes.create_string_buffer(b"END")
+
+
+@dataclass(frozen=True)
+class RecordChunk:
+    """A batch of records and their ALTs.
+
+    records: the batch. alleles: its ALTs that can be scored.
+    alt_first: int64 (n_records + 1,), borders of each record's ALTs in the next two arrays.
+    alt_status: uint8 (n_alts,), code of STATUS_NAMES; 0 = can be scored, and then the next of `alleles` in order.
+    alt_is_indel: bool (n_alts,), not (REF and ALT both of one base).
+    is_block: bool (n_records,), a gVCF block (all ALTs <NON_REF> or <*>, with END): left as it is.
+    """
+
+    records: RecordBatch
+    alleles: AlleleChunk
+    alt_first: np.ndarray
+    alt_status: np.ndarray
+    alt_is_indel: np.ndarray
+    is_block: np.ndarray
+
+
+def take_chunk(header: VariantHeader, batch: RecordBatch) -> RecordChunk:
+    """The chunk of a batch. Raises VariantFileError on a record that htslib cannot unpack."""
+    addresses = batch.addresses
+    alt_first = np.empty(len(addresses) + 1, dtype=np.int64)
+    n_alts = kernels.count_alts(addresses)
+    alt_status = np.empty(n_alts, dtype=np.uint8)
+    alt_is_indel = np.empty(n_alts, dtype=np.bool_)
+    is_block = np.empty(len(addresses), dtype=np.bool_)
+    n_alleles, n_ref_bytes, n_alt_bytes = kernels.classify_records(
+        header.address, ctypes.addressof(_END_KEY), addresses, alt_first, alt_status, alt_is_indel, is_block
+    )
+    if n_alleles < 0:
+        _, pos0 = kernels.record_position(addresses[n_ref_bytes])
+        raise VariantFileError("the record is damaged", contig=batch.contig, pos1=pos0 + 1)
+    alleles = AlleleChunk(
+        contig=batch.contig,
+        start0=np.empty(n_alleles, dtype=np.int64),
+        ref_offset=np.empty(n_alleles + 1, dtype=np.int64),
+        ref_bases=np.empty(n_ref_bytes, dtype=np.uint8),
+        alt_offset=np.empty(n_alleles + 1, dtype=np.int64),
+        alt_bases=np.empty(n_alt_bytes, dtype=np.uint8),
+        record_index=np.empty(n_alleles, dtype=np.int32),
+        alt_index=np.empty(n_alleles, dtype=np.int32),
+    )
+    kernels.take_alleles(
+        addresses,
+        alt_first,
+        alt_status,
+        alleles.start0,
+        alleles.ref_offset,
+        alleles.ref_bases,
+        alleles.alt_offset,
+        alleles.alt_bases,
+        alleles.record_index,
+        alleles.alt_index,
+    )
+    return RecordChunk(batch, alleles, alt_first, alt_status, alt_is_indel, is_block)

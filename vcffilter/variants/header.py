@@ -1,0 +1,99 @@
+"""The header of a VCF/BCF: contigs, samples, declarations, and new lines. One object serves the reader and the writer.
+
+Knows nothing of scores: what is declared is decided by `vcffilter.annotation`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from dataclasses import dataclass
+
+from vcffilter.errors import VariantFileError
+from vcffilter.variants.htslib import DICTIONARY_ID, KString, library, text_of
+
+_DECLARATION = re.compile(r"^##(INFO|FORMAT|FILTER|contig)=<(.*)>$")
+_FIELD = re.compile(r'([A-Za-z0-9_.]+)=("(?:[^"\\]|\\.)*"|[^,]*)')
+# bcf_hdr_remove: kind of a structured line, ##key=<ID=...>.
+_STRUCTURED_LINE = 4
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a header says of an INFO or FORMAT key. number and type as written ("A", "1", ".", "Float", ...)."""
+
+    number: str
+    type: str
+
+
+class VariantHeader:
+    """A header in htslib's memory. `address` goes to the kernels; the object must outlive them."""
+
+    def __init__(self, address: int, path: str) -> None:
+        self.address = address
+        self._path = path
+
+    def text(self) -> str:
+        """The header as text, "#CHROM" line included."""
+        string = KString()
+        if library.bcf_hdr_format(self.address, 0, ctypes.byref(string)) < 0:
+            raise VariantFileError("the header cannot be written as text", path=self._path)
+        return text_of(string)
+
+    def contig_names(self) -> list[str]:
+        """Contigs in the order of their indices, those included that only records have named so far."""
+        count = ctypes.c_int(0)
+        names = library.bcf_hdr_seqnames(self.address, ctypes.byref(count))
+        if not names:
+            return []
+        try:
+            pointers = ctypes.cast(names, ctypes.POINTER(ctypes.c_char_p))
+            return [(pointers[index] or b"").decode("utf-8", "surrogateescape") for index in range(count.value)]
+        finally:
+            library.hts_free(names)
+
+    def sample_names(self) -> list[str]:
+        """Samples in the order of their columns."""
+        return self.text().rstrip("\n").rpartition("\n")[2].split("\t")[9:]
+
+    def info_declaration(self, key: str) -> Declaration | None:
+        """How an INFO key is declared, or None."""
+        for line in self.text().splitlines():
+            match = _DECLARATION.match(line)
+            if match and match[1] == "INFO":
+                fields = {name: value.strip('"') for name, value in _FIELD.findall(match[2])}
+                if fields.get("ID") == key:
+                    return Declaration(fields.get("Number", "."), fields.get("Type", "String"))
+        return None
+
+    def append(self, line: str) -> None:
+        """Add a "##..." line; a line that is there already is not added twice."""
+        if library.bcf_hdr_append(self.address, line.encode()) < 0:
+            raise VariantFileError(f"the header does not take the line {line}", path=self._path)
+
+    def remove_structured(self, key: str, identifier: str) -> None:
+        """Remove "##key=<ID=identifier,...>" where present."""
+        # htslib goes by the ID alone, so it is asked only where the line is ours.
+        if re.search(rf"^##{re.escape(key)}=<ID={re.escape(identifier)}[,>]", self.text(), re.MULTILINE):
+            library.bcf_hdr_remove(self.address, _STRUCTURED_LINE, identifier.encode())
+
+    def sync(self) -> None:
+        """Make appended lines known to the records."""
+        if library.bcf_hdr_sync(self.address) < 0:
+            raise VariantFileError("the header cannot be completed", path=self._path)
+
+    def identifier(self, name: str) -> int:
+        """Index of a FILTER, INFO or FORMAT name; -1 when undeclared."""
+        return library.bcf_hdr_id2int(self.address, DICTIONARY_ID, name.encode())
+
+    def keep_samples(self, names: list[str]) -> None:
+        """Read only these samples' columns from now on (order as in the file)."""
+        result = library.bcf_hdr_set_samples(self.address, ",".join(names).encode() if names else None, 0)
+        if result != 0:
+            raise VariantFileError(f"the samples {', '.join(names)} cannot be selected", path=self._path)
+
+    def close(self) -> None:
+        """Free the memory."""
+        if self.address:
+            library.bcf_hdr_destroy(self.address)
+            self.address = 0

@@ -1,0 +1,456 @@
+"""Reads a VCF, VCF.gz or BCF, from a file or stdin, as batches of records in their order.
+
+Notices what htslib lets pass: a missing end-of-file block, unsorted records, names that the header lacks. Knows neither alleles nor
+scores.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+
+from vcffilter.errors import RegionError, UsageError, VariantFileError
+from vcffilter.variants import htslib
+from vcffilter.variants import record_kernels as kernels
+from vcffilter.variants.header import VariantHeader
+from vcffilter.variants.htslib import KString, library
+from vcffilter.variants.records import RecordBatch, RecordPool
+from vcffilter.variants.regions import EMPTY, Intervals, Regions
+
+# htsFormat: offsets and values of htslib/hts.h.
+_FORMAT_KIND_OFFSET, _FORMAT_COMPRESSION_OFFSET = 4, 12
+_KIND_BCF, _COMPRESSION_BGZF = 9, 2
+# hts_check_EOF: the file could be checked, and lacks its end-of-file block.
+_EOF_BLOCK_ABSENT = 0
+# BGZF's first word: set once the end was met without an end-of-file block.
+_NO_EOF_BLOCK_BIT = 1 << 18
+# hts_idx_load3: the index format of BCF; and silent about an index that is not there.
+_INDEX_CSI, _INDEX_SILENT = 0, 2
+# bcf1_t.errcode: an undeclared contig or tag does no harm where the output is text.
+_UNDECLARED_CONTIG, _UNDECLARED_TAG = 1, 2
+_ERRCODE_MEANING = {
+    _UNDECLARED_CONTIG: "its contig is not declared in the header",
+    _UNDECLARED_TAG: "it uses a FILTER, INFO or FORMAT key that is not declared in the header",
+    4: "it has the wrong number of columns",
+    8: "it exceeds a limit of the format",
+    16: "it holds an invalid character",
+    32: "its contig name is invalid",
+    64: "it holds an invalid key",
+}
+
+
+@dataclass(frozen=True)
+class BatchLimits:
+    """A batch ends at the record that reaches one of these."""
+
+    n_records: int = 4096
+    n_alts: int = 2048
+    n_bytes: int = 16 << 20
+
+
+class VariantReader:
+    """Opens on construction; iterate `batches()` once.
+
+    path: a file, or "-" for stdin. regions: only records that overlap these, by the index. targets: only records whose POS is within
+    these, streaming. samples: only these samples' columns. declared_only: refuse contigs and keys that the header does not declare
+    (BCF output cannot hold them). Raises VariantFileError, RegionError, UsageError.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        regions: Regions | None = None,
+        targets: Regions | None = None,
+        samples: list[str] | None = None,
+        declared_only: bool = False,
+        limits: BatchLimits | None = None,
+    ) -> None:
+        htslib.check_layout()
+        self.path = path
+        self.name = "<stdin>" if path == "-" else path
+        self._limits = limits or BatchLimits()
+        self._targets = targets
+        self._tolerated = 0 if declared_only else _UNDECLARED_CONTIG | _UNDECLARED_TAG
+        self._file = _open(path, self.name)
+        self._index: _Index | None = None
+        self._pool: RecordPool | None = None
+        self._state = np.zeros(kernels.STATE_SIZE, dtype=np.int64)
+        self._finished_contigs: set[str] = set()
+        try:
+            self._check_end_of_file_block()
+            self.header = self._read_header()
+            self._contigs = self.header.contig_names()
+            if samples is not None:
+                self._select_samples(samples)
+            if regions is not None:
+                self._index = self._open_index(regions)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> VariantReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def n_records_read(self) -> int:
+        """Records read so far, those that regions or targets left out included."""
+        return int(self._state[kernels.STATE_NUMBER])
+
+    def batches(self) -> Iterator[RecordBatch]:
+        """Batches of one contig each, in input order. Give each back with `release` when done with it."""
+        self._pool = RecordPool(self._limits.n_records)
+        self._state[:] = 0
+        self._state[kernels.STATE_SPARE] = library.bcf_init()
+        self._state[kernels.STATE_CONTIG] = -1
+        if self._index is None:
+            yield from self._batches_from(_Source(kernels.SOURCE_STREAM))
+            self._check_end_of_stream()
+        else:
+            yield from self._indexed_batches(self._index)
+
+    def release(self, batch: RecordBatch) -> None:
+        """Take a batch back for reuse."""
+        assert self._pool is not None
+        self._pool.release(batch)
+
+    def close(self) -> None:
+        """Close the file and free all records; batches given out are no longer valid."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+        if self._state[kernels.STATE_SPARE]:
+            library.bcf_destroy(int(self._state[kernels.STATE_SPARE]))
+            self._state[kernels.STATE_SPARE] = 0
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+        header = getattr(self, "header", None)
+        if header is not None:
+            header.close()
+        if self._file:
+            library.hts_close(self._file)
+            self._file = 0
+
+    # -- opening
+
+    def _check_end_of_file_block(self) -> None:
+        if library.hts_check_EOF(self._file) == _EOF_BLOCK_ABSENT:
+            raise VariantFileError(
+                "the file is truncated: its end-of-file block is missing",
+                path=self.name,
+                hint="Make or copy the file again",
+            )
+
+    def _read_header(self) -> VariantHeader:
+        address = library.bcf_hdr_read(self._file)
+        if not address:
+            raise VariantFileError(
+                "this is no VCF or BCF, or its header is damaged",
+                path=self.name,
+                hint="Check it with: bcftools view -h FILE (an empty stream often means that the program before failed)",
+            )
+        return VariantHeader(address, self.name)
+
+    def _select_samples(self, samples: list[str]) -> None:
+        present = self.header.sample_names()
+        absent = [sample for sample in samples if sample not in present]
+        if absent:
+            raise VariantFileError(
+                f"no sample is named {', '.join(absent)}",
+                path=self.name,
+                hint=f"It has: {', '.join(present[:10]) or 'no samples'}{', ...' if len(present) > 10 else ''}",
+            )
+        self.header.keep_samples(samples)
+
+    def _open_index(self, regions: Regions) -> _Index:
+        if self.path == "-":
+            raise UsageError("regions by index (-r, -R) need a file, not stdin", hint="Use -t or -T, which stream")
+        known = set(self._contigs)
+        if known and regions.by_contig and not known.intersection(regions.by_contig):
+            wanted = ", ".join(list(regions.by_contig)[:3])
+            raise RegionError(
+                f"no region is on a contig of this file: asked for {wanted}, the file has "
+                f"{', '.join(self._contigs[:3])}{', ...' if len(self._contigs) > 3 else ''}",
+                path=self.name,
+            )
+        index_type = _BcfIndex if self._format_field(_FORMAT_KIND_OFFSET) == _KIND_BCF else _TextIndex
+        if self._format_field(_FORMAT_COMPRESSION_OFFSET) != _COMPRESSION_BGZF:
+            raise VariantFileError(
+                "regions by index (-r, -R) need a file compressed by bgzip",
+                path=self.name,
+                hint=f"Use -t or -T, or: bcftools view -Oz -o {self.path}.gz -W {self.path}",
+            )
+        return index_type(self.path, self._file, self.header, regions)
+
+    def _format_field(self, offset: int) -> int:
+        return ctypes.c_int32.from_address(library.hts_get_format(self._file) + offset).value
+
+    # -- reading
+
+    def _indexed_batches(self, index: _Index) -> Iterator[RecordBatch]:
+        for contig, intervals in index.contigs():
+            self._state[kernels.STATE_MIN_POS0] = 0
+            for start0, end0 in zip(intervals.start0, intervals.end0, strict=True):
+                with index.query(contig, int(start0), int(end0)) as source:
+                    # A record that overlaps two regions was given with the first.
+                    yield from self._batches_from(source)
+                self._state[kernels.STATE_MIN_POS0] = end0
+                self._state[kernels.STATE_POS0] = 0
+
+    def _batches_from(self, source: _Source) -> Iterator[RecordBatch]:
+        assert self._pool is not None
+        outcome = kernels.FULL
+        targets = self._targets_on_current_contig()
+        while outcome != kernels.END_OF_FILE:
+            batch = self._pool.acquire(self._current_contig())
+            outcome, batch.n_records, _ = kernels.read_records(
+                source.kind,
+                self._file,
+                self.header.address,
+                source.bgzf,
+                source.iterator,
+                source.index,
+                source.line,
+                self._state,
+                batch.slots,
+                (self._limits.n_alts, self._limits.n_bytes),
+                0 if self._targets is None else -1 if self._targets.excluded else 1,
+                targets.start0,
+                targets.end0,
+                self._tolerated,
+            )
+            if batch.n_records:
+                yield batch
+            else:
+                self._pool.release(batch)
+            if outcome == kernels.NEW_CONTIG:
+                self._start_contig()
+                targets = self._targets_on_current_contig()
+            elif outcome in (kernels.READ_ERROR, kernels.UNSORTED, kernels.UNDECLARED):
+                raise self._failure(outcome)
+
+    def _current_contig(self) -> str:
+        contig_index = int(self._state[kernels.STATE_CONTIG])
+        return self._contigs[contig_index] if contig_index >= 0 else ""
+
+    def _targets_on_current_contig(self) -> Intervals:
+        return EMPTY if self._targets is None else self._targets.on(self._current_contig())
+
+    def _start_contig(self) -> None:
+        """Go on to the contig of the record that waits."""
+        contig_index, pos0 = kernels.waiting_record(self._state)
+        if contig_index >= len(self._contigs):  # a contig that only records name
+            self._contigs = self.header.contig_names()
+        self._finished_contigs.add(self._current_contig())
+        self._state[kernels.STATE_CONTIG] = contig_index
+        contig = self._current_contig()
+        if contig in self._finished_contigs:
+            raise VariantFileError(
+                f"the file is not sorted: {contig} appears again after another contig",
+                path=self.name,
+                contig=contig,
+                pos1=pos0 + 1,
+                record_number=self._record_number(),
+                hint="Sort it with: bcftools sort",
+            )
+
+    # -- failures
+
+    def _record_number(self) -> int | None:
+        """1-based number of the last record read; None where the index skipped some."""
+        return self.n_records_read if self._index is None else None
+
+    def _failure(self, outcome: int) -> VariantFileError:
+        contig = self._current_contig() or None
+        last_pos1 = int(self._state[kernels.STATE_POS0]) + 1 if contig else None
+        last_good = f"the last good record is at {contig}:{last_pos1}" if contig else "no record before it was good"
+        number = self._record_number()
+        if outcome == kernels.UNSORTED:
+            _, pos0 = kernels.waiting_record(self._state)
+            return VariantFileError(
+                f"the file is not sorted: this record comes after {contig}:{last_pos1}",
+                path=self.name,
+                contig=contig,
+                pos1=pos0 + 1,
+                record_number=number,
+                hint="Sort it with: bcftools sort",
+            )
+        errcode = int(self._state[kernels.STATE_ERRCODE])
+        meanings = [meaning for bit, meaning in _ERRCODE_MEANING.items() if errcode & bit]
+        number = None if number is None else number + 1
+        if outcome == kernels.UNDECLARED:
+            return VariantFileError(
+                f"this record cannot go into a BCF: {' and '.join(meanings)}; {last_good}",
+                path=self.name,
+                record_number=number,
+                hint="Write VCF (-Ov, -Oz), or declare it first: bcftools reheader -f reference.fa.fai, bcftools annotate -h",
+            )
+        reason = f"the record is malformed: {' and '.join(meanings)}" if meanings else "the file is truncated or damaged here"
+        return VariantFileError(
+            f"{reason}; {last_good}",
+            path=self.name,
+            record_number=number,
+            hint="See what is wrong with: bcftools view FILE > /dev/null",
+        )
+
+    def _check_end_of_stream(self) -> None:
+        """A compressed stream cannot be checked before its end."""
+        bgzf = library.hts_get_bgzfp(self._file)
+        if not bgzf or self._format_field(_FORMAT_COMPRESSION_OFFSET) != _COMPRESSION_BGZF:
+            return
+        if ctypes.c_uint32.from_address(bgzf).value & _NO_EOF_BLOCK_BIT:
+            contig = self._current_contig() or None
+            raise VariantFileError(
+                "the stream is truncated: it ends without an end-of-file block",
+                path=self.name,
+                contig=contig,
+                pos1=int(self._state[kernels.STATE_POS0]) + 1 if contig else None,
+                record_number=self._record_number(),
+                hint="The program before in the pipe has failed: use `set -o pipefail`",
+            )
+
+
+def _open(path: str, name: str) -> int:
+    """An htsFile for reading."""
+    if path != "-" and "://" not in path:
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as error:
+            raise VariantFileError(f"cannot be opened: {error.strerror}", path=name) from error
+    ctypes.set_errno(0)
+    file = library.hts_open(os.fsencode(path), b"r")
+    if not file:
+        reason = os.strerror(ctypes.get_errno()) if ctypes.get_errno() else "it is empty or of an unknown format"
+        raise VariantFileError(f"cannot be opened: {reason}", path=name)
+    return file
+
+
+# -- sources of records
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What `record_kernels.read_records` reads from: addresses, 0 where not needed."""
+
+    kind: int
+    bgzf: int = 0
+    iterator: int = 0
+    index: int = 0
+    line: int = 0
+
+
+class _Index:
+    """An index opened beside its file; `query` gives a source per region."""
+
+    def __init__(self, file: int, header: VariantHeader, regions: Regions) -> None:
+        self._file = file
+        self._header = header
+        self._regions = regions
+
+    def contigs(self) -> list[tuple[int, Intervals]]:
+        """(contig index, intervals) of the regions' contigs that the index has, in the order of the file."""
+        named = ((self._contig_index(name), intervals) for name, intervals in self._regions.by_contig.items())
+        return sorted((item for item in named if item[0] >= 0), key=lambda item: item[0])
+
+    @contextmanager
+    def query(self, contig_index: int, start0: int, end0: int) -> Iterator[_Source]:
+        """A source of the records that overlap a region."""
+        iterator = library.hts_itr_query(self._address(), contig_index, start0, end0, self._read_function())
+        if not iterator:
+            raise VariantFileError("the index cannot be searched", hint="Index the file again: bcftools index -f FILE")
+        try:
+            yield self._source(iterator)
+        finally:
+            library.hts_itr_destroy(iterator)
+
+    def close(self) -> None:
+        """Free the index."""
+        raise NotImplementedError
+
+    def _contig_index(self, name: str) -> int:
+        raise NotImplementedError
+
+    def _address(self) -> int:
+        raise NotImplementedError
+
+    def _read_function(self) -> int:
+        raise NotImplementedError
+
+    def _source(self, iterator: int) -> _Source:
+        raise NotImplementedError
+
+
+class _BcfIndex(_Index):
+    def __init__(self, path: str, file: int, header: VariantHeader, regions: Regions) -> None:
+        super().__init__(file, header, regions)
+        self._index = library.hts_idx_load3(os.fsencode(path), None, _INDEX_CSI, _INDEX_SILENT)
+        if not self._index:
+            raise _no_index(path)
+
+    def close(self) -> None:
+        if self._index:
+            library.hts_idx_destroy(self._index)
+            self._index = 0
+
+    def _contig_index(self, name: str) -> int:
+        names = self._header.contig_names()
+        return names.index(name) if name in names else -1
+
+    def _address(self) -> int:
+        return self._index
+
+    def _read_function(self) -> int:
+        return htslib.function_address(library, "bcf_readrec")
+
+    def _source(self, iterator: int) -> _Source:
+        return _Source(kernels.SOURCE_BCF_INDEX, bgzf=library.hts_get_bgzfp(self._file), iterator=iterator)
+
+
+class _TextIndex(_Index):
+    def __init__(self, path: str, file: int, header: VariantHeader, regions: Regions) -> None:
+        super().__init__(file, header, regions)
+        self._tabix = library.tbx_index_load3(os.fsencode(path), None, _INDEX_SILENT)
+        if not self._tabix:
+            raise _no_index(path)
+        self._line = KString()
+
+    def close(self) -> None:
+        if self._tabix:
+            library.tbx_destroy(self._tabix)
+            self._tabix = 0
+            htslib.text_of(self._line)
+
+    def _contig_index(self, name: str) -> int:
+        return library.tbx_name2id(self._tabix, name.encode())
+
+    def _address(self) -> int:
+        return ctypes.c_void_p.from_address(self._tabix + htslib.OFFSET_TBX_INDEX).value or 0
+
+    def _read_function(self) -> int:
+        return htslib.function_address(library, "tbx_readrec")
+
+    def _source(self, iterator: int) -> _Source:
+        return _Source(
+            kernels.SOURCE_TEXT_INDEX,
+            bgzf=library.hts_get_bgzfp(self._file),
+            iterator=iterator,
+            index=self._tabix,
+            line=ctypes.addressof(self._line),
+        )
+
+
+def _no_index(path: str) -> VariantFileError:
+    return VariantFileError("there is no index", path=path, hint=f"Index it with: bcftools index -t {path}")

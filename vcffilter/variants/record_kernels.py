@@ -1,0 +1,294 @@
+"""Numba loops over `bcf1_t` records: read a batch, take its alleles out, write it.
+
+Records, headers and files are addresses (int64). No Python object per record, no GIL. Knows nothing of scores or INFO keys.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vcffilter.kernels.htslib import load_int32, load_int64, load_uint8
+from vcffilter.kernels.jit import inline_kernel, kernel
+from vcffilter.variants.alleles import STATUS_CODE
+from vcffilter.variants.htslib import (
+    OFFSET_ALLELE,
+    OFFSET_ERRCODE,
+    OFFSET_INDIV_LENGTH,
+    OFFSET_POS0,
+    OFFSET_RID,
+    OFFSET_SHARED_LENGTH,
+    UNPACK_ALLELES,
+    UNPACK_INFO,
+    bcf_get_info,
+    bcf_read,
+    bcf_unpack,
+    bcf_write,
+    hts_itr_next,
+    number_of_alleles,
+    vcf_parse,
+)
+
+# Why `read_records` came back.
+FULL, NEW_CONTIG, END_OF_FILE, READ_ERROR, UNSORTED, UNDECLARED = range(6)
+
+# Slots of the reader's int64 state, kept between calls.
+(
+    STATE_CONTIG,  # index of the contig whose records are being read; -1 before the first
+    STATE_POS0,  # POS - 1 of the last record read
+    STATE_NUMBER,  # records read so far, 1-based number of the last one
+    STATE_SPARE,  # address of the record that the next call reads into, or that waits
+    STATE_WAITING,  # 1: the spare record was read already and opens the next batch
+    STATE_MIN_POS0,  # records that start before this were already given for an earlier region
+    STATE_ERRCODE,  # htslib's errcode of the record at fault
+) = range(7)
+STATE_SIZE = 7
+
+# How records are fetched.
+SOURCE_STREAM, SOURCE_BCF_INDEX, SOURCE_TEXT_INDEX = range(3)
+
+_NO_ALT = STATUS_CODE["no_alt"]
+_UNSUPPORTED = STATUS_CODE["unsupported_allele"]
+_INVALID = STATUS_CODE["invalid_allele"]
+_SCORED = STATUS_CODE["scored"]
+
+_A, _C, _G, _T, _N = (np.uint8(ord(base)) for base in "ACGTN")
+_STAR, _LESS, _GREATER, _DOT, _LEFT, _RIGHT = (np.uint8(ord(character)) for character in "*<>.[]")
+
+
+@inline_kernel
+def _fetch(source, file, header, record, bgzf, iterator, index, line):
+    """Read the next record: 0 or more, -1 at the end, below -1 on an error."""
+    if source == SOURCE_STREAM:
+        return bcf_read(file, header, record)
+    if source == SOURCE_BCF_INDEX:
+        return hts_itr_next(bgzf, iterator, record, 0)
+    result = hts_itr_next(bgzf, iterator, line, index)
+    if result >= 0 and vcf_parse(line, header, record) < 0:
+        return -2
+    return result
+
+
+@inline_kernel
+def _inside(starts0, ends0, pos0):
+    """Whether a position is in one of the sorted, disjoint, half-open intervals."""
+    position = np.searchsorted(starts0, pos0, side="right") - 1
+    return position >= 0 and pos0 < ends0[position]
+
+
+@kernel
+def read_records(
+    source, file, header, bgzf, iterator, index, line, state, records, limits, targets, starts0, ends0, tolerated
+):
+    """Fill `records` with the next records of one contig.
+
+    source: a SOURCE_* code. file, header, bgzf, iterator, index, line: addresses (0 where the source needs none).
+    state: int64 (STATE_SIZE,), see STATE_*; kept by the caller between calls.
+    records: int64 (n,), addresses of bcf1_t; filled from the front, by swapping with the spare record.
+    limits: (most ALTs, most bytes); a batch ends with the record that reaches one.
+    targets: 0 keep all, 1 keep records whose POS is within the intervals, -1 those whose POS is not.
+    starts0, ends0: int64, sorted disjoint half-open target intervals on the current contig.
+    tolerated: bits of bcf1_t.errcode that do not end the run.
+    Returns (outcome, n_records, n_alts).
+    """
+    n_records, n_alts, n_bytes = 0, 0, 0
+    while n_records < len(records) and n_alts < limits[0] and n_bytes < limits[1]:
+        record = state[STATE_SPARE]
+        contig = state[STATE_CONTIG]
+        if state[STATE_WAITING]:
+            state[STATE_WAITING] = 0
+        else:
+            result = _fetch(source, file, header, record, bgzf, iterator, index, line)
+            if result == -1:
+                return END_OF_FILE, n_records, n_alts
+            errcode = load_int32(record + OFFSET_ERRCODE)
+            if result < -1 or errcode & ~tolerated:
+                state[STATE_ERRCODE] = errcode
+                return (READ_ERROR if result < -1 else UNDECLARED), n_records, n_alts
+            state[STATE_NUMBER] += 1
+            pos0 = load_int64(record + OFFSET_POS0)
+            rid = load_int32(record + OFFSET_RID)
+            if rid == contig and pos0 < state[STATE_POS0]:
+                return UNSORTED, n_records, n_alts
+            state[STATE_POS0] = pos0
+            if rid != contig:
+                state[STATE_WAITING] = 1
+                return NEW_CONTIG, n_records, n_alts
+        pos0 = load_int64(record + OFFSET_POS0)
+        if pos0 < state[STATE_MIN_POS0]:
+            continue
+        if targets != 0 and _inside(starts0, ends0, pos0) != (targets > 0):
+            continue
+        state[STATE_SPARE] = records[n_records]
+        records[n_records] = record
+        n_records += 1
+        n_alts += max(0, number_of_alleles(record) - 1)
+        n_bytes += load_int64(record + OFFSET_SHARED_LENGTH) + load_int64(record + OFFSET_INDIV_LENGTH)
+    return FULL, n_records, n_alts
+
+
+@kernel
+def waiting_record(state):
+    """(contig index, POS - 1) of the record that opens the next batch."""
+    record = state[STATE_SPARE]
+    return load_int32(record + OFFSET_RID), load_int64(record + OFFSET_POS0)
+
+
+@inline_kernel
+def _upper(base):
+    return base - 32 if 97 <= base <= 122 else base
+
+
+@inline_kernel
+def _length(text):
+    length = 0
+    while load_uint8(text + length) != 0:
+        length += 1
+    return length
+
+
+@inline_kernel
+def _is_plain(text, length):
+    """Whether every character is one of A, C, G, T, N in any case."""
+    for index in range(length):
+        base = _upper(load_uint8(text + index))
+        if not (base == _A or base == _C or base == _G or base == _T or base == _N):
+            return False
+    return length > 0
+
+
+@inline_kernel
+def _is_reference_block_alt(text):
+    """Whether an ALT is <*> or <NON_REF>."""
+    if load_uint8(text) != _LESS:
+        return False
+    if load_uint8(text + 1) == _STAR:
+        return load_uint8(text + 2) == _GREATER
+    for index in range(9):
+        if load_uint8(text + index) != _NON_REF[index]:
+            return False
+    return load_uint8(text + 9) == 0
+
+
+_NON_REF = np.frombuffer(b"<NON_REF>", dtype=np.uint8)
+
+
+@inline_kernel
+def _classify_alt(ref, ref_length, ref_is_plain, alt, alt_length):
+    """Status code of an ALT: 0 when it can be scored."""
+    if alt_length == 0:
+        return _INVALID
+    if not _is_plain(alt, alt_length):
+        return _INVALID if alt_length == 1 and load_uint8(alt) == _DOT else _UNSUPPORTED
+    if not ref_is_plain:
+        return _INVALID
+    if ref_length != alt_length:
+        return _SCORED
+    for index in range(ref_length):
+        if _upper(load_uint8(ref + index)) != _upper(load_uint8(alt + index)):
+            return _SCORED
+    return _INVALID
+
+
+@kernel
+def count_alts(records):
+    """ALTs of all records together."""
+    n_alts = 0
+    for index in range(len(records)):
+        n_alts += max(0, number_of_alleles(records[index]) - 1)
+    return n_alts
+
+
+@kernel
+def classify_records(header, end_key, records, alt_first, alt_status, alt_is_indel, is_block):
+    """Say of each ALT whether it can be scored, and of each record whether it is a gVCF block.
+
+    end_key: address of the text "END". records: int64 (n,). alt_first: int64 (n + 1,), filled: borders of each record's ALTs.
+    alt_status: uint8 (n_alts,), filled: a code of STATUS_NAMES, 0 = can be scored.
+    alt_is_indel: bool (n_alts,), filled: not (REF and ALT both of one base).
+    is_block: bool (n,), filled: all ALTs are <NON_REF> or <*>, and INFO has END.
+    Returns (alleles that can be scored, bytes of their REFs, bytes of their ALTs); -1 first when a record cannot be unpacked.
+    """
+    n_scorable, n_ref_bytes, n_alt_bytes = 0, 0, 0
+    cursor = 0
+    for index in range(len(records)):
+        record = records[index]
+        alt_first[index] = cursor
+        is_block[index] = False
+        if bcf_unpack(record, UNPACK_ALLELES) < 0:
+            return -1, index, 0
+        n_alleles = number_of_alleles(record)
+        if n_alleles < 2:
+            continue
+        alleles = load_int64(record + OFFSET_ALLELE)
+        ref = load_int64(alleles)
+        ref_length = _length(ref)
+        ref_is_plain = _is_plain(ref, ref_length)
+        only_blocks = True
+        for allele in range(1, n_alleles):
+            alt = load_int64(alleles + 8 * allele)
+            alt_length = _length(alt)
+            status = _classify_alt(ref, ref_length, ref_is_plain, alt, alt_length)
+            alt_status[cursor] = status
+            alt_is_indel[cursor] = ref_length != 1 or alt_length != 1
+            cursor += 1
+            if status == _SCORED:
+                n_scorable += 1
+                n_ref_bytes += ref_length
+                n_alt_bytes += alt_length
+            only_blocks = only_blocks and _is_reference_block_alt(alt)
+        if only_blocks:
+            bcf_unpack(record, UNPACK_INFO)
+            is_block[index] = bcf_get_info(header, record, end_key) != 0
+    alt_first[len(records)] = cursor
+    return n_scorable, n_ref_bytes, n_alt_bytes
+
+
+@kernel
+def take_alleles(
+    records, alt_first, alt_status, start0, ref_offset, ref_bases, alt_offset, alt_bases, record_index, alt_index
+):
+    """Copy the alleles that can be scored, upper-case, into the arrays of an `AlleleChunk` (sizes from `classify_records`)."""
+    allele_number, ref_cursor, alt_cursor = 0, 0, 0
+    for index in range(len(records)):
+        alleles = load_int64(records[index] + OFFSET_ALLELE)
+        for flat in range(alt_first[index], alt_first[index + 1]):
+            if alt_status[flat] != _SCORED:
+                continue
+            within = flat - alt_first[index]
+            ref_offset[allele_number] = ref_cursor
+            alt_offset[allele_number] = alt_cursor
+            ref_cursor = _copy_upper(load_int64(alleles), ref_bases, ref_cursor)
+            alt_cursor = _copy_upper(load_int64(alleles + 8 * (within + 1)), alt_bases, alt_cursor)
+            start0[allele_number] = load_int64(records[index] + OFFSET_POS0)
+            record_index[allele_number] = index
+            alt_index[allele_number] = within
+            allele_number += 1
+    ref_offset[allele_number] = ref_cursor
+    alt_offset[allele_number] = alt_cursor
+
+
+@inline_kernel
+def _copy_upper(text, destination, cursor):
+    base = load_uint8(text)
+    while base != 0:
+        destination[cursor] = _upper(base)
+        cursor += 1
+        text += 1
+        base = load_uint8(text)
+    return cursor
+
+
+@kernel
+def write_records(file, header, records):
+    """Write records in order; returns how many were written (fewer than given: the next one failed)."""
+    for index in range(len(records)):
+        if bcf_write(file, header, records[index]) != 0:
+            return index
+    return len(records)
+
+
+@kernel
+def record_position(record):
+    """(contig index, POS - 1) of a record."""
+    return load_int32(record + OFFSET_RID), load_int64(record + OFFSET_POS0)
+
