@@ -98,7 +98,13 @@ def _shift_right(segments: ReferenceSegments, segment: int, start0: int, end0: i
 
 @inline_kernel
 def _normalise_one(
-    allele: int, start0: int, ref: np.ndarray, alt: np.ndarray, segments: ReferenceSegments, segment: int, alleles: NormalisedAlleles
+    allele: int,
+    start0: int,
+    ref: np.ndarray,
+    alt: np.ndarray,
+    segments: ReferenceSegments,
+    segment: int,
+    alleles: NormalisedAlleles,
 ) -> None:
     n_suffix = 0
     n_shorter = min(len(ref), len(alt))

@@ -13,9 +13,9 @@ from vcffilter.kernels.jit import kernel
 from vcffilter.kernels.read_features import (
     ALL_ROW,
     CONTRAST_FEATURES,
-    N,
     NEIGHBOURHOOD_FEATURES,
     SUPPORT_FEATURES,
+    N,
     SiteScratch,
     empty_site_scratch,
     sum_site,
@@ -91,9 +91,7 @@ def encode_alleles(
             write_contrast_features(scratch.sums, row[_CONTRAST:_NEIGHBOURHOOD])
             write_neighbourhood_features(scratch.haplotypes, scratch.sums, row[_NEIGHBOURHOOD:])
             if tensor.shape[1] > 0:
-                write_tensor(
-                    allele, alleles, segments, reads, events, scratch.site, channels, scratch.tensor, tensor[allele]
-                )
+                write_tensor(allele, alleles, segments, reads, events, scratch.site, channels, scratch.tensor, tensor[allele])
         forget_site_reads(scratch.site)
 
 

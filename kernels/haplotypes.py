@@ -173,9 +173,7 @@ def choose_nearby(n_site_reads: int, haplotypes: Haplotypes) -> None:
 
 
 @inline_kernel
-def _copy_reference(
-    segments: ReferenceSegments, segment: int, start0: int, end0: int, row: np.ndarray, written: int
-) -> int:
+def _copy_reference(segments: ReferenceSegments, segment: int, start0: int, end0: int, row: np.ndarray, written: int) -> int:
     """Append reference codes to a haplotype; unknown bases where the contig has ended."""
     base = segments.offset[segment] - segments.start0[segment]
     for pos0 in range(start0, end0):

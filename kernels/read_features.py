@@ -19,7 +19,7 @@ from vcffilter.kernels.reads import (
     FLAG_SUPPLEMENTARY,
     ReadArrays,
 )
-from vcffilter.kernels.scan import ReadEvents
+from vcffilter.kernels.scan import ReadEvents, read_code
 from vcffilter.kernels.support import MATE_COUNTED, SUPPORTS_ALT, SUPPORTS_REF, UNINFORMATIVE, SiteReads
 
 #: Mismatches and indels of a read are counted this far from the event.
@@ -29,10 +29,11 @@ COLUMN_REACH = 60
 NEAR_REACH = 10
 GOOD_QUALITY_PHRED = 20
 NEAR_END = 10
+BESIDE_REACH = 3
+MAX_LAGGING_RUN = 10
 #: Starts of reads are told apart modulo this many positions.
 START_SLOTS = 4096
 
-_GROUPS = ("uninformative", "ref", "alt")
 #: Per-read values that are summed over each group.
 _SUMMED = (
     "n",
@@ -62,6 +63,10 @@ _SUMMED = (
     "third",
     "distinct_starts",
     "supplementary",
+    "literal",
+    "log_likelihood_ratio",
+    "beside_quality",
+    "lagging_run",
 )
 N_SUMMED = len(_SUMMED)
 (
@@ -92,6 +97,10 @@ N_SUMMED = len(_SUMMED)
     THIRD,
     DISTINCT_STARTS,
     SUPPLEMENTARY,
+    LITERAL,
+    LOG_LIKELIHOOD_RATIO,
+    BESIDE_QUALITY,
+    LAGGING_RUN,
 ) = range(N_SUMMED)
 #: Rows of the sums.
 UNINFORMATIVE_ROW, REF_ROW, ALT_ROW, ALL_ROW = 0, 1, 2, 3
@@ -101,8 +110,8 @@ class SiteScratch(NamedTuple):
     """Room for one site's sums; reused.
 
     sums: float64 (4, N_SUMMED), rows as above. extremes: float64 (4, 4): largest mapq, largest end distance, smallest margin,
-    largest margin of each row. seen_starts: uint8 (3, 2, START_SLOTS). columns: int32 (3, 2 * COLUMN_REACH + 1 + reach of the
-    allele,), good mismatches at each column by group. shift_range: int64 (2,). tally: int64 (64,).
+    largest margin of each row. seen_starts: uint8 (3, 2, START_SLOTS). columns: int32 (3, 2 * COLUMN_REACH + 1), good
+    mismatches at each column by group. shift_range: int64 (2,). tally: int64 (64,).
     """
 
     sums: np.ndarray
@@ -210,6 +219,32 @@ def _unmark_starts(reads: ReadArrays, site: SiteReads, scratch: SiteScratch) -> 
 
 
 @inline_kernel
+def _beside_quality(reads: ReadArrays, read: int, query_index: int) -> float:
+    """Mean base quality (phred) of up to BESIDE_REACH bases on either side of the event, its own base left out."""
+    first = max(query_index - BESIDE_REACH, 0)
+    last = min(query_index + BESIDE_REACH + 1, reads.query_length[read])
+    total, n = 0, 0
+    for at in range(first, last):
+        if at != query_index:
+            total += np.int64(reads.quality_phred[reads.quality_offset[read] + at])
+            n += 1
+    return total / n if n > 0 else 0.0
+
+
+@inline_kernel
+def _lagging_run(reads: ReadArrays, read: int, query_index: int) -> int:
+    """How often the read's base at the event stands right before it in sequencing order, as it does where synthesis lags."""
+    step = 1 if reads.flag[read] & FLAG_REVERSE != 0 else -1
+    code = read_code(reads, read, min(max(query_index, 0), reads.query_length[read] - 1))
+    run = 0
+    at = query_index + step
+    while run < MAX_LAGGING_RUN and 0 <= at < reads.query_length[read] and read_code(reads, read, at) == code:
+        run += 1
+        at += step
+    return run
+
+
+@inline_kernel
 def _add_read(
     allele: int,
     alleles: NormalisedAlleles,
@@ -256,6 +291,10 @@ def _add_read(
     sums[THIRD] += site.third[slot]
     sums[DISTINCT_STARTS] += _mark_start(reads, read, row, scratch)
     sums[SUPPLEMENTARY] += 1 if flag & FLAG_SUPPLEMENTARY != 0 else 0
+    sums[LITERAL] += site.literal[slot]
+    sums[LOG_LIKELIHOOD_RATIO] += math.log10(0.5 + 0.5 * 10.0 ** (min(margin, 40) / 10.0))
+    sums[BESIDE_QUALITY] += _beside_quality(reads, read, site.query_index[slot])
+    sums[LAGGING_RUN] += _lagging_run(reads, read, site.query_index[slot])
     extremes[0] = max(extremes[0], mapq)
     extremes[1] = max(extremes[1], min(distance, 100))
     extremes[2] = min(extremes[2], abs(margin))
@@ -319,7 +358,10 @@ SUPPORT_FEATURES = (
     "mates_agree_share",
     "mates_contradict_share",
     "log_indel_shift_range",
-    "indel_shift_mean",
+    "indel_shift_max",
+    "literal_share",
+    "log_likelihood_ratio",
+    "log_likelihood_ratio_per_read",
 )
 
 
@@ -373,15 +415,16 @@ def write_support_features(site: SiteReads, scratch: SiteScratch, out: np.ndarra
     out[19] = _log1(alt[DISTINCT_STARTS])
     out[20] = _share(alt[DISTINCT_STARTS], n_alt)
     out[21] = _share(min(alt[REVERSE], alt_forward), n_alt)
-    out[22] = abs(
-        math.log((alt_forward + 1.0) * (ref[REVERSE] + 1.0)) - math.log((alt[REVERSE] + 1.0) * (ref_forward + 1.0))
-    )
+    out[22] = abs(math.log((alt_forward + 1.0) * (ref[REVERSE] + 1.0)) - math.log((alt[REVERSE] + 1.0) * (ref_forward + 1.0)))
     out[23] = abs(_share(alt[REVERSE], n_alt) - _share(ref[REVERSE], n_ref)) if n_alt > 0 and n_ref > 0 else 0.0
     out[24] = _share(site.counts[1], n)
     out[25] = _share(site.counts[2], n)
     has_indel = alt[EXACT_INDEL] + ref[EXACT_INDEL] + scratch.sums[UNINFORMATIVE_ROW][EXACT_INDEL] > 0
     out[26] = _log1(scratch.shift_range[1] - scratch.shift_range[0]) if has_indel else 0.0
     out[27] = min(scratch.shift_range[1], 50) if has_indel else 0.0
+    out[28] = _share(everything[LITERAL], n)
+    out[29] = min(max(everything[LOG_LIKELIHOOD_RATIO], -30.0), 60.0)
+    out[30] = _share(everything[LOG_LIKELIHOOD_RATIO], n)
 
 
 #: Means of per-read values: of ALT reads, of all other reads, and the contrast between ALT and REF reads.
@@ -404,11 +447,11 @@ _CONTRASTED = (
     ("mate_elsewhere", MATE_ELSEWHERE),
     ("log_insert", LOG_INSERT),
     ("supplementary", SUPPLEMENTARY),
+    ("beside_quality", BESIDE_QUALITY),
+    ("lagging_run", LAGGING_RUN),
 )
 _CONTRASTED_COLUMNS = tuple(column for _, column in _CONTRASTED)
-CONTRAST_FEATURES = tuple(
-    name for value, _ in _CONTRASTED for name in (f"alt_{value}", f"all_{value}", f"{value}_contrast")
-)
+CONTRAST_FEATURES = tuple(name for value, _ in _CONTRASTED for name in (f"alt_{value}", f"all_{value}", f"{value}_contrast"))
 
 
 @inline_kernel
@@ -483,4 +526,3 @@ def write_neighbourhood_features(haplotypes: Haplotypes, scratch: SiteScratch, o
 
 
 assert (UNINFORMATIVE_ROW, REF_ROW, ALT_ROW) == (UNINFORMATIVE, SUPPORTS_REF, SUPPORTS_ALT)
-assert len(_GROUPS) == ALL_ROW

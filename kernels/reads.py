@@ -69,9 +69,7 @@ _CIGAR_OFFSET_FIELD = ReadArrays._fields.index("cigar_offset")
 
 def empty_reads(n_reads: int = 1024, n_cigar: int = 2048, n_bases: int = 200_000) -> ReadArrays:
     """Arrays with room for `n_reads` reads, `n_cigar` operations and `n_bases` bases, nothing in them."""
-    per_read = [
-        np.zeros(n_reads + (field == _CIGAR_OFFSET_FIELD), dtype) for field, dtype in enumerate(_PER_READ_DTYPES)
-    ]
+    per_read = [np.zeros(n_reads + (field == _CIGAR_OFFSET_FIELD), dtype) for field, dtype in enumerate(_PER_READ_DTYPES)]
     pools = [np.zeros(n_cigar, np.uint32), np.zeros(n_bases // 2 + 8, np.uint8), np.zeros(n_bases, np.uint8)]
     return ReadArrays(*per_read, *pools, np.zeros(5, np.int64))
 

@@ -120,7 +120,14 @@ def _insertion_hash(reads: ReadArrays, read: int, query_index: int, length: int,
 
 @inline_kernel
 def _scan_block(
-    reads: ReadArrays, read: int, pos0: int, query_index: int, length: int, segments: ReferenceSegments, events: ReadEvents, used: int
+    reads: ReadArrays,
+    read: int,
+    pos0: int,
+    query_index: int,
+    length: int,
+    segments: ReferenceSegments,
+    events: ReadEvents,
+    used: int,
 ) -> int:
     """Append the mismatches of an ungapped block; returns the entries in use, or -1 where they do not fit."""
     segment = max(np.searchsorted(segments.start0, pos0, side="right") - 1, 0)
@@ -146,7 +153,14 @@ def _scan_block(
 
 @inline_kernel
 def _add_indel(
-    reads: ReadArrays, read: int, pos0: int, query_index: int, length: int, segments: ReferenceSegments, events: ReadEvents, used: int
+    reads: ReadArrays,
+    read: int,
+    pos0: int,
+    query_index: int,
+    length: int,
+    segments: ReferenceSegments,
+    events: ReadEvents,
+    used: int,
 ) -> None:
     """Write one indel (deletion: length < 0) left-aligned; one that begins outside the segments stays where the aligner put it."""
     segment = np.searchsorted(segments.start0, pos0, side="right") - 1

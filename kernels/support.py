@@ -44,7 +44,8 @@ class SiteReads(NamedTuple):
     query_index: index of the base at the event, or of the next one aligned after it. aligned: uint8, 1 = a base is aligned at the event.
     third: uint8, 1 = shows a third allele. exact_indel: uint8, 1 = its alignment carries the allele as an indel.
     indel_shift: position at which the aligner put that indel, minus the left-most one.
-    spans: uint8, 1 = aligned across the whole shift range. slot_of_read: (n_reads of the chunk,), -1 where the read does not cover.
+    spans: uint8, 1 = aligned across the whole shift range. literal: uint8, 1 = its alignment shows the
+    allele as written. slot_of_read: (n_reads of the chunk,), -1 where the read does not cover.
     anchors: int64 (8,), scratch of the read in hand.
     counts: int64 (4,), reads, mate pairs that agree, mate pairs that disagree, spare.
     """
@@ -58,6 +59,7 @@ class SiteReads(NamedTuple):
     exact_indel: np.ndarray
     indel_shift: np.ndarray
     spans: np.ndarray
+    literal: np.ndarray
     slot_of_read: np.ndarray
     anchors: np.ndarray
     counts: np.ndarray
@@ -81,6 +83,7 @@ def empty_site_reads(n_reads: int) -> SiteReads:
         small(),
         small(),
         signed(),
+        small(),
         small(),
         np.full(n_reads, -1, np.int32),
         np.zeros(8, np.int64),
@@ -228,9 +231,7 @@ def _column_margin(allele: int, alleles: NormalisedAlleles, reads: ReadArrays, r
 
 
 @inline_kernel
-def _diagonal_cost(
-    reads: ReadArrays, read: int, query_from: int, query_to: int, row: np.ndarray, offset: int, limit: int
-) -> int:
+def _diagonal_cost(reads: ReadArrays, read: int, query_from: int, query_to: int, row: np.ndarray, offset: int, limit: int) -> int:
     """Summed mismatch costs of read[query_from:query_to] against row[offset:], stopping at `limit`."""
     cost = 0
     for query_index in range(query_from, query_to):
@@ -240,9 +241,7 @@ def _diagonal_cost(
         expected = row[at]
         code = read_code(reads, read, query_index)
         if code != expected and expected != UNKNOWN_BASE and code != UNKNOWN_BASE:
-            cost += min(
-                np.int64(reads.quality_phred[reads.quality_offset[read] + query_index]), MAX_MISMATCH_PHRED
-            )
+            cost += min(np.int64(reads.quality_phred[reads.quality_offset[read] + query_index]), MAX_MISMATCH_PHRED)
             if cost >= limit:
                 return limit
     return cost
@@ -391,13 +390,15 @@ def weigh_site_reads(
     site.counts[1:] = 0
     collect_nearby(allele, alleles, site.read, n_site, events, haplotypes)
     choose_nearby(n_site, haplotypes)
-    by_column = alleles.kind[allele] == SUBSTITUTION and haplotypes.n_nearby[1] == 0
+    is_substitution = alleles.kind[allele] == SUBSTITUTION
+    by_column = is_substitution and haplotypes.n_nearby[1] == 0
     if not by_column:
         build_haplotypes(allele, alleles, segments, reads, events, haplotypes)
     for slot in range(n_site):
         read = site.read[slot]
+        column_margin = _column_margin(allele, alleles, reads, read, segments) if is_substitution else 0
         if by_column:
-            margin = _column_margin(allele, alleles, reads, read, segments)
+            margin = column_margin
         else:
             _walk(allele, alleles, reads, read, site.anchors)
             margin = _haplotype_margin(reads, read, site.anchors, haplotypes)
@@ -412,4 +413,5 @@ def weigh_site_reads(
         site.indel_shift[slot] = 0
         site.third[slot] = 1 if _shows_third_base(allele, alleles, reads, segments, site, slot) else 0
         _note_indels(allele, alleles, events, site, slot)
+        site.literal[slot] = column_margin > 0 if is_substitution else site.exact_indel[slot]
     _count_mates_once(reads, events.mate, site)

@@ -234,14 +234,19 @@ def _write_column(row: np.ndarray, column: int, channels: np.ndarray, cell: np.n
 
 @inline_kernel
 def _write_aligned(
-    reads: ReadArrays, read: int, pos0: int, query_index: int, segments: ReferenceSegments, segment: int, is_clip: bool, cell: np.ndarray
+    reads: ReadArrays,
+    read: int,
+    pos0: int,
+    query_index: int,
+    segments: ReferenceSegments,
+    segment: int,
+    is_clip: bool,
+    cell: np.ndarray,
 ) -> None:
     """Column channels of one base of a read at a reference position."""
     code = read_code(reads, read, query_index)
     inside = segments.start0[segment] <= pos0 < segments.end0[segment]
-    reference = (
-        np.int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]]) if inside else UNKNOWN_BASE
-    )
+    reference = np.int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]]) if inside else UNKNOWN_BASE
     cell[:N_COLUMN_CHANNELS] = 0
     cell[_BASE] = _base_level(code)
     cell[_DIFFERS] = 255 if code != reference and code != UNKNOWN_BASE and reference != UNKNOWN_BASE else 0
@@ -251,7 +256,14 @@ def _write_aligned(
 
 @inline_kernel
 def _write_read_columns(
-    reads: ReadArrays, read: int, first0: int, segments: ReferenceSegments, segment: int, channels: np.ndarray, row: np.ndarray, cell: np.ndarray
+    reads: ReadArrays,
+    read: int,
+    first0: int,
+    segments: ReferenceSegments,
+    segment: int,
+    channels: np.ndarray,
+    row: np.ndarray,
+    cell: np.ndarray,
 ) -> None:
     """Walk a read's alignment through the columns that begin at reference position `first0`."""
     n_columns = row.shape[0]
@@ -301,7 +313,13 @@ def _mark_insertion(row: np.ndarray, column: int, channels: np.ndarray, length: 
 
 @inline_kernel
 def _write_reference_row(
-    allele: int, alleles: NormalisedAlleles, first0: int, segments: ReferenceSegments, channels: np.ndarray, row: np.ndarray, cell: np.ndarray
+    allele: int,
+    alleles: NormalisedAlleles,
+    first0: int,
+    segments: ReferenceSegments,
+    channels: np.ndarray,
+    row: np.ndarray,
+    cell: np.ndarray,
 ) -> None:
     """Row 0: reference bases; `differs` marks the replaced bases, `insertion` and `deletion` the allele itself."""
     segment = alleles.segment[allele]
