@@ -47,8 +47,7 @@ def take_chunk(header: VariantHeader, batch: RecordBatch) -> RecordChunk:
         header.address, ctypes.addressof(_END_KEY), addresses, alt_first, alt_status, alt_is_indel, is_block
     )
     if n_alleles < 0:
-        _, pos0 = kernels.record_position(addresses[n_ref_bytes])
-        raise VariantFileError("the record is damaged", contig=batch.contig, pos1=pos0 + 1)
+        raise VariantFileError("the record is damaged", contig=batch.contig, pos1=batch.pos0(n_ref_bytes) + 1)
     alleles = AlleleChunk(
         contig=batch.contig,
         start0=np.empty(n_alleles, dtype=np.int64),

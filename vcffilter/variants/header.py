@@ -66,6 +66,10 @@ class VariantHeader:
                     return Declaration(fields.get("Number", "."), fields.get("Type", "String"))
         return None
 
+    def has_filter(self, name: str) -> bool:
+        """Whether a FILTER is declared."""
+        return re.search(rf"^##FILTER=<ID={re.escape(name)}[,>]", self.text(), re.MULTILINE) is not None
+
     def append(self, line: str) -> None:
         """Add a "##..." line; a line that is there already is not added twice."""
         if library.bcf_hdr_append(self.address, line.encode()) < 0:

@@ -8,6 +8,7 @@ The layout of `bcf1_t` is checked once, on a record parsed in memory. Knows neit
 from __future__ import annotations
 
 import ctypes
+import sys
 from functools import cache
 
 import llvmlite.binding
@@ -105,6 +106,10 @@ def _load() -> ctypes.CDLL:
         function.restype, function.argtypes = result, arguments
     for name in _KERNEL_SIGNATURES:
         llvmlite.binding.add_symbol(f"vcffilter_{name}", function_address(library, name))
+    # The C library's errno of this thread, to say why a write failed (glibc and musl; macOS).
+    c_library = ctypes.CDLL(None)
+    location = "__error" if sys.platform == "darwin" else "__errno_location"
+    llvmlite.binding.add_symbol("vcffilter_errno_location", function_address(c_library, location))
     return library
 
 
@@ -131,6 +136,7 @@ bcf_update_info = _kernel_function("bcf_update_info")
 bcf_update_filter = _kernel_function("bcf_update_filter")
 hts_itr_next = _kernel_function("hts_itr_next")
 vcf_parse = _kernel_function("vcf_parse")
+errno_location = types.ExternalFunction("vcffilter_errno_location", _i8())
 
 
 @inline_kernel

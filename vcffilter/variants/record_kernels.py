@@ -23,6 +23,7 @@ from vcffilter.variants.htslib import (
     bcf_read,
     bcf_unpack,
     bcf_write,
+    errno_location,
     hts_itr_next,
     number_of_alleles,
     vcf_parse,
@@ -280,15 +281,8 @@ def _copy_upper(text, destination, cursor):
 
 @kernel
 def write_records(file, header, records):
-    """Write records in order; returns how many were written (fewer than given: the next one failed)."""
+    """Write records in order; returns (how many were written, errno when that is fewer than given)."""
     for index in range(len(records)):
         if bcf_write(file, header, records[index]) != 0:
-            return index
-    return len(records)
-
-
-@kernel
-def record_position(record):
-    """(contig index, POS - 1) of a record."""
-    return load_int32(record + OFFSET_RID), load_int64(record + OFFSET_POS0)
-
+            return index, load_int32(errno_location())
+    return len(records), 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 
 import numpy as np
 
-from vcffilter.variants.htslib import library
+from vcffilter.variants.htslib import OFFSET_POS0, library
 
 
 @dataclass
@@ -24,6 +25,10 @@ class RecordBatch:
     def addresses(self) -> np.ndarray:
         """int64 (n_records,), addresses of the records."""
         return self.slots[: self.n_records]
+
+    def pos0(self, index: int) -> int:
+        """POS - 1 of a record."""
+        return ctypes.c_int64.from_address(int(self.slots[index]) + OFFSET_POS0).value
 
 
 class RecordPool:

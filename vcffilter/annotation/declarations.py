@@ -1,0 +1,100 @@
+"""Header lines: what the keys mean, which program and model wrote them. Nothing is declared twice, nothing of others is changed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from vcffilter.annotation.settings import INDEL_FILTER, SNV_FILTER, AnnotationKeys, AnnotationSettings
+from vcffilter.errors import VariantFileError
+from vcffilter.variants.header import Declaration, VariantHeader
+
+_MODEL_LINE = "vcffilter_model"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """model_id, model_sha256: what scored. info_prefix: of the keys. version, command: of the program; None = not recorded."""
+
+    model_id: str
+    model_sha256: str
+    info_prefix: str = "PILEUP"
+    version: str | None = None
+    command: str | None = None
+
+
+@dataclass(frozen=True)
+class Stale:
+    """What an earlier run may have left in the records. info: keys of ours. filters: verdicts of ours."""
+
+    info: bool
+    filters: bool
+
+
+def declare(header: VariantHeader, settings: AnnotationSettings, provenance: Provenance, path: str) -> Stale:
+    """Add the declarations and the provenance to a header, before its first record is read.
+
+    Returns what the header already knew of ours. Raises VariantFileError when a key is there with another meaning.
+    """
+    wanted = _info_lines(settings.keys, settings.with_reasons)
+    present = {key: header.info_declaration(key) for key in wanted}
+    for key, (declaration, _) in wanted.items():
+        _refuse_other_meaning(key, present[key], declaration, path)
+    stale = Stale(
+        info=any(present.values()) or header.info_declaration(settings.keys.reason) is not None,
+        filters=header.has_filter(SNV_FILTER) or header.has_filter(INDEL_FILTER),
+    )
+    for key, (declaration, meaning) in wanted.items():
+        if present[key] is None:
+            header.append(
+                f'##INFO=<ID={key},Number={declaration.number},Type={declaration.type},Description="{meaning}">'
+            )
+    if not settings.annotate_only:
+        for name, kind in ((SNV_FILTER, "an SNV"), (INDEL_FILTER, "an indel, MNP or complex allele")):
+            if not header.has_filter(name):
+                header.append(
+                    f'##FILTER=<ID={name},Description="No scored ALT reaches its minimum {settings.keys.probability}, '
+                    f'{kind} among them">'
+                )
+    _append_provenance(header, settings, provenance)
+    header.sync()
+    return stale
+
+
+def _info_lines(keys: AnnotationKeys, with_reasons: bool) -> dict[str, tuple[Declaration, str]]:
+    lines = {
+        keys.probability: (
+            Declaration("A", "Float"),
+            "Calibrated probability that the ALT is real, from the reads at the site",
+        ),
+        keys.score: (Declaration("1", "Float"), f"Log-odds of the best {keys.probability} of the record"),
+        keys.depth: (Declaration("A", "Integer"), "Reads that informed the score of the ALT"),
+        keys.status: (Declaration("1", "String"), "Why no ALT of the record was scored"),
+    }
+    if with_reasons:
+        lines[keys.reason] = (Declaration(".", "String"), "Why the record failed")
+    return lines
+
+
+def _refuse_other_meaning(key: str, present: Declaration | None, wanted: Declaration, path: str) -> None:
+    if present is not None and present != wanted:
+        raise VariantFileError(
+            f"INFO/{key} is declared there as Number={present.number},Type={present.type}, "
+            f"not Number={wanted.number},Type={wanted.type} as written by this program",
+            path=path,
+            hint="Write under other names with --info-prefix or --score-key",
+        )
+
+
+def _append_provenance(header: VariantHeader, settings: AnnotationSettings, provenance: Provenance) -> None:
+    if provenance.version is not None:
+        header.append(f"##vcffilter_filterVersion={provenance.version}")
+    if provenance.command is not None:
+        header.append(f"##vcffilter_filterCommand={' '.join(provenance.command.split())}")
+    identifier = re.sub(r"[^0-9A-Za-z_.+-]", "_", provenance.model_id)
+    # htslib takes one line per ID, and the last run's values are what the records hold.
+    header.remove_structured(_MODEL_LINE, identifier)
+    header.append(
+        f"##{_MODEL_LINE}=<ID={identifier},sha256={provenance.model_sha256},info_prefix={provenance.info_prefix},"
+        f"min_prob_snv={settings.thresholds.snv:g},min_prob_indel={settings.thresholds.indel:g}>"
+    )

@@ -1,0 +1,81 @@
+"""What to write: key names, thresholds, and how FILTER is treated. Plain data, checked on construction."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+
+from vcffilter.errors import UsageError
+
+SNV_FILTER = "LowPileupSNV"
+INDEL_FILTER = "LowPileupIndel"
+_KEY = re.compile(r"^[A-Za-z_][0-9A-Za-z_.]*$")
+
+
+class FilterMode(IntEnum):
+    """How a verdict meets the FILTER that is there. What was not scored stays as it was in every mode.
+
+    APPEND: failing adds to what is there (PASS or "." gives way); passing turns "." into PASS and leaves earlier filters.
+    REPLACE: failing replaces what is there; passing as in APPEND.
+    RESET: FILTER becomes the verdict alone, PASS included.
+    """
+
+    APPEND = 0
+    REPLACE = 1
+    RESET = 2
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """An ALT fails when its probability is below the one of its type; 0 fails nothing."""
+
+    snv: float
+    indel: float
+
+    def __post_init__(self) -> None:
+        for name, value in (("SNV", self.snv), ("indel", self.indel)):
+            if not 0 <= value <= 1:
+                raise UsageError(f"the {name} threshold {value} is no probability", hint="Give a number from 0 to 1")
+
+
+@dataclass(frozen=True)
+class AnnotationKeys:
+    """Names of the INFO keys, made by `annotation_keys`."""
+
+    probability: str
+    score: str
+    depth: str
+    status: str
+    reason: str
+
+
+def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> AnnotationKeys:
+    """The keys under a prefix; `score_key` names the scalar otherwise. Raises UsageError on a name that VCF does not allow."""
+    keys = AnnotationKeys(
+        probability=f"{prefix}_PROB",
+        score=score_key or f"{prefix}_SCORE",
+        depth=f"{prefix}_DP",
+        status=f"{prefix}_STATUS",
+        reason=f"{prefix}_REASON",
+    )
+    for key in (keys.probability, keys.score):
+        if not _KEY.match(key):
+            raise UsageError(f"'{key}' is no INFO key", hint="Use letters, digits, '_' and '.', not starting with a digit")
+    if keys.score in (keys.probability, keys.depth, keys.status, keys.reason):
+        raise UsageError(f"the score cannot be written as {keys.score}, which means something else here")
+    return keys
+
+
+@dataclass(frozen=True)
+class AnnotationSettings:
+    """keys: names to write. thresholds: where an ALT fails. mode: how FILTER is treated. annotate_only: leave FILTER alone.
+
+    with_reasons: write why a failing record failed.
+    """
+
+    keys: AnnotationKeys
+    thresholds: Thresholds
+    mode: FilterMode = FilterMode.APPEND
+    annotate_only: bool = False
+    with_reasons: bool = False

@@ -1,0 +1,104 @@
+"""The stream: read a chunk, score it on a worker, annotate and write it in input order. Memory stays bounded.
+
+The calling thread reads, annotates and writes; workers only score. An error of any stage ends the run as itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from vcffilter.annotation.annotator import Annotator
+from vcffilter.pipeline.protocol import ChunkScorer
+from vcffilter.variants.alleles import AlleleScores
+from vcffilter.variants.chunks import RecordChunk, take_chunk
+from vcffilter.variants.reader import VariantReader
+from vcffilter.variants.writer import VariantWriter
+
+#: Chunks read ahead of the writer, beyond one per worker: enough that no worker waits for the disk.
+_CHUNKS_AHEAD = 2
+
+
+@dataclass
+class StageSeconds:
+    """Time spent: read, annotate, write, wait (for scores) on the main thread; score summed over the workers."""
+
+    read: float = 0.0
+    score: float = 0.0
+    wait: float = 0.0
+    annotate: float = 0.0
+    write: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add_score(self, seconds: float) -> None:
+        """Add a worker's time."""
+        with self._lock:
+            self.score += seconds
+
+
+def run_stream(
+    reader: VariantReader,
+    scorer: ChunkScorer,
+    annotator: Annotator,
+    writer: VariantWriter,
+    *,
+    n_threads: int = 1,
+    progress: Callable[[int, str, int], None] | None = None,
+) -> StageSeconds:
+    """Take every record of the reader through the scorer to the writer, in order.
+
+    n_threads: workers that score. progress: called with (records written, contig, POS) after each chunk.
+    The writer is not committed. Whatever a stage raises is raised here, after the workers have stopped.
+    """
+    seconds = StageSeconds()
+    pending: deque[tuple[RecordChunk, Future[AlleleScores]]] = deque()
+    executor = ThreadPoolExecutor(max_workers=n_threads, thread_name_prefix="score")
+    n_written = 0
+
+    def score(chunk: RecordChunk) -> AlleleScores:
+        started = time.perf_counter()
+        try:
+            return scorer.score(chunk.alleles)
+        finally:
+            seconds.add_score(time.perf_counter() - started)
+
+    def finish_oldest() -> None:
+        nonlocal n_written
+        chunk, future = pending.popleft()
+        started = time.perf_counter()
+        scores = future.result()
+        scored = time.perf_counter()
+        annotator.annotate(chunk, scores)
+        annotated = time.perf_counter()
+        writer.write(chunk.records.addresses)
+        seconds.wait += scored - started
+        seconds.annotate += annotated - scored
+        seconds.write += time.perf_counter() - annotated
+        n_written += chunk.records.n_records
+        if progress is not None:
+            last = chunk.records.n_records - 1
+            progress(n_written, chunk.records.contig, chunk.records.pos0(last) + 1)
+        reader.release(chunk.records)
+
+    try:
+        batches = reader.batches()
+        while True:
+            started = time.perf_counter()
+            batch = next(batches, None)
+            if batch is None:
+                seconds.read += time.perf_counter() - started
+                break
+            chunk = take_chunk(reader.header, batch)
+            seconds.read += time.perf_counter() - started
+            pending.append((chunk, executor.submit(score, chunk)))
+            while len(pending) > n_threads + _CHUNKS_AHEAD or (pending and pending[0][1].done()):
+                finish_oldest()
+        while pending:
+            finish_oldest()
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+    return seconds

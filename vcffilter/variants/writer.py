@@ -1,0 +1,216 @@
+"""Writes records as VCF, VCF.gz or BCF to stdout or to a file that appears under its name only when it is complete.
+
+Every write and the close are checked: a full disk or a closed pipe never passes for success. Knows nothing of scores.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from vcffilter.errors import OutputError, UsageError
+from vcffilter.variants import record_kernels as kernels
+from vcffilter.variants.header import VariantHeader
+from vcffilter.variants.htslib import library
+
+_MODES = {"v": "w", "z": "wz", "b": "wb", "u": "wbu"}
+_SUFFIX_FORMATS = ((".vcf.gz", "z"), (".vcf.bgz", "z"), (".bcf", "b"), (".vcf", "v"))
+_CSI_MIN_SHIFT, _TBI_MIN_SHIFT = 14, 0
+
+
+class ClosedPipeError(OutputError):
+    """The reader of our output went away (exit code 141, as the shell gives for SIGPIPE)."""
+
+    exit_code = 141
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """Where and how to write.
+
+    path: a file, or "-" for stdout. kind: v (VCF), z (VCF.gz), b (BCF), u (uncompressed BCF). level: compression 0-9, None = default.
+    index: "csi", "tbi" or None. Made by `output_spec`, which checks that these fit together.
+    """
+
+    path: str
+    kind: str
+    level: int | None = None
+    index: str | None = None
+
+    @property
+    def is_bcf(self) -> bool:
+        """Whether the output is BCF, which holds only what its header declares."""
+        return self.kind in "bu"
+
+
+def output_spec(path: str, kind: str | None, index: str | None) -> OutputSpec:
+    """Check and complete what the command line says of the output.
+
+    kind: "v", "z", "b", "u", with a digit behind z or b for the compression level; None = by the file's name, else VCF.
+    Raises UsageError.
+    """
+    letter, level = _split_kind(kind, path)
+    if index is not None:
+        if path == "-":
+            raise UsageError("--write-index needs an output file", hint="Give -o FILE")
+        if letter not in "zb":
+            raise UsageError("only compressed output can be indexed", hint="Give -Oz or -Ob")
+        if index == "tbi" and letter == "b":
+            raise UsageError("a BCF takes a csi index, not tbi", hint="Give -W or -W=csi")
+    return OutputSpec(path, letter, level, index)
+
+
+def _split_kind(kind: str | None, path: str) -> tuple[str, int | None]:
+    if kind is None:
+        by_name = (letter for suffix, letter in _SUFFIX_FORMATS if path.endswith(suffix))
+        return next(by_name, "v"), None
+    letter, digits = kind[:1], kind[1:]
+    if letter not in _MODES or (digits and (letter not in "zb" or digits not in "0123456789" or len(digits) > 1)):
+        raise UsageError(f"unknown output type '{kind}'", hint="Choose v, z, b or u; z and b may carry a level, as in z9")
+    return letter, int(digits) if digits else None
+
+
+class VariantWriter:
+    """Opens on construction and writes the header; `commit` completes the file, leaving the block without it removes it.
+
+    Raises OutputError; ClosedPipeError when stdout's reader is gone.
+    """
+
+    def __init__(self, spec: OutputSpec, header: VariantHeader) -> None:
+        self._spec = spec
+        self._header = header
+        self.name = "<stdout>" if spec.path == "-" else spec.path
+        self._temporary: Path | None = None
+        self._file = 0
+        try:
+            self._file = self._open()
+            self._check(library.bcf_hdr_write(self._file, header.address), "the header cannot be written")
+            if spec.index:
+                self._start_index()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> VariantWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def write(self, addresses: np.ndarray) -> None:
+        """Write records (int64 (n,), addresses of bcf1_t of this header) in order."""
+        n_written, error_number = kernels.write_records(self._file, self._header.address, addresses)
+        if n_written < len(addresses):
+            raise self._error("a record cannot be written", error_number)
+
+    def commit(self) -> None:
+        """Complete the output: the last bytes, the index, and the file's own name."""
+        if self._spec.index:
+            self._check(library.bcf_idx_save(self._file), "the index cannot be written")
+        file, self._file = self._file, 0
+        ctypes.set_errno(0)
+        self._check(library.hts_close(file), "the output cannot be completed")
+        if self._temporary is None:
+            return
+        try:
+            _flush_to_disk(self._temporary)
+            final = Path(os.path.realpath(self._spec.path))
+            os.replace(self._temporary, final)
+            if self._spec.index:
+                index = self._index_path(self._temporary)
+                os.utime(index)  # never older than the file it belongs to
+                os.replace(index, self._index_path(final))
+        except OSError as error:
+            raise self._error("the output cannot be completed", error.errno or 0) from error
+        self._temporary = None
+
+    def close(self) -> None:
+        """Close; an output that was not committed is removed."""
+        file, self._file = self._file, 0
+        if file:
+            library.hts_close(file)
+        if self._temporary is not None:
+            for path in (self._temporary, self._index_path(self._temporary)):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+            self._temporary = None
+
+    def _open(self) -> int:
+        try:
+            descriptor = self._open_descriptor()
+        except OSError as error:
+            raise self._error("the output cannot be opened", error.errno or 0) from error
+        mode = _MODES[self._spec.kind] + ("" if self._spec.level is None else str(self._spec.level))
+        stream = library.hdopen(descriptor, b"w")
+        file = library.hts_hopen(stream, os.fsencode(self.name), mode.encode()) if stream else None
+        if not file:
+            os.close(descriptor)
+            raise self._error("the output cannot be opened", ctypes.get_errno())
+        return file
+
+    def _open_descriptor(self) -> int:
+        """A file descriptor to write to: stdout, a device or pipe itself, or a temporary file beside the final one."""
+        path = self._spec.path
+        if path == "-":
+            return os.dup(1)
+        try:
+            is_regular = stat.S_ISREG(os.stat(path).st_mode)
+        except FileNotFoundError:
+            is_regular = True
+        if not is_regular:
+            return os.open(path, os.O_WRONLY)
+        final = Path(os.path.realpath(path))
+        if final.exists() and not os.access(final, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        self._temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+        return os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+
+    def _start_index(self) -> None:
+        assert self._temporary is not None
+        shift = _TBI_MIN_SHIFT if self._spec.index == "tbi" else _CSI_MIN_SHIFT
+        path = os.fsencode(self._index_path(self._temporary))
+        self._index_name = ctypes.create_string_buffer(path)  # htslib keeps the pointer
+        self._check(
+            library.bcf_idx_init(self._file, self._header.address, shift, self._index_name), "the index cannot be started"
+        )
+
+    def _index_path(self, path: Path) -> Path:
+        return path.with_name(f"{path.name}.{self._spec.index or 'csi'}")
+
+    def _check(self, result: int, what: str) -> None:
+        if result < 0:
+            raise self._error(what, ctypes.get_errno())
+
+    def _error(self, what: str, error_number: int) -> OutputError:
+        if error_number == errno.EPIPE:
+            return ClosedPipeError("the program that reads the output has ended", path=self.name)
+        reason = os.strerror(error_number) if error_number else "the system gave no reason (is the disk full?)"
+        return OutputError(f"{what}: {reason}", path=self.name, hint=_HINTS.get(error_number))
+
+
+_HINTS = {
+    errno.ENOSPC: "Free some space, or write elsewhere with -o",
+    errno.EDQUOT: "Free some of your quota, or write elsewhere with -o",
+    errno.EACCES: "Write elsewhere with -o, or change the permissions",
+    errno.EROFS: "Write elsewhere with -o",
+    errno.ENOENT: "Make the directory first",
+    errno.ENOTDIR: "Make the directory first",
+}
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
