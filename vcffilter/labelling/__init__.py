@@ -1,1 +1,1 @@
-"""Labels: which called alleles are real, by comparing haplotypes with a truth set. Knows no reads, no models."""
+"""Labels: which called alleles are real, by comparing haplotypes with a truth set. Knows no reads or model."""

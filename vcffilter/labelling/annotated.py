@@ -74,7 +74,8 @@ def _record_label(record: pysam.VariantRecord, sample: str | None, match_genotyp
             return wrong_genotype
         if values.get("BD") in _DECISION_LABELS:
             return _DECISION_LABELS[values["BD"]]
-    call = record.info.get("CALL")
+    # pysam raises on a key that the header does not declare.
+    call = record.info.get("CALL") if "CALL" in record.header.info else None
     if call == "FP_CA":
         return wrong_genotype
     return _CALL_LABELS.get(call) if isinstance(call, str) else None

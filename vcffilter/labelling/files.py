@@ -39,9 +39,7 @@ class LabelInputs:
     sample: str | None = None
 
 
-def label_file(
-    calls: str | Path, inputs: LabelInputs, output: TextIO, limits: SearchLimits | None = None
-) -> Counter[str]:
+def label_file(calls: str | Path, inputs: LabelInputs, output: TextIO, limits: SearchLimits | None = None) -> Counter[str]:
     """Write one line per ALT of `calls`, in file order, to `output`; return how many alleles got each label.
 
     Reads one contig at a time. Raises VariantFileError, ReferenceFileError, RegionError, ContigNamingError.
@@ -79,9 +77,7 @@ def labelled_contigs(
             for contig, called in called_alleles_by_contig(calls, variants):
                 sequence = _sequence(reference, contig, inputs.reference)
                 inside = None if confident is None else confident.get(contig, Intervals(()))
-                labels = label_alleles(
-                    contig, [item.allele for item in called], truth.alleles(contig), inside, sequence, limits
-                )
+                labels = label_alleles(contig, [item.allele for item in called], truth.alleles(contig), inside, sequence, limits)
                 _check_reference(called, labels, inputs.reference)
                 yield called, labels
     finally:

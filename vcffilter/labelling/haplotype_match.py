@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from heapq import heappop, heappush
 from itertools import combinations
 from typing import NamedTuple
 
@@ -131,13 +132,15 @@ class _Search:
         self.borders = sorted(borders)
         self.wanted_index = self.calls.edits.index(wanted)
         self.seen: set[_State] = set()
-        self.stack: list[tuple[_State, _Trail | None]] = []
+        # Those with the fewest alleles first: of two ways to one place the plainer is kept.
+        self.queue: list[tuple[int, int, _State, _Trail | None]] = []
+        self.n_pushed = 0
 
     def run(self) -> MatchResult:
         start = self.borders[0]
-        self._push(_State(start, 0, start, 0, "", False, False, False), None)
-        while self.stack:
-            state, trail = self.stack.pop()
+        self._push(_State(start, 0, start, 0, "", False, False, False), None, 0)
+        while self.queue:
+            n_taken, _, state, trail = heappop(self.queue)
             if len(self.seen) > self.max_states:
                 return MatchResult.LIMIT
             if not state.ahead and state.call_pos0 == state.truth_pos0 and trail is not None:
@@ -147,25 +150,25 @@ class _Search:
                     if state.has_truth and self._wanted_is_needed(trail):
                         return MatchResult.MATCH
                     continue
-                state = state._replace(has_truth=False)
                 trail = None
-                if state in self.seen:
-                    continue
-                self.seen.add(state)
-            self._extend(state, trail)
+                if state.has_truth:
+                    state = state._replace(has_truth=False)
+                    if state in self.seen:
+                        continue
+                    self.seen.add(state)
+            self._extend(state, trail, n_taken)
         return MatchResult.NO_MATCH
 
-    def _push(self, state: _State, trail: _Trail | None) -> None:
+    def _push(self, state: _State, trail: _Trail | None, n_taken: int) -> None:
         if state in self.seen:
             return
-        if not state.has_wanted and (
-            state.call_next > self.wanted_index or state.call_pos0 > self.wanted.start0
-        ):
+        if not state.has_wanted and (state.call_next > self.wanted_index or state.call_pos0 > self.wanted.start0):
             return
         self.seen.add(state)
-        self.stack.append((state, trail))
+        self.n_pushed += 1
+        heappush(self.queue, (n_taken, self.n_pushed, state, trail))
 
-    def _extend(self, state: _State, trail: _Trail | None) -> None:
+    def _extend(self, state: _State, trail: _Trail | None, n_taken: int) -> None:
         # The side that has written less goes on.
         grow_call = not state.call_is_ahead if state.ahead else state.call_pos0 <= state.truth_pos0
         side = self.calls if grow_call else self.truth
@@ -175,7 +178,8 @@ class _Search:
         if border < len(self.borders):
             new_pos0 = self.borders[border]
             new_next = max(next_index, bisect_right(side.starts, pos0))
-            self._grow(state, trail, grow_call, new_pos0, new_next, self.reference[pos0:new_pos0])
+            written = self.reference[pos0:new_pos0]
+            self._grow(state, trail, n_taken, grow_call, new_pos0, new_next, written)
         for index in side.options(pos0, next_index):
             edit = side.edits[index]
             new_pos0, new_next = side.after_taking(index)
@@ -184,10 +188,18 @@ class _Search:
                 changed = state._replace(has_truth=True)
             elif index == self.wanted_index:
                 changed = state._replace(has_wanted=True)
-            self._grow(changed, _Trail(grow_call, edit, trail), grow_call, new_pos0, new_next, edit.alt)
+            taken = _Trail(grow_call, edit, trail)
+            self._grow(changed, taken, n_taken + 1, grow_call, new_pos0, new_next, edit.alt)
 
     def _grow(
-        self, state: _State, trail: _Trail | None, grow_call: bool, new_pos0: int, new_next: int, written: str
+        self,
+        state: _State,
+        trail: _Trail | None,
+        n_taken: int,
+        grow_call: bool,
+        new_pos0: int,
+        new_next: int,
+        written: str,
     ) -> None:
         """Write bases on one side; drop the path when they differ from what the other side wrote there."""
         ahead, call_is_ahead = state.ahead, state.call_is_ahead
@@ -208,7 +220,7 @@ class _Search:
             state = state._replace(call_pos0=new_pos0, call_next=new_next)
         else:
             state = state._replace(truth_pos0=new_pos0, truth_next=new_next)
-        self._push(state, trail)
+        self._push(state, trail, n_taken)
 
     def _wanted_is_needed(self, trail: _Trail) -> bool:
         """False when the truth of this set is already spelled without the wanted call; see `find_match`."""
@@ -236,9 +248,7 @@ class _Search:
 
     def _called_beside(self, calls: Sequence[Edit], truth_edit: Edit) -> bool:
         """Is the truth allele itself called, by a call that could be made together with all of `calls`?"""
-        return any(
-            not any(overlap(call, other) for other in calls) for call in self.called_as_such[truth_edit]
-        )
+        return any(not any(overlap(call, other) for other in calls) for call in self.called_as_such[truth_edit])
 
 
 def apply_edits(edits: Sequence[Edit], reference: str, start0: int, end0: int) -> str:

@@ -148,9 +148,7 @@ class _Neighbours:
         return [edit for edit in self.edits[first:last] if edit.end0 <= span.end0]
 
 
-def _match(
-    item: _Placed, neighbours: _Neighbours, truth: TruthIndex, reference: str, limits: SearchLimits
-) -> str:
+def _match(item: _Placed, neighbours: _Neighbours, truth: TruthIndex, reference: str, limits: SearchLimits) -> str:
     if item.normalised in truth.normalised:
         return "exact"
     near, covered = truth.near(item.span, limits)

@@ -68,9 +68,7 @@ def each_record(path: str | Path, records: Iterator[pysam.VariantRecord]) -> Ite
         yield record
 
 
-def called_alleles_by_contig(
-    path: str | Path, variants: pysam.VariantFile
-) -> Iterator[tuple[str, list[CalledAllele]]]:
+def called_alleles_by_contig(path: str | Path, variants: pysam.VariantFile) -> Iterator[tuple[str, list[CalledAllele]]]:
     """(contig, alleles in file order), one contig in memory at a time.
 
     Raises VariantFileError when a contig comes back after another one: its neighbouring calls could not be
@@ -157,9 +155,7 @@ class TruthFile:
         ]
 
 
-def check_contig_names(
-    calls: pysam.VariantFile, path: str | Path, other: set[str], other_path: str | Path
-) -> None:
+def check_contig_names(calls: pysam.VariantFile, path: str | Path, other: set[str], other_path: str | Path) -> None:
     """Raise ContigNamingError when two files share no contig, but would with "chr" added or cut."""
     mine = {str(name) for name in calls.header.contigs}
     if not mine or not other or mine & other:
