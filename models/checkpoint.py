@@ -59,11 +59,7 @@ class CheckpointMetadata:
 
     def to_json_text(self) -> str:
         """Sorted JSON; the same metadata always gives the same bytes."""
-        data = {
-            entry.name: getattr(self, entry.name)
-            for entry in dataclasses.fields(self)
-            if entry.name != "encoder"
-        }
+        data = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self) if entry.name != "encoder"}
         data["encoder"] = self.encoder.to_json()
         return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -129,9 +125,7 @@ def load_strictly(module: nn.Module, tensors: dict[str, torch.Tensor], path: str
     problems += [f"{name} is not known to the network" for name in sorted(set(given) - set(expected))]
     for name in sorted(set(expected) & set(given)):
         if expected[name].shape != given[name].shape or expected[name].dtype != given[name].dtype:
-            problems.append(
-                f"{name} is {_kind(given[name])} in the file and {_kind(expected[name])} in the network"
-            )
+            problems.append(f"{name} is {_kind(given[name])} in the file and {_kind(expected[name])} in the network")
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise ModelError(
@@ -149,9 +143,7 @@ def _kind(tensor: torch.Tensor) -> str:
 def encode_checkpoint(module: nn.Module, metadata: CheckpointMetadata) -> bytes:
     """The bytes of the checkpoint file; the same weights and metadata always give the same bytes."""
     parse_config(metadata.architecture, metadata.config)
-    tensors = {
-        name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()
-    }
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}
     return serialise_tensors(tensors, {METADATA_KEY: metadata.to_json_text()})
 
 
@@ -182,14 +174,10 @@ def resolve_weights(name_or_path: str | Path) -> Path:
         if path.is_file():
             return path
         names = ", ".join(available_weights()) or "none"
-        raise ModelError(
-            f"no weights named {text!r} come with this version", hint=f"There are: {names}; or give a path"
-        )
+        raise ModelError(f"no weights named {text!r} come with this version", hint=f"There are: {names}; or give a path")
     path = Path(text)
     if not path.is_file():
-        raise ModelError(
-            "no such weights file", path=text, hint="Give a *.safetensors file or the name of shipped weights"
-        )
+        raise ModelError("no such weights file", path=text, hint="Give a *.safetensors file or the name of shipped weights")
     return path
 
 

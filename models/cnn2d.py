@@ -57,9 +57,7 @@ class Cnn2d(Network):
             layers += [nn.MaxPool2d((2, 1), ceil_mode=True)]
             width = out
         self.convolutions = nn.Sequential(*layers)
-        self.head = MemberHead(
-            self.embedding.out_features + 2 * width, config.hidden, config.n_members, config.dropout
-        )
+        self.head = MemberHead(self.embedding.out_features + 2 * width, config.hidden, config.n_members, config.dropout)
 
     def fit_inputs(self, features: np.ndarray, reads: np.ndarray | None) -> None:
         """Set knots and channel scales from the training data."""

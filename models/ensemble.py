@@ -43,8 +43,7 @@ class Ensemble(Network):
             raise ModelError("an ensemble needs as many weights as members")
         self.config = config
         self.members = nn.ModuleList(
-            registry.build(member["architecture"], member.get("config", {}), spec)
-            for member in config.members
+            registry.build(member["architecture"], member.get("config", {}), spec) for member in config.members
         )
         equal = [1.0 / len(config.members)] * len(config.members)
         self.register_buffer("share", torch.tensor(config.weights or equal, dtype=torch.float32))

@@ -35,11 +35,7 @@ class SharedLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(n_out, n_in).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(n_members, n_out).uniform_(-bound, bound))
         # Random signs where the members part, so that they start from different functions of the same input.
-        signs = (
-            torch.randint(0, 2, (n_members, n_in)).float() * 2 - 1
-            if random_signs
-            else torch.ones(n_members, n_in)
-        )
+        signs = torch.randint(0, 2, (n_members, n_in)).float() * 2 - 1 if random_signs else torch.ones(n_members, n_in)
         self.scale_in = nn.Parameter(signs)
         self.scale_out = nn.Parameter(torch.ones(n_members, n_out))
 

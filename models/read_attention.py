@@ -14,7 +14,7 @@ from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.members import MemberHead, average_members
 from vcffilter.models.network import Network
 from vcffilter.models.quantiles import QuantileEmbedding
-from vcffilter.models.read_rows import ChannelScale, require_reads
+from vcffilter.models.read_rows import RowVectors, require_reads
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,7 @@ class AttentionLayer(nn.Module):
         """tokens (n, t, width), bias (n, 1, 1, t): added to the attention scores, very negative where there
         is no read.
         """
-        heads = (
-            self.query_key_value(self.norm_1(tokens)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        )
+        heads = self.query_key_value(self.norm_1(tokens)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = heads.unbind(0)  # (n, heads, t, width / heads)
         scores = query @ key.transpose(2, 3) * query.shape[3] ** -0.5 + bias
         mixed = (torch.softmax(scores, 3) @ value).transpose(1, 2).flatten(2)
@@ -74,30 +72,27 @@ class ReadAttention(Network):
         require_reads("read_attention", spec)
         self.config = config
         self.embedding = QuantileEmbedding(spec.n_features, config.n_bins, config.embedding)
-        self.scale = ChannelScale(spec.n_channels)
+        self.vectors = RowVectors(spec)
         self.site_token = nn.Linear(self.embedding.out_features, config.width)
-        self.row_token = nn.Linear(spec.columns * spec.n_channels, config.width)
+        self.row_token = nn.Linear(self.vectors.n_values, config.width)
         self.reference_mark = nn.Parameter(torch.zeros(config.width))
         self.layers = nn.ModuleList(
-            AttentionLayer(config.width, config.heads, config.feed_forward, config.dropout)
-            for _ in range(config.depth)
+            AttentionLayer(config.width, config.heads, config.feed_forward, config.dropout) for _ in range(config.depth)
         )
         self.out_norm = nn.LayerNorm(config.width)
-        self.head = MemberHead(
-            self.embedding.out_features + config.width, config.hidden, config.n_members, config.dropout
-        )
+        self.head = MemberHead(self.embedding.out_features + config.width, config.hidden, config.n_members, config.dropout)
 
     def fit_inputs(self, features: np.ndarray, reads: np.ndarray | None) -> None:
         """Set knots and channel scales from the training data."""
         self.embedding.fit(features)
         if reads is not None:
-            self.scale.fit(reads)
+            self.vectors.fit(reads)
 
     def member_logits(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """(n, n_members): trained each on its own loss."""
         assert reads is not None
         embedded = self.embedding(features)
-        rows = self.row_token(self.scale(reads).flatten(2))
+        rows = self.row_token(self.vectors(reads))
         marks = torch.zeros(rows.shape[1], 1, dtype=rows.dtype, device=rows.device)
         marks[0] = 1.0
         tokens = torch.cat((self.site_token(embedded).unsqueeze(1), rows + marks * self.reference_mark), 1)

@@ -15,6 +15,8 @@ from vcffilter.errors import ModelError
 from vcffilter.models.encoder_spec import EncoderSpec
 
 SUPPORT_CHANNEL = "support"
+#: Channels that differ from column to column; the others repeat one value of the read in every column.
+COLUMN_CHANNELS = ("base", "differs", "base_quality", "insertion", "deletion", "soft_clip")
 
 
 def require_reads(architecture: str, spec: EncoderSpec, minimum_columns: int = 1) -> None:
@@ -30,9 +32,7 @@ def require_reads(architecture: str, spec: EncoderSpec, minimum_columns: int = 1
 def channel_index(spec: EncoderSpec, name: str) -> int:
     """Position of a channel; raises ModelError when the encoder does not have it."""
     if name not in spec.channels:
-        raise ModelError(
-            f"the encoder has no channel named {name}", hint=f"Its channels are: {', '.join(spec.channels)}"
-        )
+        raise ModelError(f"the encoder has no channel named {name}", hint=f"Its channels are: {', '.join(spec.channels)}")
     return spec.channels.index(name)
 
 
@@ -82,3 +82,40 @@ def as_image(reads: torch.Tensor, scale: ChannelScale) -> torch.Tensor:
     """
     present = (reads.amax(3, keepdim=True) > 0).to(scale.mean.dtype)
     return torch.cat((scale(reads) * present, present), 3).permute(0, 3, 1, 2)
+
+
+class RowVectors(nn.Module):
+    """uint8 (n, rows, columns, channels) -> float32 (n, rows, n_values): column channels flattened, the
+    others once.
+    """
+
+    column_index: torch.Tensor
+    read_index: torch.Tensor
+
+    def __init__(self, spec: EncoderSpec) -> None:
+        super().__init__()
+        varying = [i for i, name in enumerate(spec.channels) if name in COLUMN_CHANNELS]
+        constant = [i for i, name in enumerate(spec.channels) if name not in COLUMN_CHANNELS]
+        if spec.columns == 1:
+            varying, constant = [], list(range(spec.n_channels))
+        self.scale = ChannelScale(spec.n_channels)
+        self.register_buffer("column_index", torch.tensor(varying, dtype=torch.int64), persistent=False)
+        self.register_buffer("read_index", torch.tensor(constant, dtype=torch.int64), persistent=False)
+        self.n_values = spec.columns * len(varying) + len(constant)
+        self._single_column = spec.columns == 1
+
+    def fit(self, reads: np.ndarray) -> None:
+        """Set the channels' scales from training data."""
+        self.scale.fit(reads)
+
+    def forward(self, reads: torch.Tensor) -> torch.Tensor:
+        """Standardised values of every row."""
+        if self._single_column:
+            return self.scale(reads.squeeze(2))
+        scale = self.scale
+        columns = reads[..., self.column_index].to(scale.mean.dtype)
+        columns = (columns - scale.mean[self.column_index]) * scale.inverse_deviation[self.column_index]
+        # A read need not reach every column: its own facts are the largest value, absent columns being 0.
+        facts = reads[..., self.read_index].amax(2).to(scale.mean.dtype)
+        facts = (facts - scale.mean[self.read_index]) * scale.inverse_deviation[self.read_index]
+        return torch.cat((columns.flatten(2), facts), 2)

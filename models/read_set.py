@@ -17,7 +17,7 @@ from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.members import MemberHead, average_members
 from vcffilter.models.network import Network
 from vcffilter.models.quantiles import QuantileEmbedding
-from vcffilter.models.read_rows import SUPPORT_CHANNEL, ChannelScale, channel_index, require_reads, row_masks
+from vcffilter.models.read_rows import SUPPORT_CHANNEL, RowVectors, channel_index, require_reads, row_masks
 from vcffilter.models.site_mlp import drop_features
 
 
@@ -34,7 +34,7 @@ class ReadSetConfig:
     embedding: int = 4
     read_hidden: int = 48
     read_width: int = 24
-    alt_minimum: int = 128
+    alt_minimum: int = 200
     hidden: tuple[int, ...] = (64, 64)
     n_members: int = 8
     average: str = "logit"
@@ -54,10 +54,9 @@ class ReadSet(Network):
         self.config = config
         self.support = channel_index(spec, SUPPORT_CHANNEL)
         self.embedding = QuantileEmbedding(spec.n_features, config.n_bins, config.embedding)
-        self.scale = ChannelScale(spec.n_channels)
-        n_row = spec.columns * spec.n_channels
-        self.row_layer = nn.Linear(n_row, config.read_hidden)
-        self.reference_layer = nn.Linear(n_row, config.read_hidden, bias=False)
+        self.vectors = RowVectors(spec)
+        self.row_layer = nn.Linear(self.vectors.n_values, config.read_hidden)
+        self.reference_layer = nn.Linear(self.vectors.n_values, config.read_hidden, bias=False)
         self.code_layer = nn.Linear(config.read_hidden, config.read_width)
         self.pool_norm = nn.LayerNorm(4 * config.read_width)
         self.head = MemberHead(
@@ -71,18 +70,16 @@ class ReadSet(Network):
         """Set knots and channel scales from the training data."""
         self.embedding.fit(features)
         if reads is not None:
-            self.scale.fit(reads)
+            self.vectors.fit(reads)
 
     def pooled_reads(self, reads: torch.Tensor) -> torch.Tensor:
         """(n, 4 * read_width): mean and maximum of the reads' codes, ALT-supporting and others apart; 0 where
         there is none.
         """
         present, alt = row_masks(reads, self.support, self.config.alt_minimum)
-        rows = self.scale(reads).flatten(2)  # (n, rows, columns * channels)
+        rows = self.vectors(reads)  # (n, rows, n_values)
         hidden = torch.relu(self.row_layer(rows[:, 1:]) + self.reference_layer(rows[:, :1]))
-        codes = torch.relu(
-            self.code_layer(hidden)
-        )  # (n, rows - 1, read_width), never negative: 0 is neutral for the maximum
+        codes = torch.relu(self.code_layer(hidden))  # (n, rows - 1, read_width), never negative: 0 is neutral for the maximum
         members = torch.stack((alt, present & ~alt), 1).to(codes.dtype)  # (n, 2, rows - 1)
         mean = torch.bmm(members, codes) / members.sum(2, keepdim=True).clamp_min(1.0)
         maximum = torch.stack([(codes * members[:, side, :, None]).amax(1) for side in (0, 1)], 1)
@@ -91,9 +88,7 @@ class ReadSet(Network):
     def member_logits(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """(n, n_members): trained each on its own loss."""
         assert reads is not None
-        embedded = drop_features(
-            self.embedding(features), self.embedding.n_features, self.config.feature_dropout, self.training
-        )
+        embedded = drop_features(self.embedding(features), self.embedding.n_features, self.config.feature_dropout, self.training)
         pooled = self.pool_norm(self.pooled_reads(reads))
         if self.training and self.config.reads_dropout > 0:
             pooled = pooled * (torch.rand(len(pooled), 1, device=pooled.device) >= self.config.reads_dropout)

@@ -35,9 +35,7 @@ def lookup(name: str) -> tuple[type, type[Network]]:
     entry = TIMM_ENTRY if name.startswith(TIMM_PREFIX) else ARCHITECTURES.get(name)
     if entry is None:
         known = ", ".join([*ARCHITECTURES, f"{TIMM_PREFIX}<backbone>"])
-        raise ModelError(
-            f"unknown architecture {name!r}", hint=f"Known are: {known}; a newer vcffilter may know more"
-        )
+        raise ModelError(f"unknown architecture {name!r}", hint=f"Known are: {known}; a newer vcffilter may know more")
     module = importlib.import_module(f"vcffilter.models.{entry[0]}")
     return getattr(module, entry[1]), getattr(module, entry[2])
 
@@ -68,9 +66,7 @@ def _coerce(name: str, key: str, value: Any, default: Any) -> Any:
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(default):
-        raise ModelError(
-            f"setting {key} of architecture {name} is {value!r}, not of the kind of its default {default!r}"
-        )
+        raise ModelError(f"setting {key} of architecture {name} is {value!r}, not of the kind of its default {default!r}")
     return value
 
 

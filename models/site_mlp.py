@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.members import MemberHead, average_members
@@ -53,9 +52,7 @@ class SiteMlp(Network):
     def member_logits(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """(n, n_members): trained each on its own loss."""
         embedded = self.embedding(features)
-        return self.head(
-            drop_features(embedded, self.embedding.n_features, self.config.feature_dropout, self.training)
-        )
+        return self.head(drop_features(embedded, self.embedding.n_features, self.config.feature_dropout, self.training))
 
     def forward(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """Average of the members."""

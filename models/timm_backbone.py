@@ -58,9 +58,7 @@ class TimmBackbone(Network):
         try:
             import timm
         except ImportError as error:
-            raise MissingExtraError(
-                "timm backbones need timm", hint="Install it with: pip install 'vcffilter[train]'"
-            ) from error
+            raise MissingExtraError("timm backbones need timm", hint="Install it with: pip install 'vcffilter[train]'") from error
         if not timm.is_model(backbone):
             raise ModelError(f"timm has no backbone named {backbone!r}", hint="See timm.list_models()")
         self.config = config
@@ -73,9 +71,7 @@ class TimmBackbone(Network):
             max(1, -(-config.minimum_size // spec.rows)),
             max(1, -(-config.minimum_size // spec.columns)),
         )
-        self.head = MemberHead(
-            self.embedding.out_features + n_out, config.hidden, config.n_members, config.dropout
-        )
+        self.head = MemberHead(self.embedding.out_features + n_out, config.hidden, config.n_members, config.dropout)
 
     def fit_inputs(self, features: np.ndarray, reads: np.ndarray | None) -> None:
         """Set knots and channel scales from the training data, and the backbone from its pretrained file when
@@ -106,9 +102,7 @@ def first_convolution(backbone: nn.Module) -> tuple[str, nn.Conv2d]:
     for name, module in backbone.named_modules():
         if isinstance(module, nn.Conv2d) and module.in_channels == 3:
             return name, module
-    raise ModelError(
-        "the timm backbone has no first convolution over 3 channels", hint="Take another backbone"
-    )
+    raise ModelError("the timm backbone has no first convolution over 3 channels", hint="Take another backbone")
 
 
 def widen_weight(weight: torch.Tensor, n_channels: int) -> torch.Tensor:

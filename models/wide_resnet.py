@@ -74,9 +74,7 @@ class WideResnet(Network):
                 blocks.append(ResidualBlock(width, out, stride, config.dropout))
                 width = out
         self.stages = nn.Sequential(*blocks, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
-        self.head = MemberHead(
-            self.embedding.out_features + 2 * width, config.hidden, config.n_members, config.dropout
-        )
+        self.head = MemberHead(self.embedding.out_features + 2 * width, config.hidden, config.n_members, config.dropout)
 
     def fit_inputs(self, features: np.ndarray, reads: np.ndarray | None) -> None:
         """Set knots and channel scales from the training data."""

@@ -30,9 +30,7 @@ def make_checkpoint(architecture, columns=1, rows=16, config=None, **metadata):
     torch.manual_seed(3)
     module = build(architecture, config or {}, spec)
     module.fit_inputs(*make_arrays(spec, 300, seed=9))
-    return decode_checkpoint(
-        encode_checkpoint(module, CheckpointMetadata("test", architecture, config or {}, spec, **metadata))
-    )
+    return decode_checkpoint(encode_checkpoint(module, CheckpointMetadata("test", architecture, config or {}, spec, **metadata)))
 
 
 def make_arrays(spec, n, seed=0):
@@ -77,9 +75,7 @@ def test_logits_are_bit_identical_however_they_are_batched(architecture, columns
     order = np.random.default_rng(1).permutation(n)
     assert np.array_equal(scorer.logits(*part(features, reads, order)), whole[order])
     borders = [0, 1, 20, 21, 150, n]
-    chunks = [
-        scorer.logits(*part(features, reads, slice(a, b))) for a, b in zip(borders, borders[1:], strict=False)
-    ]
+    chunks = [scorer.logits(*part(features, reads, slice(a, b))) for a, b in zip(borders, borders[1:], strict=False)]
     assert np.array_equal(np.concatenate(chunks), whole)
 
 

@@ -31,23 +31,15 @@ class LogitMap:
 
     def __post_init__(self) -> None:
         rising = len(self.logit_in) >= 2 and bool(np.all(np.diff(self.logit_in) > 0))
-        if (
-            len(self.logit_in) != len(self.logit_out)
-            or not rising
-            or bool(np.any(np.diff(self.logit_out) < 0))
-        ):
-            raise ModelError(
-                "a calibration map's knots must rise", hint="Calibrate again: pileup-filter calibrate"
-            )
+        if len(self.logit_in) != len(self.logit_out) or not rising or bool(np.any(np.diff(self.logit_out) < 0)):
+            raise ModelError("a calibration map's knots must rise", hint="Calibrate again: pileup-filter calibrate")
 
     def apply(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated logits, float64 (n,)."""
         x, knots_in, knots_out = logits.astype(np.float64), self.logit_in, self.logit_out
         segment = np.clip(np.searchsorted(knots_in, x, side="right") - 1, 0, len(knots_in) - 2)
         slope = np.diff(knots_out) / np.diff(knots_in)
-        return np.clip(
-            knots_out[segment] + slope[segment] * (x - knots_in[segment]), -LOGIT_LIMIT, LOGIT_LIMIT
-        )
+        return np.clip(knots_out[segment] + slope[segment] * (x - knots_in[segment]), -LOGIT_LIMIT, LOGIT_LIMIT)
 
     def to_json(self) -> dict[str, list[float]]:
         """Plain lists for the checkpoint."""
@@ -104,9 +96,7 @@ class Calibration:
                 calibrated[chosen] = logit_map.apply(logits[chosen])
         return calibrated
 
-    def probabilities(
-        self, logits: np.ndarray, is_snv: np.ndarray, depth: np.ndarray | None = None
-    ) -> np.ndarray:
+    def probabilities(self, logits: np.ndarray, is_snv: np.ndarray, depth: np.ndarray | None = None) -> np.ndarray:
         """Calibrated probabilities, float64 (n,), not rounded."""
         return 1.0 / (1.0 + np.exp(-self.logits(logits, is_snv, depth)))
 
@@ -122,9 +112,7 @@ class Calibration:
             return cls({name: (IDENTITY,) for name in VARIANT_TYPES})
         try:
             borders = tuple(int(border) for border in data["depth_borders"])
-            maps = {
-                name: tuple(LogitMap.from_json(one) for one in data["maps"][name]) for name in VARIANT_TYPES
-            }
+            maps = {name: tuple(LogitMap.from_json(one) for one in data["maps"][name]) for name in VARIANT_TYPES}
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"the calibration cannot be understood ({error})") from error
         if any(len(bands) != len(borders) + 1 for bands in maps.values()):
@@ -140,17 +128,13 @@ def _log_odds(p: np.ndarray) -> np.ndarray:
     return np.log(p) - np.log1p(-p)
 
 
-def _prepare(
-    logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _prepare(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     x = np.asarray(logits, np.float64)
     w = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
     return x, np.asarray(labels, np.float64), w
 
 
-def fit_platt(
-    logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None, ridge: float = 1.0
-) -> LogitMap:
+def fit_platt(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None, ridge: float = 1.0) -> LogitMap:
     """slope * logit + intercept by weighted logistic regression (Newton), pulled towards the identity.
 
     logits, labels (0..1), weights: float (n,). ridge: strength of the pull, in examples: with few of them the
@@ -160,17 +144,13 @@ def fit_platt(
     return linear_map(slope, intercept)
 
 
-def fit_temperature(
-    logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None, ridge: float = 1.0
-) -> LogitMap:
+def fit_temperature(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None, ridge: float = 1.0) -> LogitMap:
     """slope * logit, as `fit_platt` without intercept."""
     slope, _ = _newton(*_prepare(logits, labels, weights), ridge, with_intercept=False)
     return linear_map(slope, 0.0)
 
 
-def _newton(
-    x: np.ndarray, y: np.ndarray, w: np.ndarray, ridge: float, with_intercept: bool
-) -> tuple[float, float]:
+def _newton(x: np.ndarray, y: np.ndarray, w: np.ndarray, ridge: float, with_intercept: bool) -> tuple[float, float]:
     """(slope, intercept) that minimise weighted log loss + ridge / 2 * (distance to the identity)^2."""
     columns = np.stack([x, np.ones_like(x)], 1) if with_intercept else x[:, None]
     prior = np.array([1.0, 0.0])[: columns.shape[1]]
@@ -246,9 +226,7 @@ def fit_isotonic(
     if len(centre) < 2 or np.any(np.diff(centre) < 1e-6):
         return platt
     expected = _sigmoid(platt.apply(centre))
-    rate = (np.bincount(index, w * y, n_bins)[kept] + prior_examples * expected) / (
-        mass[kept] + prior_examples
-    )
+    rate = (np.bincount(index, w * y, n_bins)[kept] + prior_examples * expected) / (mass[kept] + prior_examples)
     rate = pool_adjacent_violators(rate, mass[kept] + prior_examples)
     out = _log_odds(np.clip(rate, 1e-6, 1 - 1e-6))
     # Flat stretches get a little slope, so that the network's ranking survives.
@@ -283,9 +261,7 @@ def fit_calibration(
     its type's map over all depths; a type without examples of both classes takes the map over both types.
     """
     if method not in FIT_METHODS:
-        raise ModelError(
-            f"unknown calibration method {method!r}", hint=f"Known are: {', '.join(FIT_METHODS)}"
-        )
+        raise ModelError(f"unknown calibration method {method!r}", hint=f"Known are: {', '.join(FIT_METHODS)}")
     if depth_borders and depth is None:
         raise ModelError("depth bands were asked for without depths")
     fit = FIT_METHODS[method]
@@ -295,11 +271,7 @@ def fit_calibration(
         return fit(logits[chosen], labels[chosen], None if weights is None else weights[chosen])
 
     def usable(chosen: np.ndarray, minimum: int) -> bool:
-        return (
-            chosen.sum() >= minimum
-            and bool(np.any(labels[chosen] > 0.5))
-            and bool(np.any(labels[chosen] <= 0.5))
-        )
+        return chosen.sum() >= minimum and bool(np.any(labels[chosen] > 0.5)) and bool(np.any(labels[chosen] <= 0.5))
 
     everything = np.ones(len(labels), bool)
     overall = fit_part(everything) if usable(everything, 2) else IDENTITY

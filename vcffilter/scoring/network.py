@@ -100,10 +100,7 @@ class NetworkScorer:
         """The reads the network is to see; raises ModelError on arrays of another shape or dtype."""
         spec = self.encoder
         if features.dtype != np.float32 or features.shape != (len(features), spec.n_features):
-            raise ModelError(
-                f"the network takes float32 (n, {spec.n_features}) features, "
-                f"not {features.dtype} {features.shape}"
-            )
+            raise ModelError(f"the network takes float32 (n, {spec.n_features}) features, not {features.dtype} {features.shape}")
         if spec.rows == 0:
             return None
         shape = (len(features), spec.rows, spec.columns, spec.n_channels)
@@ -153,9 +150,7 @@ class NetworkScorer:
                 return self._run(features, reads)
             except torch.cuda.OutOfMemoryError as error:
                 if self._tile <= 16:
-                    raise ModelError(
-                        "the GPU's memory does not suffice for 16 alleles", hint="Use --device cpu"
-                    ) from error
+                    raise ModelError("the GPU's memory does not suffice for 16 alleles", hint="Use --device cpu") from error
                 self._tile //= 2
                 torch.cuda.empty_cache()
                 logger.warning("the GPU is out of memory: batch halved to %d alleles", self._tile)

@@ -1,0 +1,90 @@
+"""Changes to a batch that leave its truth as it is: fewer reads, another order of them, noise. Works on
+tensors, before the network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """All off by default.
+
+    keep_reads_from: lowest share of read rows kept; each example draws its own share between this and 1.
+    shuffle_reads: another order of the read rows. feature_noise: standard deviation added to continuous site
+    features, in units of each feature's own. channel_noise: channel name -> largest change of its uint8 value
+    in rows that hold a read. mixup: alpha of the Beta distribution with which pairs of examples are mixed in
+    the network's loss and site features; 0 = never.
+    """
+
+    keep_reads_from: float = 1.0
+    shuffle_reads: bool = False
+    feature_noise: float = 0.0
+    channel_noise: tuple[tuple[str, int], ...] = ()
+    mixup: float = 0.0
+
+
+class Augmentation:
+    """An AugmentationConfig bound to an encoder's channels and to the spread of the training features."""
+
+    def __init__(self, config: AugmentationConfig, channels: tuple[str, ...], features: np.ndarray) -> None:
+        self._config = config
+        self._channel_noise = [(channels.index(name), largest) for name, largest in config.channel_noise]
+        deviation = features.std(0)
+        # One-hots and small counts would turn into values that never occur.
+        for column in range(features.shape[1]):
+            if len(np.unique(features[:4096, column])) < 20:
+                deviation[column] = 0.0
+        self._deviation = torch.from_numpy(deviation.astype(np.float32))
+
+    def apply(self, features: torch.Tensor, reads: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Changed copies of a batch; draws from torch's global generator, which training seeds per epoch."""
+        config = self._config
+        if config.feature_noise:
+            noise = torch.randn_like(features) * self._deviation.to(features.device)
+            features = features + config.feature_noise * noise
+        if reads is not None:
+            if config.keep_reads_from < 1:
+                reads = drop_rows(reads, config.keep_reads_from)
+            if config.shuffle_reads:
+                reads = shuffle_rows(reads)
+            for channel, largest in self._channel_noise:
+                reads = jitter_channel(reads, channel, largest)
+        return features, reads
+
+
+def drop_rows(reads: torch.Tensor, keep_from: float) -> torch.Tensor:
+    """Blank read rows (never the reference row); each example keeps its own share between keep_from and 1."""
+    n, rows = reads.shape[:2]
+    share = keep_from + (1 - keep_from) * torch.rand(n, 1, device=reads.device)
+    keep = torch.rand(n, rows, device=reads.device) < share
+    keep[:, 0] = True
+    return reads * keep[:, :, None, None]
+
+
+def shuffle_rows(reads: torch.Tensor) -> torch.Tensor:
+    """Another order of the read rows of each example; the reference row stays first, filled rows stay before
+    empty ones.
+    """
+    n, rows = reads.shape[:2]
+    present = reads.flatten(2).amax(2) > 0
+    key = torch.rand(n, rows, device=reads.device) + (~present).float() * 2
+    key[:, 0] = -1
+    order = key.argsort(1)
+    return torch.gather(reads, 1, order[:, :, None, None].expand_as(reads))
+
+
+def jitter_channel(reads: torch.Tensor, channel: int, largest: int) -> torch.Tensor:
+    """Add one whole number from -largest to largest per read row to a channel where it is not 0, kept within
+    1 to 255.
+    """
+    values = reads[..., channel].to(torch.int16)
+    change = torch.randint(-largest, largest + 1, (*values.shape[:2], 1), device=reads.device, dtype=torch.int16)
+    change[:, 0] = 0
+    changed = reads.clone()
+    changed[..., channel] = torch.where(values > 0, (values + change).clamp(1, 255), values).to(torch.uint8)
+    return changed

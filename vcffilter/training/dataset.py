@@ -1,0 +1,287 @@
+"""Labelled examples as arrays: in memory, or read tensors left in an HDF5 file larger than memory.
+
+Knows nothing of how examples are made or what a network does with them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from vcffilter.errors import MissingExtraError, TrainingError
+from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.training.block_reader import BLOCK, BlockReader
+
+#: column -> dtype, beside features and reads. "text" columns are str in memory and codes with a table of
+#: names on disk.
+COLUMNS: dict[str, str] = {
+    "label": "float32",
+    "weight": "float32",
+    "teacher": "float32",
+    "is_snv": "bool",
+    "hard": "bool",
+    "depth": "int32",
+    "pos0": "int64",
+    "contig": "text",
+    "group": "text",
+    "set_name": "text",
+}
+HDF5_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ArrayDataset:
+    """n labelled examples; every array has n entries in the same order.
+
+    features: float32 (n, n_features), raw. reads: uint8 (n, rows, columns, channels), an array or a reader of
+    what is on disk; None when there are none. label: float32, 1 true, 0 false, between = soft. weight:
+    float32, share in the loss. teacher: float32, probability that another model gave (distillation), NaN =
+    none. is_snv, hard: bool (hard: the caller itself believed it). depth: int32, reads that informed the
+    example. contig, group, set_name: str; group is the unit that is held out together (region or set). pos0:
+    int64, 0-based.
+    """
+
+    features: np.ndarray
+    reads: np.ndarray | BlockReader | None
+    label: np.ndarray
+    weight: np.ndarray
+    teacher: np.ndarray
+    is_snv: np.ndarray
+    hard: np.ndarray
+    depth: np.ndarray
+    pos0: np.ndarray
+    contig: np.ndarray
+    group: np.ndarray
+    set_name: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name in COLUMNS:
+            if len(getattr(self, name)) != len(self.features):
+                raise TrainingError(f"column {name} has another length than the features")
+        if self.reads is not None and len(self.reads) != len(self.features):
+            raise TrainingError("reads have another length than the features")
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @classmethod
+    def create(cls, features: np.ndarray, label: np.ndarray, reads: np.ndarray | None = None, **columns: Any) -> ArrayDataset:
+        """From arrays; columns that are not given take defaults (weight 1, no teacher, SNV, hard, depth 0,
+        empty names).
+
+        A column may be one value for all. Raises TrainingError on a name that is no column.
+        """
+        n = len(features)
+        defaults: dict[str, Any] = dict.fromkeys(COLUMNS, 0) | dict.fromkeys(("contig", "group", "set_name"), "")
+        defaults |= {"weight": 1.0, "teacher": np.nan, "is_snv": True, "hard": True, "label": label}
+        unknown = sorted(set(columns) - set(COLUMNS))
+        if unknown:
+            raise TrainingError(f"no column named {', '.join(unknown)}", hint=f"Columns are: {', '.join(COLUMNS)}")
+        values = {}
+        for name, dtype in COLUMNS.items():
+            value = np.asarray(columns.get(name, defaults[name]), dtype=np.str_ if dtype == "text" else dtype)
+            values[name] = np.full(n, value) if value.ndim == 0 else value
+        return cls(features=np.asarray(features, np.float32), reads=reads, **values)
+
+    def take(self, index: np.ndarray) -> ArrayDataset:
+        """The examples at `index` (integers or bool mask); tensors on disk stay there."""
+        index = np.flatnonzero(index) if index.dtype == bool else index
+        columns = {name: getattr(self, name)[index] for name in COLUMNS}
+        reads = self.reads.take(index) if isinstance(self.reads, BlockReader) else self.read_rows(index)
+        return ArrayDataset(features=self.features[index], reads=reads, **columns)
+
+    def read_rows(self, index: np.ndarray) -> np.ndarray | None:
+        """Tensors uint8 (len(index), rows, columns, channels) of the examples at `index`, from memory or
+        disk.
+        """
+        if self.reads is None:
+            return None
+        if isinstance(self.reads, np.ndarray):
+            return self.reads[index]
+        return self.reads.rows(index)
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether tensors are read from a file when asked for."""
+        return isinstance(self.reads, BlockReader)
+
+    def sha256(self) -> str:
+        """Hash of features and columns (and of tensors in memory): what was trained on, for the record."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.features).tobytes())
+        for name, dtype in COLUMNS.items():
+            column = getattr(self, name)
+            digest.update("\0".join(column.tolist()).encode() if dtype == "text" else column.tobytes())
+        if isinstance(self.reads, np.ndarray):
+            digest.update(np.ascontiguousarray(self.reads).tobytes())
+        return digest.hexdigest()
+
+
+def concatenate(datasets: Sequence[ArrayDataset]) -> ArrayDataset:
+    """One after the other; all must have tensors in memory, or all on disk, or none."""
+    if len(datasets) == 1:
+        return datasets[0]
+    if not datasets:
+        raise TrainingError("no data sets to join")
+    kinds = {type(dataset.reads) for dataset in datasets}
+    if len(kinds) > 1:
+        raise TrainingError("some data sets have read tensors in memory and some have not")
+    columns = {name: np.concatenate([getattr(dataset, name) for dataset in datasets]) for name in COLUMNS}
+    reads = _joined_reads([dataset.reads for dataset in datasets])
+    return ArrayDataset(np.concatenate([dataset.features for dataset in datasets]), reads, **columns)
+
+
+def _joined_reads(parts: Sequence[np.ndarray | BlockReader | None]) -> np.ndarray | BlockReader | None:
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    readers = [part for part in parts if isinstance(part, BlockReader)]
+    if arrays:
+        return np.concatenate(arrays)
+    return functools.reduce(BlockReader.joined, readers) if readers else None
+
+
+def _h5py() -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtraError("example files need h5py", hint="Install it with: pip install 'vcffilter[train]'") from error
+    return h5py
+
+
+class ExampleWriter:
+    """Appends examples to an HDF5 file, chunked and compressed; the file appears under its name when closed
+    without error.
+
+    Use as a context manager. spec: the encoder that made the arrays, kept in the file. note: plain JSON, kept
+    in the file.
+    """
+
+    def __init__(self, path: str | Path, spec: EncoderSpec, note: dict[str, Any] | None = None) -> None:
+        self._path = Path(path)
+        self._partial = self._path.with_name(f".{self._path.name}.partial")
+        self._names: dict[str, dict[str, int]] = {name: {} for name, dtype in COLUMNS.items() if dtype == "text"}
+        self._spec = spec
+        try:
+            self._file = _h5py().File(self._partial, "w")
+        except OSError as error:
+            raise TrainingError(f"the example file cannot be written ({error})", path=str(path)) from error
+        self._file.attrs["format"] = HDF5_FORMAT
+        self._file.attrs["encoder"] = json.dumps(spec.to_json(), sort_keys=True)
+        self._file.attrs["note"] = json.dumps(note or {}, sort_keys=True)
+        self._create("features", (spec.n_features,), "float32")
+        if spec.rows:
+            self._create("reads", (spec.rows, spec.columns, spec.n_channels), "uint8")
+        for name, dtype in COLUMNS.items():
+            self._create(name, (), "int32" if dtype == "text" else dtype)
+
+    def _create(self, name: str, shape: tuple[int, ...], dtype: str) -> None:
+        # Level 1 and byte shuffling: a third of the size of raw tensors at a cost that training does not
+        # feel.
+        self._file.create_dataset(
+            name,
+            shape=(0, *shape),
+            maxshape=(None, *shape),
+            chunks=(BLOCK, *shape),
+            dtype=dtype,
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+
+    def append(self, examples: ArrayDataset) -> None:
+        """Add examples at the end; raises TrainingError when they are not what the encoder spec says."""
+        spec = self._spec
+        shape = (spec.rows, spec.columns, spec.n_channels)
+        if examples.features.shape[1] != spec.n_features or (
+            spec.rows and (examples.reads is None or examples.reads.shape[1:] != shape)
+        ):
+            raise TrainingError("examples do not have the shapes of the file's encoder", path=str(self._path))
+        reads = examples.read_rows(np.arange(len(examples)))
+        self._extend("features", examples.features)
+        if spec.rows and reads is not None:
+            self._extend("reads", reads)
+        for name, dtype in COLUMNS.items():
+            column = getattr(examples, name)
+            if dtype == "text":
+                table = self._names[name]
+                column = np.array([table.setdefault(value, len(table)) for value in column.tolist()], np.int32)
+            self._extend(name, column)
+
+    def _extend(self, name: str, values: np.ndarray) -> None:
+        data = self._file[name]
+        begin = data.shape[0]
+        data.resize(begin + len(values), axis=0)
+        data[begin:] = values
+
+    def __enter__(self) -> ExampleWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for name, table in self._names.items():
+            self._file[name].attrs["names"] = json.dumps(list(table))
+        self._file.close()
+        if kind is None:
+            self._partial.replace(self._path)
+        else:
+            self._partial.unlink(missing_ok=True)
+
+
+def write_examples(path: str | Path, examples: ArrayDataset, spec: EncoderSpec, note: dict[str, Any] | None = None) -> None:
+    """Write all examples to one HDF5 file."""
+    with ExampleWriter(path, spec, note) as writer:
+        writer.append(examples)
+
+
+@dataclass(frozen=True)
+class ExampleFile:
+    """What an HDF5 file of examples holds. spec: the encoder. note: what the maker wrote down."""
+
+    examples: ArrayDataset
+    spec: EncoderSpec
+    note: dict[str, Any]
+
+
+def read_examples(path: str | Path, in_memory: bool = True) -> ExampleFile:
+    """Read an HDF5 file of examples; with in_memory False the tensors stay on disk until they are asked for.
+
+    Raises TrainingError when there is no such file or it is not one of examples.
+    """
+    try:
+        file = _h5py().File(path, "r")
+    except OSError as error:
+        raise TrainingError(
+            f"the example file cannot be read ({error})",
+            path=str(path),
+            hint="Make one with: pileup-filter examples",
+        ) from error
+    if file.attrs.get("format") != HDF5_FORMAT:
+        file.close()
+        raise TrainingError("not an example file of this version", path=str(path))
+    spec = EncoderSpec.from_json(json.loads(file.attrs["encoder"]))
+    columns = {}
+    for name, dtype in COLUMNS.items():
+        column = file[name][:]
+        if dtype == "text":
+            names = np.array(json.loads(file[name].attrs["names"]), np.str_)
+            column = names[column] if len(names) else np.empty(0, np.str_)
+        columns[name] = column
+    reads = None
+    if spec.rows:
+        reads = file["reads"][:] if in_memory else BlockReader([file["reads"]])
+    examples = ArrayDataset(file["features"][:], reads, **columns)
+    note = json.loads(file.attrs["note"])
+    if in_memory or reads is None:
+        file.close()
+    return ExampleFile(examples, spec, note)
+
+
+def without_reads(spec: EncoderSpec) -> EncoderSpec:
+    """The same encoder without its tensor, for architectures that take site features only."""
+    return dataclasses.replace(spec, channels=(), rows=0, columns=0)
