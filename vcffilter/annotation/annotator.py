@@ -23,8 +23,9 @@ from vcffilter.variants.htslib import MISSING_FLOAT_BITS, MISSING_INT32
 class AnnotationCounts:
     """What was written, so far.
 
-    n_records: all. n_blocks: gVCF blocks, left alone. n_scored: records with a scored ALT. n_failed: of these, below the thresholds;
-    n_failed_snv, n_failed_indel: ... with such an ALT among theirs. unscored_records, alleles: numbers by status name.
+    n_records: all. n_blocks: gVCF blocks, left alone. n_scored: records with a scored ALT.
+    n_failed: of these, below the thresholds; n_failed_snv, n_failed_indel: with such an ALT among theirs.
+    unscored_records, alleles: numbers by status name.
     """
 
     n_records: int
@@ -46,7 +47,7 @@ class Annotator:
     def __init__(self, header: VariantHeader, settings: AnnotationSettings, provenance: Provenance, path: str) -> None:
         stale = declare(header, settings, provenance, path)
         self._path = path
-        self._settings = settings
+        self.settings = settings
         self._texts: list[ctypes.Array] = []  # keeps alive what the plan points to
         self._plan = self._make_plan(header, stale.info, stale.filters)
         self._status_names = np.array([self._address(name) for name in STATUS_NAMES], dtype=np.int64)
@@ -75,7 +76,7 @@ class Annotator:
         bits[unscored] = MISSING_FLOAT_BITS
         failed_at = update.update_records(
             self._plan,
-            (float(self._settings.thresholds.snv), float(self._settings.thresholds.indel)),
+            (float(self.settings.thresholds.snv), float(self.settings.thresholds.indel)),
             chunk.records.addresses,
             chunk.alt_first,
             sent,
@@ -114,7 +115,7 @@ class Annotator:
         )
 
     def _make_plan(self, header: VariantHeader, stale_info: bool, stale_filters: bool) -> np.ndarray:
-        settings, keys = self._settings, self._settings.keys
+        settings, keys = self.settings, self.settings.keys
         plan = np.zeros(update.PLAN_SIZE, dtype=np.int64)
         plan[update.PLAN_HEADER] = header.address
         plan[update.PLAN_KEY_PROBABILITY] = self._address(keys.probability)

@@ -1,4 +1,7 @@
-"""Header lines: what the keys mean, which program and model wrote them. Nothing is declared twice, nothing of others is changed."""
+"""Header lines: what the keys mean, which program and model wrote them.
+
+Nothing is declared twice, and no line of others is changed.
+"""
 
 from __future__ import annotations
 
@@ -46,9 +49,7 @@ def declare(header: VariantHeader, settings: AnnotationSettings, provenance: Pro
     )
     for key, (declaration, meaning) in wanted.items():
         if present[key] is None:
-            header.append(
-                f'##INFO=<ID={key},Number={declaration.number},Type={declaration.type},Description="{meaning}">'
-            )
+            header.append(f'##INFO=<ID={key},Number={declaration.number},Type={declaration.type},Description="{meaning}">')
     if not settings.annotate_only:
         for name, kind in ((SNV_FILTER, "an SNV"), (INDEL_FILTER, "an indel, MNP or complex allele")):
             if not header.has_filter(name):

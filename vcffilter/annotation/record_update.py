@@ -124,9 +124,7 @@ def _write_reasons(plan, record, bits, reason_names, reason_first, text):
             length += 1
     text[length] = 0
     n_values = 1 if length else 0
-    return bcf_update_info(
-        plan[PLAN_HEADER], record, plan[PLAN_KEY_REASON], text.ctypes.data, n_values, TYPE_STRING
-    )
+    return bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_REASON], text.ctypes.data, n_values, TYPE_STRING)
 
 
 @inline_kernel
@@ -205,9 +203,7 @@ def update_records(
                 header, record, plan[PLAN_KEY_PROBABILITY], probability_bits[first:].ctypes.data, n_alts, TYPE_REAL
             )
             problem |= bcf_update_info(header, record, plan[PLAN_KEY_SCORE], score.ctypes.data, 1, TYPE_REAL)
-            problem |= bcf_update_info(
-                header, record, plan[PLAN_KEY_DEPTH], depth[first:].ctypes.data, n_alts, TYPE_INT
-            )
+            problem |= bcf_update_info(header, record, plan[PLAN_KEY_DEPTH], depth[first:].ctypes.data, n_alts, TYPE_INT)
             counts[COUNT_SCORED] += 1
             counts[COUNT_FAILED] += failed
             counts[COUNT_FAILED_SNV] += failed and has_snv

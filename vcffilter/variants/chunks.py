@@ -1,4 +1,4 @@
-"""Takes the alleles that can be scored out of a batch of records: the arrays that the scorer gets, and the way back to the records."""
+"""Takes the alleles that can be scored out of a batch of records, and keeps the way back to the records."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Bridge to the VCF half of htslib's C API, the copy that pysam carries.
 
-pysam's own record objects are not used: `VariantFile.write` adds or removes INFO/END in gVCF records, which a filter must not do, and
-one Python object per record costs more than the work on it. Here numba kernels call htslib without the GIL, on plain addresses.
+pysam's own record objects are not used: `VariantFile.write` adds or removes INFO/END in gVCF records, which a
+filter must not do, and one Python object per record costs more than the work on it. Here numba kernels call
+htslib without the GIL, on plain addresses.
 The layout of `bcf1_t` is checked once, on a record parsed in memory. Knows neither scores nor the command line.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from functools import cache
+from typing import Any
 
 import llvmlite.binding
 import pysam.libchtslib
@@ -43,7 +45,8 @@ OFFSET_ERRCODE = 204
 # Of tbx_t: the index it wraps, behind six 32-bit settings.
 OFFSET_TBX_INDEX = 24
 
-_i4, _i8 = types.int32, types.int64
+_i4: Any = types.int32
+_i8: Any = types.int64
 _KERNEL_SIGNATURES = {
     "bcf_read": _i4(_i8, _i8, _i8),
     "bcf_write": _i4(_i8, _i8, _i8),
@@ -124,7 +127,7 @@ def function_address(loaded: ctypes.CDLL, name: str) -> int:
 library = _load()
 
 
-def _kernel_function(name: str) -> types.ExternalFunction:
+def _kernel_function(name: str) -> Any:
     return types.ExternalFunction(f"vcffilter_{name}", _KERNEL_SIGNATURES[name])
 
 
@@ -136,7 +139,7 @@ bcf_update_info = _kernel_function("bcf_update_info")
 bcf_update_filter = _kernel_function("bcf_update_filter")
 hts_itr_next = _kernel_function("hts_itr_next")
 vcf_parse = _kernel_function("vcf_parse")
-errno_location = types.ExternalFunction("vcffilter_errno_location", _i8())
+errno_location: Any = types.ExternalFunction("vcffilter_errno_location", _i8())
 
 
 @inline_kernel
@@ -171,7 +174,7 @@ def check_layout() -> None:
     header = library.bcf_hdr_init(b"w")
     record = library.bcf_init()
     try:
-        for line in (b"##contig=<ID=1>", b"##contig=<ID=2>", b"##FILTER=<ID=q,Description=\"q\">"):
+        for line in (b"##contig=<ID=1>", b"##contig=<ID=2>", b'##FILTER=<ID=q,Description="q">'):
             library.bcf_hdr_append(header, line)
         library.bcf_hdr_sync(header)
         # Ample room: htslib would call realloc on memory that is not its own.
@@ -199,8 +202,10 @@ def _fields(record: int) -> tuple[int, int, int, int, list[bytes], list[int], in
     n_filter = int32_at(OFFSET_N_FILTER)
     if n_allele != 3 or n_filter != 1:  # do not follow pointers that may not be there
         return (0, 0, 0, n_allele, [], [], 0)
-    alleles = ctypes.cast(ctypes.c_void_p.from_address(record + OFFSET_ALLELE).value, ctypes.POINTER(ctypes.c_char_p))
-    filters = ctypes.cast(ctypes.c_void_p.from_address(record + OFFSET_FILTER).value, ctypes.POINTER(ctypes.c_int32))
+    allele_list = ctypes.c_void_p.from_address(record + OFFSET_ALLELE).value or 0
+    filter_list = ctypes.c_void_p.from_address(record + OFFSET_FILTER).value or 0
+    alleles = ctypes.cast(allele_list, ctypes.POINTER(ctypes.c_char_p))
+    filters = ctypes.cast(filter_list, ctypes.POINTER(ctypes.c_int32))
     return (
         ctypes.c_int64.from_address(record + OFFSET_POS0).value,
         ctypes.c_int64.from_address(record + OFFSET_RLEN).value,

@@ -1,7 +1,7 @@
 """Reads a VCF, VCF.gz or BCF, from a file or stdin, as batches of records in their order.
 
-Notices what htslib lets pass: a missing end-of-file block, unsorted records, names that the header lacks. Knows neither alleles nor
-scores.
+Notices what htslib lets pass: a missing end-of-file block, unsorted records, names that the header lacks.
+Knows neither alleles nor scores.
 """
 
 from __future__ import annotations
@@ -57,9 +57,10 @@ class BatchLimits:
 class VariantReader:
     """Opens on construction; iterate `batches()` once.
 
-    path: a file, or "-" for stdin. regions: only records that overlap these, by the index. targets: only records whose POS is within
-    these, streaming. samples: only these samples' columns. declared_only: refuse contigs and keys that the header does not declare
-    (BCF output cannot hold them). Raises VariantFileError, RegionError, UsageError.
+    path: a file, or "-" for stdin. regions: only records that overlap these, by the index. targets: only records
+    whose POS is within these, streaming. samples: only these samples' columns. declared_only: refuse contigs and
+    keys that the header does not declare (BCF output cannot hold them).
+    Raises VariantFileError, RegionError, UsageError.
     """
 
     def __init__(
@@ -98,9 +99,7 @@ class VariantReader:
     def __enter__(self) -> VariantReader:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     @property

@@ -52,7 +52,7 @@ _UNSUPPORTED = STATUS_CODE["unsupported_allele"]
 _INVALID = STATUS_CODE["invalid_allele"]
 _SCORED = STATUS_CODE["scored"]
 
-_A, _C, _G, _T, _N = (np.uint8(ord(base)) for base in "ACGTN")
+_IS_PLAIN_BASE = np.isin(np.arange(256), [ord(base) for base in "ACGTN"])
 _STAR, _LESS, _GREATER, _DOT, _LEFT, _RIGHT = (np.uint8(ord(character)) for character in "*<>.[]")
 
 
@@ -77,9 +77,7 @@ def _inside(starts0, ends0, pos0):
 
 
 @kernel
-def read_records(
-    source, file, header, bgzf, iterator, index, line, state, records, limits, targets, starts0, ends0, tolerated
-):
+def read_records(source, file, header, bgzf, iterator, index, line, state, records, limits, targets, starts0, ends0, tolerated):
     """Fill `records` with the next records of one contig.
 
     source: a SOURCE_* code. file, header, bgzf, iterator, index, line: addresses (0 where the source needs none).
@@ -152,7 +150,7 @@ def _is_plain(text, length):
     """Whether every character is one of A, C, G, T, N in any case."""
     for index in range(length):
         base = _upper(load_uint8(text + index))
-        if not (base == _A or base == _C or base == _G or base == _T or base == _N):
+        if not _IS_PLAIN_BASE[base]:
             return False
     return length > 0
 
@@ -245,9 +243,7 @@ def classify_records(header, end_key, records, alt_first, alt_status, alt_is_ind
 
 
 @kernel
-def take_alleles(
-    records, alt_first, alt_status, start0, ref_offset, ref_bases, alt_offset, alt_bases, record_index, alt_index
-):
+def take_alleles(records, alt_first, alt_status, start0, ref_offset, ref_bases, alt_offset, alt_bases, record_index, alt_index):
     """Copy the alleles that can be scored, upper-case, into the arrays of an `AlleleChunk` (sizes from `classify_records`)."""
     allele_number, ref_cursor, alt_cursor = 0, 0, 0
     for index in range(len(records)):

@@ -36,8 +36,9 @@ class ClosedPipeError(OutputError):
 class OutputSpec:
     """Where and how to write.
 
-    path: a file, or "-" for stdout. kind: v (VCF), z (VCF.gz), b (BCF), u (uncompressed BCF). level: compression 0-9, None = default.
-    index: "csi", "tbi" or None. Made by `output_spec`, which checks that these fit together.
+    path: a file, or "-" for stdout. kind: v (VCF), z (VCF.gz), b (BCF), u (uncompressed BCF).
+    level: compression 0-9, None = default. index: "csi", "tbi" or None.
+    Made by `output_spec`, which checks that these fit together.
     """
 
     path: str
@@ -102,9 +103,7 @@ class VariantWriter:
     def __enter__(self) -> VariantWriter:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def write(self, addresses: np.ndarray) -> None:

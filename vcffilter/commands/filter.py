@@ -1,0 +1,229 @@
+"""`pileup-filter filter`: turns options into the stream reader -> scorer -> annotator -> writer, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vcffilter.commands import options
+from vcffilter.errors import UsageError
+from vcffilter.version import __version__
+
+if TYPE_CHECKING:
+    from vcffilter.annotation.annotator import Annotator
+    from vcffilter.pipeline.evidence import EvidenceScorer
+    from vcffilter.pipeline.summary import RunSummary
+    from vcffilter.variants.reader import VariantReader
+    from vcffilter.variants.regions import Regions
+    from vcffilter.variants.writer import OutputSpec
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """The command line of `filter`, as parsed; see `options` for the meaning of each."""
+
+    variants: str
+    reads_paths: tuple[str, ...]
+    reference_path: str
+    regions: str | None
+    regions_file: str | None
+    targets: str | None
+    targets_file: str | None
+    samples: str | None
+    use_supplementary: bool
+    allow_ref_mismatch: bool
+    output: str
+    output_type: str | None
+    write_index: str | None
+    mode: str
+    annotate_only: bool
+    info_prefix: str
+    score_key: str | None
+    with_reasons: bool
+    no_version: bool
+    summary_path: str | None
+    model: str
+    device: str
+    min_prob_snv: float | None
+    min_prob_indel: float | None
+    target_recall: float | None
+    n_threads: int
+    batch_size: int | None
+    quiet: bool
+    verbose: bool
+
+    @property
+    def sample_names(self) -> list[str]:
+        """Names of -s; empty when not given."""
+        return [name for name in (self.samples or "").split(",") if name]
+
+
+@click.command("filter", cls=options.GroupedCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@options.apply(
+    [
+        options.variants_argument,
+        options.reads,
+        options.reference,
+        options.regions,
+        options.regions_file,
+        options.targets,
+        options.targets_file,
+        options.samples,
+        options.supplementary,
+        options.allow_ref_mismatch,
+        options.output,
+        options.output_type,
+        options.write_index,
+        options.mode,
+        options.annotate_only,
+        options.info_prefix,
+        options.score_key,
+        options.reasons,
+        options.no_version,
+        options.summary,
+        options.model,
+        options.device,
+        options.min_prob_snv,
+        options.min_prob_indel,
+        options.target_recall,
+        options.threads,
+        options.batch_size,
+        options.quiet,
+        options.verbose,
+    ]
+)
+def filter_command(**parsed: Any) -> None:
+    """Score every ALT of INPUT (VCF, VCF.gz, BCF, or - for stdin) by the reads at its site.
+
+    The probability that an ALT is real goes into INFO, and records that no scored ALT saves get LowPileupSNV or
+    LowPileupIndel in FILTER. No record is dropped, moved or re-genotyped.
+
+    \b
+    pileup-filter filter calls.vcf.gz -b reads.bam -f reference.fa -Oz -o filtered.vcf.gz
+    """
+    started = time.monotonic()
+    chosen = FilterOptions(**parsed)
+    options.start_logging(quiet=chosen.quiet, verbose=chosen.verbose)
+    summary = run_filter(chosen, started)
+    log.info("%s", summary.line())
+    if chosen.summary_path is not None:
+        summary.save(chosen.summary_path)
+
+
+def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
+    """Run the whole job. started: time.monotonic() of its beginning. Raises VcffilterError."""
+    from vcffilter.variants.htslib import set_log_level
+    from vcffilter.variants.reader import VariantReader
+    from vcffilter.variants.writer import output_spec
+
+    set_log_level(3 if chosen.verbose else 0)
+    output = output_spec(chosen.output, chosen.output_type, chosen.write_index)
+    regions, targets = _regions(chosen.regions, chosen.regions_file), _regions(chosen.targets, chosen.targets_file)
+    if chosen.variants == "-" and sys.stdin.isatty():
+        raise UsageError("no input: stdin is a terminal", hint="Give a VCF, or pipe one in")
+    with VariantReader(
+        chosen.variants,
+        regions=regions,
+        targets=targets,
+        samples=chosen.sample_names or None,
+        declared_only=output.is_bcf,
+    ) as reader:
+        scorer = _open_scorer(chosen, reader.name)
+        try:
+            return _stream(chosen, reader, scorer, output, started)
+        finally:
+            scorer.close()
+
+
+def _regions(text: str | None, path: str | None) -> Regions | None:
+    from vcffilter.variants.regions import regions_from_file, regions_from_text
+
+    if text is not None and path is not None:
+        raise UsageError("regions come from the command line or from a file, not both")
+    if text is not None:
+        return regions_from_text(text)
+    return None if path is None else regions_from_file(path)
+
+
+def _open_scorer(chosen: FilterOptions, variants_name: str) -> EvidenceScorer:
+    from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
+
+    return open_scorer(
+        EvidenceOptions(
+            variants_path=variants_name,
+            reads_paths=chosen.reads_paths,
+            reference_path=chosen.reference_path,
+            samples=tuple(chosen.sample_names),
+            model=chosen.model,
+            device=chosen.device,
+            batch_size=chosen.batch_size,
+            use_supplementary=chosen.use_supplementary,
+            allow_ref_mismatch=chosen.allow_ref_mismatch,
+            want_reasons=chosen.with_reasons,
+        )
+    )
+
+
+def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer) -> Annotator:
+    from vcffilter.annotation.annotator import Annotator
+    from vcffilter.annotation.declarations import Provenance
+    from vcffilter.annotation.settings import AnnotationSettings, FilterMode, annotation_keys
+    from vcffilter.pipeline.thresholds import choose_thresholds
+
+    settings = AnnotationSettings(
+        keys=annotation_keys(chosen.info_prefix, chosen.score_key),
+        thresholds=choose_thresholds(
+            scorer.thresholds,
+            scorer.operating_points,
+            target_recall=chosen.target_recall,
+            min_prob_snv=chosen.min_prob_snv,
+            min_prob_indel=chosen.min_prob_indel,
+        ),
+        mode=FilterMode[chosen.mode.upper()],
+        annotate_only=chosen.annotate_only,
+        with_reasons=chosen.with_reasons,
+    )
+    provenance = Provenance(
+        model_id=scorer.model_id,
+        model_sha256=scorer.model_sha256,
+        info_prefix=chosen.info_prefix,
+        version=None if chosen.no_version else __version__,
+        command=None if chosen.no_version else f"{shlex.join(sys.argv[1:])}; Date={time.ctime()}",
+    )
+    return Annotator(reader.header, settings, provenance, reader.name)
+
+
+def _stream(
+    chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer, output: OutputSpec, started: float
+) -> RunSummary:
+    from vcffilter.pipeline.run import run_stream
+    from vcffilter.pipeline.summary import Progress, RunSummary, peak_memory_bytes
+    from vcffilter.variants.writer import VariantWriter
+
+    annotator = _annotator(chosen, reader, scorer)
+    progress = Progress(sys.stderr) if sys.stderr.isatty() and not chosen.quiet else None
+    with VariantWriter(output, reader.header) as writer:
+        try:
+            stages = run_stream(reader, scorer, annotator, writer, n_threads=chosen.n_threads, progress=progress)
+        finally:
+            if progress is not None:
+                progress.clear()
+        writer.commit()
+    return RunSummary(
+        counts=annotator.counts(),
+        stages=stages,
+        thresholds=annotator.settings.thresholds,
+        model_id=scorer.model_id,
+        model_sha256=scorer.model_sha256,
+        elapsed_seconds=time.monotonic() - started,
+        peak_bytes=peak_memory_bytes(),
+        n_threads=chosen.n_threads,
+    )

@@ -1,0 +1,117 @@
+"""The command `pileup-filter`: subcommands found by name, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+import click
+
+from vcffilter.errors import VcffilterError
+from vcffilter.version import __version__
+
+_PROGRAM = "pileup-filter"
+_EXIT_USAGE, _EXIT_DATA, _EXIT_INTERRUPTED, _EXIT_PIPE, _EXIT_TERMINATED = 2, 1, 130, 141, 143
+
+
+@dataclass(frozen=True)
+class _Subcommand:
+    """module: under vcffilter.commands. attribute: the click command in it. summary: the line in --help."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+#: A subcommand is a file in this folder and an entry here; the file is imported only when it is asked for.
+_SUBCOMMANDS = {
+    "filter": _Subcommand("filter", "filter_command", "Score the ALTs of a VCF by their reads; write FILTER and INFO."),
+    "label": _Subcommand("label", "label", "TP / FP / OUT for every ALT, by comparing haplotypes with a truth set."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Knows its subcommands by name; imports the one that runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = _SUBCOMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module = importlib.import_module(f"vcffilter.commands.{entry.module}")
+        return getattr(module, entry.attribute)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in _SUBCOMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name=_PROGRAM)
+def main() -> None:
+    """Post-filter for the VCF of any variant caller: looks at the reads behind every ALT and writes FILTER and INFO."""
+
+
+class _Terminated(BaseException):
+    """SIGTERM came: unwind, so that half-written files are removed."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (default: sys.argv) and return the exit code.
+
+    0 done; 1 data or input/output; 2 usage; 130 interrupted; 141 the reader of the output ended; 143 terminated.
+    """
+    signal.signal(signal.SIGTERM, _raise_terminated)
+    try:
+        result = main.main(args=None if arguments is None else list(arguments), prog_name=_PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+    except VcffilterError as error:
+        if error.exit_code != _EXIT_PIPE:
+            _say(str(error))
+        return error.exit_code
+    except click.ClickException as error:
+        return _usage(error)
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted")
+        return _EXIT_INTERRUPTED
+    except _Terminated:
+        _say("terminated")
+        return _EXIT_TERMINATED
+    except BrokenPipeError:
+        _silence_stdout()
+        return _EXIT_PIPE
+    except OSError as error:  # what no floor below gave a better message
+        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return _EXIT_DATA
+    finally:
+        logging.shutdown()
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: click.ClickException) -> int:
+    context = getattr(error, "ctx", None)
+    _say(error.format_message())
+    if context is not None:
+        click.echo(f"Try '{context.command_path} --help'.", err=True)
+    return _EXIT_USAGE
+
+
+def _say(message: str) -> None:
+    click.echo(f"{_PROGRAM}: error: {message}", err=True)
+
+
+def _silence_stdout() -> None:
+    """Let Python's own flush at exit go nowhere instead of failing again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _raise_terminated(number: int, frame: FrameType | None) -> None:
+    raise _Terminated

@@ -1,0 +1,147 @@
+"""What a run did, in one line for people and in JSON for programs, and the progress shown on a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from vcffilter.annotation.annotator import AnnotationCounts
+from vcffilter.annotation.settings import Thresholds
+from vcffilter.errors import OutputError
+from vcffilter.pipeline.run import StageSeconds
+from vcffilter.version import __version__
+
+#: Marks the JSON for programs that search for reports.
+REPORT_MARKER = "pileup-filter filter summary"
+_REPORT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did.
+
+    counts: of records and alleles. stages: seconds by stage. elapsed_seconds: wall clock, start-up included.
+    peak_bytes: of resident memory. device: where the network ran, if known.
+    """
+
+    counts: AnnotationCounts
+    stages: StageSeconds
+    thresholds: Thresholds
+    model_id: str
+    model_sha256: str
+    elapsed_seconds: float
+    peak_bytes: int
+    n_threads: int
+    device: str | None = None
+
+    @property
+    def records_per_second(self) -> float:
+        """Records over the wall clock."""
+        return self.counts.n_records / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
+
+    def line(self) -> str:
+        """One line."""
+        counts = self.counts
+        unscored = ", ".join(f"{name} {number}" for name, number in counts.unscored_records.items())
+        n_unscored = sum(counts.unscored_records.values())
+        parts = [
+            f"{counts.n_records} records",
+            f"{counts.n_scored} scored ({counts.alleles.get('scored', 0)} alleles)",
+            f"{counts.n_failed} failed (SNV {counts.n_failed_snv}, indel {counts.n_failed_indel})",
+            f"{n_unscored} not scored" + (f" ({unscored})" if unscored else ""),
+        ]
+        if counts.n_blocks:
+            parts.append(f"{counts.n_blocks} gVCF blocks")
+        parts.append(f"{self.elapsed_seconds:.1f} s, {self.records_per_second:.0f} records/s")
+        parts.append(f"peak memory {self.peak_bytes / 2**20:.0f} MiB")
+        return "; ".join(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary."""
+        counts = asdict(self.counts)
+        return {
+            "report": REPORT_MARKER,
+            "report_version": _REPORT_VERSION,
+            "program_version": __version__,
+            "model": {"id": self.model_id, "sha256": self.model_sha256},
+            "thresholds": asdict(self.thresholds),
+            "records": {
+                "total": counts["n_records"],
+                "scored": counts["n_scored"],
+                "passed": counts["n_scored"] - counts["n_failed"],
+                "failed": counts["n_failed"],
+                "failed_snv": counts["n_failed_snv"],
+                "failed_indel": counts["n_failed_indel"],
+                "gvcf_blocks": counts["n_blocks"],
+                "not_scored": counts["unscored_records"],
+            },
+            "alleles": counts["alleles"],
+            "seconds": {
+                "elapsed": round(self.elapsed_seconds, 3),
+                "read": round(self.stages.read, 3),
+                "score_all_workers": round(self.stages.score, 3),
+                "wait_for_scores": round(self.stages.wait, 3),
+                "annotate": round(self.stages.annotate, 3),
+                "write": round(self.stages.write, 3),
+            },
+            "records_per_second": round(self.records_per_second, 1),
+            "peak_memory_bytes": self.peak_bytes,
+            "threads": self.n_threads,
+            "device": self.device,
+        }
+
+    def save(self, path: str) -> None:
+        """Write the JSON; the file appears complete or not at all. Raises OutputError."""
+        text = json.dumps(self.to_json(), indent=2) + "\n"
+        target = Path(path)
+        partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        is_device = target.exists() and not target.is_file()
+        try:
+            if is_device:
+                target.write_text(text)
+                return
+            partial.write_text(text)
+            partial.replace(target)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise OutputError(f"the summary cannot be written: {error.strerror}", path=path) from error
+
+
+def peak_memory_bytes() -> int:
+    """Most resident memory that this process had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+class Progress:
+    """A line on a terminal that is overwritten about once a second; call it with (records, contig, POS)."""
+
+    def __init__(self, stream: TextIO, interval_seconds: float = 1.0) -> None:
+        self._stream = stream
+        self._interval_seconds = interval_seconds
+        self._started = self._shown = time.monotonic()
+        self._width = 0
+
+    def __call__(self, n_records: int, contig: str, pos1: int) -> None:
+        """Show the line when the last one is old enough."""
+        now = time.monotonic()
+        if now - self._shown < self._interval_seconds:
+            return
+        self._shown = now
+        text = f"{n_records} records, {contig}:{pos1}, {n_records / (now - self._started):.0f} records/s"
+        self._stream.write("\r" + text.ljust(self._width))
+        self._stream.flush()
+        self._width = len(text)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._width:
+            self._stream.write("\r" + " " * self._width + "\r")
+            self._stream.flush()
+            self._width = 0
