@@ -55,17 +55,11 @@ def _freebayes_region(region: str) -> str:
 
 def _bcftools(request: CallRequest) -> str:
     preset = "-X pacbio-ccs" if request.long_reads else "-q0 -Q13"
-    return (
-        f"bcftools mpileup {preset} -f {{ref}} -r {{region}} -a AD,DP {{bam}}"
-        " | bcftools call -mv -Oz -o {out}"
-    )
+    return f"bcftools mpileup {preset} -f {{ref}} -r {{region}} -a AD,DP {{bam}} | bcftools call -mv -Oz -o {{out}}"
 
 
 def _bcftools_nobaq(_: CallRequest) -> str:
-    return (
-        "bcftools mpileup -B -Q 0 -q 0 -d 1000 -a AD,DP -r {region} -f {ref} {bam}"
-        " | bcftools call -mv -P 0.5 -Oz -o {out}"
-    )
+    return "bcftools mpileup -B -Q 0 -q 0 -d 1000 -a AD,DP -r {region} -f {ref} {bam} | bcftools call -mv -P 0.5 -Oz -o {out}"
 
 
 def _freebayes(_: CallRequest) -> str:
@@ -73,9 +67,7 @@ def _freebayes(_: CallRequest) -> str:
 
 
 def _freebayes_sensitive(_: CallRequest) -> str:
-    return (
-        "freebayes -f {ref} -r {region0} -F 0.08 -C 2 --pooled-continuous {bam} | bcftools view -Oz -o {out}"
-    )
+    return "freebayes -f {ref} -r {region0} -F 0.08 -C 2 --pooled-continuous {bam} | bcftools view -Oz -o {out}"
 
 
 def _pileup_sensitive(_: CallRequest) -> str:

@@ -127,9 +127,7 @@ class LabelledSet:
             for line in by_hand.read_text().splitlines():
                 fields = line.split("\t")
                 if len(fields) >= 3 and fields[1].isdigit():
-                    self.disputed.append(
-                        (int(fields[1]) - 1 - DISPUTED_MARGIN, int(fields[2]) + DISPUTED_MARGIN)
-                    )
+                    self.disputed.append((int(fields[1]) - 1 - DISPUTED_MARGIN, int(fields[2]) + DISPUTED_MARGIN))
         self.disputed.sort()
 
     def is_near_disputed(self, edit: Edit) -> bool:
@@ -138,9 +136,7 @@ class LabelledSet:
         return any(start0 <= span.end0 and span.start0 <= end0 for start0, end0 in self.disputed)
 
 
-def label_pool(
-    labelled: LabelledSet, calls: dict[str, list], pooled: dict[Edit, PooledAllele]
-) -> dict[Edit, tuple[str, str]]:
+def label_pool(labelled: LabelledSet, calls: dict[str, list], pooled: dict[Edit, PooledAllele]) -> dict[Edit, tuple[str, str]]:
     """(label, how) per allele: as shipped where listed, otherwise each caller's calls against the truth."""
     found: dict[Edit, tuple[str, str]] = {}
     for alleles in calls.values():
@@ -205,9 +201,7 @@ def harvest_copy(
         bam = subsample(bam, copy.fraction, copy.seed, folder / "reads.bam")
         for caller in callers:
             output = folder / f"{caller.name}.vcf.gz"
-            request = CallRequest(
-                bam, reference, labelled.region, output, gatk, labelled.name in LONG_READ_SETS
-            )
+            request = CallRequest(bam, reference, labelled.region, output, gatk, labelled.name in LONG_READ_SETS)
             seconds[caller.name] = call(caller, request)
     paths = {caller.name: folder / f"{caller.name}.vcf.gz" for caller in callers}
     calls = {name: called_alleles(path, labelled.contig) for name, path in paths.items() if path.exists()}
@@ -232,9 +226,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     missing = missing_tools(SHORT_READ_CALLERS, arguments.gatk)
     if "gatk" in missing or "java" in missing:
-        logger.info(
-            "left out: haplotypecaller, haplotypecaller-sensitive, mutect2 (no %s)", " nor ".join(missing)
-        )
+        logger.info("left out: haplotypecaller, haplotypecaller-sensitive, mutect2 (no %s)", " nor ".join(missing))
     others = [tool for tool in missing if tool not in ("gatk", "java")]
     if others:
         raise SystemExit(f"not installed: {', '.join(others)}")
