@@ -1,1 +1,5 @@
-"""The project's own simulator: reference, variants, reads with errors and artefacts, a called VCF. For the demo, tests and training."""
+"""The project's own simulator: reference, planted variants, reads with artefacts, and a careless caller's VCF.
+
+Feeds the demo, the tests, the benchmarks and a part of the training. Knows numpy, pysam and the
+labels' haplotype comparison: neither the pipeline nor any model, so that what it plants cannot lean on what the filter looks for.
+"""

@@ -1,0 +1,39 @@
+"""VCF spellings of an allele: left-most, or moved right within its range. Knows no file and no reads."""
+
+from __future__ import annotations
+
+from vcffilter.labelling.normalise import Edit, equivalent_span, left_align, trim
+
+
+def spelled(reference: str, edit: Edit) -> tuple[int, str, str]:
+    """(pos0, REF, ALT) of an edit; a plain insertion or deletion gets the base before it, at the contig's start the one after."""
+    start0, end0, alt = edit
+    ref = reference[start0:end0]
+    if ref and alt:
+        return start0, ref, alt
+    if start0 == 0:
+        after = reference[end0 : end0 + 1]
+        return 0, ref + after, alt + after
+    before = reference[start0 - 1]
+    return start0 - 1, before + ref, before + alt
+
+
+def normalised(reference: str, pos0: int, ref: str, alt: str) -> tuple[int, str, str]:
+    """The allele trimmed and moved left."""
+    return spelled(reference, left_align(trim(pos0, ref, alt), reference))
+
+
+def shift_range(reference: str, pos0: int, ref: str, alt: str) -> int:
+    """By how many bases a plain insertion or deletion could be moved right from its left-most place; 0 for anything else."""
+    edit = trim(pos0, ref, alt)
+    span = equivalent_span(edit, reference)
+    if edit.alt and edit.end0 > edit.start0:
+        return 0
+    return span.end0 - span.start0 - (edit.end0 - edit.start0)
+
+
+def shifted(reference: str, pos0: int, ref: str, alt: str, steps: int) -> tuple[int, str, str]:
+    """A plain insertion or deletion written `steps` bases right of its left-most place (at most `shift_range`)."""
+    start0, end0, inserted = left_align(trim(pos0, ref, alt), reference)
+    turn = steps % len(inserted) if inserted else 0
+    return spelled(reference, Edit(start0 + steps, end0 + steps, inserted[turn:] + inserted[:turn]))
