@@ -149,17 +149,23 @@ def normalise_alleles(
     alt_offset: np.ndarray,
     alt_bases: np.ndarray,
     code_of_base: np.ndarray,
+    ref_codes: np.ndarray,
+    alt_codes: np.ndarray,
     segments: ReferenceSegments,
     alleles: NormalisedAlleles,
 ) -> None:
     """Trim, left-align and measure the shift range of every allele; marks those that cannot be used.
 
     start0: int64 (n,), POS - 1 as written. ref_offset, alt_offset: int64 (n + 1,), into ref_bases, alt_bases: uint8 ASCII pools.
-    code_of_base: `base_code_table`. alleles: written. Normalisation as in Tan et al. 2015 (vt), with MAX_SHIFT as the limit.
+    code_of_base: `base_code_table`. ref_codes, alt_codes: uint8, as long as the pools, scratch. alleles: written. Normalisation as in Tan et al. 2015 (vt), with MAX_SHIFT as the limit.
     """
+    for index in range(len(ref_bases)):
+        ref_codes[index] = code_of_base[ref_bases[index]]
+    for index in range(len(alt_bases)):
+        alt_codes[index] = code_of_base[alt_bases[index]]
     for allele in range(len(start0)):
-        ref = code_of_base[ref_bases[ref_offset[allele] : ref_offset[allele + 1]]]
-        alt = code_of_base[alt_bases[alt_offset[allele] : alt_offset[allele + 1]]]
+        ref = ref_codes[ref_offset[allele] : ref_offset[allele + 1]]
+        alt = alt_codes[alt_offset[allele] : alt_offset[allele + 1]]
         first0 = start0[allele]
         segment = np.searchsorted(segments.start0, first0, side="right") - 1
         alleles.segment[allele] = segment

@@ -6,32 +6,58 @@ that is read-only, and in a temporary directory where neither can be written (re
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numba
 
+_SOURCE = Path(__file__).parent
 
-def _ensure_cache_directory() -> None:
+
+def _source_digest() -> str:
+    """Of all kernels: numba looks at the file of the cached function only, not at those of the functions compiled into it."""
+    digest = hashlib.sha256()
+    for path in sorted(_SOURCE.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _candidates() -> Iterator[Path]:
+    yield _SOURCE / "__pycache__"
+    yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vcffilter"
+    yield Path(tempfile.gettempdir()) / f"vcffilter-{os.getuid()}"
+
+
+def _writable_cache() -> Path | None:
+    name = f"numba-{_source_digest()}"
+    for parent in _candidates():
+        try:
+            (parent / name).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(parent / name, os.W_OK):
+            return parent / name
+    return None
+
+
+def _set_cache_directory() -> bool:
+    """Tell numba where to keep compiled code; False where it can be kept nowhere."""
     if os.environ.get("NUMBA_CACHE_DIR"):
-        return
-    beside_source = Path(__file__).parent / "__pycache__"
-    probe = beside_source if beside_source.is_dir() else Path(__file__).parent
-    if os.access(probe, os.W_OK):
-        return
-    user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vcffilter-numba"
-    try:
-        user_cache.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        user_cache = Path(tempfile.gettempdir()) / f"vcffilter-numba-{os.getuid()}"
-        user_cache.mkdir(parents=True, exist_ok=True)
-    numba.config.CACHE_DIR = str(user_cache)
+        return True
+    directory = _writable_cache()
+    if directory is not None:
+        numba.config.CACHE_DIR = str(directory)
+    return directory is not None
 
 
-_ensure_cache_directory()
+_CAN_CACHE = _set_cache_directory()
 
-#: Decorator of every kernel.
-kernel = numba.njit(nogil=True, cache=True, boundscheck=False, fastmath=False)
-#: Decorator of small functions called inside a kernel's loops.
-inline_kernel = numba.njit(nogil=True, cache=True, boundscheck=False, fastmath=False, inline="never")
+#: Decorator of every kernel. `_nrt=False`: no kernel allocates, so none needs numba's reference counts, which are atomic and would be
+#: taken on every array of every named tuple at every call.
+kernel = numba.njit(nogil=True, cache=_CAN_CACHE, boundscheck=False, fastmath=False, _nrt=False)
+#: Decorator of small functions called inside a kernel's loops. Forced inline: as calls they would pass every array of a named tuple
+#: by value, field by field.
+inline_kernel = numba.njit(nogil=True, boundscheck=False, fastmath=False, forceinline=True, _nrt=False)

@@ -325,8 +325,9 @@ def sum_site(
         if site.group[slot] != MATE_COUNTED:
             _add_read(allele, alleles, reads, events, site, slot, counts, scratch)
     _unmark_starts(reads, site, scratch)
-    for row in (UNINFORMATIVE_ROW, REF_ROW, ALT_ROW):
-        scratch.sums[ALL_ROW] += scratch.sums[row]
+    sums = scratch.sums
+    for column in range(N_SUMMED):
+        sums[ALL_ROW, column] = sums[UNINFORMATIVE_ROW, column] + sums[REF_ROW, column] + sums[ALT_ROW, column]
     scratch.extremes[ALL_ROW, 0] = max(scratch.extremes[0, 0], scratch.extremes[1, 0], scratch.extremes[2, 0])
 
 

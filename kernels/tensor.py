@@ -85,12 +85,43 @@ def _site_key(reads: ReadArrays, read: int, start0: int) -> np.uint64:
 
 
 @inline_kernel
+def _sift_down(scratch: TensorScratch, first: int, n: int, root: int) -> None:
+    """Restore the heap order[first : first + n] (largest key on top) below `root`."""
+    while True:
+        largest = root
+        for child in (2 * root + 1, 2 * root + 2):
+            if child < n and _key_of(scratch, first + child) > _key_of(scratch, first + largest):
+                largest = child
+        if largest == root:
+            return
+        _swap_slots(scratch, first + root, first + largest)
+        root = largest
+
+
+@inline_kernel
+def _key_of(scratch: TensorScratch, index: int) -> np.uint64:
+    return scratch.key[scratch.order[index]]
+
+
+@inline_kernel
+def _swap_slots(scratch: TensorScratch, left: int, right: int) -> None:
+    scratch.order[left], scratch.order[right] = scratch.order[right], scratch.order[left]
+
+
+@inline_kernel
 def _keep_smallest(scratch: TensorScratch, first: int, last: int, n_kept: int) -> None:
-    """Bring the `n_kept` slots with the smallest keys of order[first:last] to its front, by key."""
-    chosen = scratch.order[first:last]
-    ranks = np.argsort(scratch.key[chosen], kind="mergesort")
-    kept = chosen[ranks[:n_kept]].copy()
-    scratch.order[first : first + len(kept)] = kept
+    """Bring the `n_kept` slots with the smallest keys of order[first:last] to its front, by key (a heap of the kept ones)."""
+    if n_kept == 0:
+        return
+    for root in range(n_kept // 2 - 1, -1, -1):
+        _sift_down(scratch, first, n_kept, root)
+    for index in range(first + n_kept, last):
+        if _key_of(scratch, index) < _key_of(scratch, first):
+            _swap_slots(scratch, first, index)
+            _sift_down(scratch, first, n_kept, 0)
+    for n in range(n_kept - 1, 0, -1):
+        _swap_slots(scratch, first, first + n)
+        _sift_down(scratch, first, n, 0)
 
 
 @inline_kernel

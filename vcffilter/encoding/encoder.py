@@ -129,6 +129,8 @@ class ChunkEncoder:
             chunk.alt_offset,
             chunk.alt_bases,
             self._codes,
+            np.empty(len(chunk.ref_bases), np.uint8),
+            np.empty(len(chunk.alt_bases), np.uint8),
             segments,
             alleles,
         )

@@ -1,0 +1,208 @@
+"""The scorer of the main job: reads, encoder and network behind the `ChunkScorer` face.
+
+Each scoring thread borrows its own open files (`ChunkEncoder`); the network is shared. Knows no VCF.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles, check_spec
+from vcffilter.errors import ReadsFileError, ReferenceFileError
+from vcffilter.kernels.alleles import NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
+from vcffilter.kernels.htslib import Htslib, HtslibLayoutError, load_htslib
+from vcffilter.models.checkpoint import Checkpoint, load_checkpoint
+from vcffilter.reads.alignment_file import (
+    AlignmentFile,
+    AlignmentHeader,
+    ReadSelection,
+    forbid_network_references,
+    read_header,
+)
+from vcffilter.reads.contig_names import check_naming
+from vcffilter.reads.reference_file import ReferenceFile
+from vcffilter.variants.alleles import STATUS_CODE, AlleleChunk, AlleleScores
+
+if TYPE_CHECKING:
+    from vcffilter.scoring.network import NetworkScorer
+
+logger = logging.getLogger(__name__)
+
+_STATUS_OF_PROBLEM = {
+    REF_MISMATCH: STATUS_CODE["ref_mismatch"],
+    OFF_REFERENCE: STATUS_CODE["ref_mismatch"],
+    TOO_LONG: STATUS_CODE["allele_too_long"],
+    NOT_AN_ALLELE: STATUS_CODE["invalid_allele"],
+}
+
+
+@dataclass(frozen=True)
+class EvidenceOptions:
+    """Where the evidence is and how it is weighed.
+
+    variants_path: for messages only. allow_ref_mismatch: an allele whose REF is not the reference's gets a status instead of
+    ending the run. samples: of the reads' @RG lines; empty = all reads.
+    """
+
+    variants_path: str
+    reads_paths: tuple[str, ...]
+    reference_path: str
+    samples: tuple[str, ...] = ()
+    model: str = "illumina-germline"
+    device: str = "auto"
+    batch_size: int | None = None
+    use_supplementary: bool = False
+    allow_ref_mismatch: bool = False
+    want_reasons: bool = False
+
+
+class EncoderPool:
+    """Lends every thread a `ChunkEncoder` of its own and keeps them open for the next chunk."""
+
+    def __init__(self, open_encoder: Callable[[], ChunkEncoder]) -> None:
+        self._open_encoder = open_encoder
+        self._idle: queue.SimpleQueue[ChunkEncoder] = queue.SimpleQueue()
+
+    def encode(self, chunk: AlleleChunk) -> EncodedAlleles:
+        """Encode a chunk with a borrowed encoder."""
+        try:
+            encoder = self._idle.get_nowait()
+        except queue.Empty:
+            encoder = self._open_encoder()
+        try:
+            return encoder.encode(chunk)
+        finally:
+            self._idle.put(encoder)
+
+    def close(self) -> None:
+        """Close every idle encoder."""
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+
+
+class EvidenceScorer:
+    """Scores chunks of alleles by their reads. Called from several threads at once.
+
+    model_id, model_sha256: of the checkpoint. thresholds: probability below which an ALT fails, by type. operating_points: from
+    the checkpoint's card.
+    """
+
+    def __init__(
+        self,
+        options: EvidenceOptions,
+        headers: Sequence[AlignmentHeader],
+        encoders: EncoderPool,
+        contigs: frozenset[str],
+        checkpoint: Checkpoint,
+        network: NetworkScorer,
+    ) -> None:
+        self._options = options
+        self._headers = tuple(headers)
+        self._encoders = encoders
+        self._contigs = contigs
+        self._network = network
+        self.model_id = checkpoint.metadata.model_id
+        self.model_sha256 = checkpoint.sha256
+        self.thresholds = checkpoint.metadata.thresholds
+        self.operating_points = checkpoint.metadata.operating_points
+
+    def score(self, chunk: AlleleChunk) -> AlleleScores:
+        """Score one chunk; raises VcffilterError where files disagree or cannot be read."""
+        if not self._has_contig(chunk.contig):
+            return _unscored(chunk.n_alleles, STATUS_CODE["contig_missing"])
+        encoded = self._encoders.encode(chunk)
+        self._check_reference(chunk, encoded.problem)
+        status = np.zeros(chunk.n_alleles, np.uint8)
+        status[encoded.n_informing == 0] = STATUS_CODE["no_reads"]
+        for problem, code in _STATUS_OF_PROBLEM.items():
+            status[encoded.problem == problem] = code
+        is_snv = (np.diff(chunk.ref_offset) == 1) & (np.diff(chunk.alt_offset) == 1)
+        return self._with_probabilities(encoded, is_snv, status)
+
+    def _with_probabilities(self, encoded: EncodedAlleles, is_snv: np.ndarray, status: np.ndarray) -> AlleleScores:
+        probability = np.full(len(status), np.nan, np.float32)
+        scored = np.flatnonzero(status == 0)
+        if len(scored):
+            probability[scored] = self._network.probabilities(
+                encoded.features[scored],
+                None if encoded.reads is None else encoded.reads[scored],
+                is_snv[scored],
+                encoded.n_informing[scored],
+            )
+        return AlleleScores(probability, encoded.n_informing, status)
+
+    def _has_contig(self, contig: str) -> bool:
+        """Whether FASTA and reads have the contig; raises ContigNamingError when one has it under another name."""
+        path = self._options.variants_path
+        if contig not in self._contigs:
+            check_naming(contig, path, self._options.reference_path, self._contigs)
+            return False
+        there = False
+        for header in self._headers:
+            if contig in header.contigs:
+                there = True
+            else:
+                check_naming(contig, path, header.path, header.contigs)
+        return there
+
+    def _check_reference(self, chunk: AlleleChunk, problem: np.ndarray) -> None:
+        wrong = np.flatnonzero((problem == REF_MISMATCH) | (problem == OFF_REFERENCE))
+        if len(wrong) == 0 or self._options.allow_ref_mismatch:
+            return
+        first = wrong[0]
+        ref = bytes(chunk.ref_bases[chunk.ref_offset[first] : chunk.ref_offset[first + 1]]).decode()
+        raise ReferenceFileError(
+            f"the calls' REF {ref[:20]} is not what the reference has there",
+            path=self._options.reference_path,
+            contig=chunk.contig,
+            pos1=int(chunk.start0[first]) + 1,
+            hint="Give the FASTA that the calls were made with, or pass such records unscored with --allow-ref-mismatch",
+        )
+
+    def close(self) -> None:
+        """Close all files."""
+        self._encoders.close()
+
+
+def _unscored(n_alleles: int, status: int) -> AlleleScores:
+    return AlleleScores(
+        np.full(n_alleles, np.nan, np.float32), np.zeros(n_alleles, np.int32), np.full(n_alleles, status, np.uint8)
+    )
+
+
+def _load_htslib() -> Htslib:
+    try:
+        return load_htslib()
+    except HtslibLayoutError as error:
+        raise ReadsFileError(str(error)) from error
+
+
+def open_scorer(options: EvidenceOptions) -> EvidenceScorer:
+    """Open every file, load the model, and make the scorer. Raises VcffilterError with what to do on anything that is missing."""
+    from vcffilter.scoring.network import NetworkScorer
+
+    forbid_network_references()
+    reference = ReferenceFile(options.reference_path)
+    headers = [read_header(path, options.reference_path) for path in options.reads_paths]
+    checkpoint = load_checkpoint(options.model)
+    spec = checkpoint.metadata.encoder
+    check_spec(spec)
+    htslib = _load_htslib()
+    selection = ReadSelection(options.use_supplementary, "haplotype_tag" in spec.channels, options.samples)
+
+    def open_encoder() -> ChunkEncoder:
+        files = [AlignmentFile(header, options.reference_path, htslib, selection) for header in headers]
+        return ChunkEncoder(spec, files, ReferenceFile(options.reference_path))
+
+    contigs = frozenset(reference.length_of_contig)
+    reference.close()
+    encoders = EncoderPool(open_encoder)
+    return EvidenceScorer(
+        options, headers, encoders, contigs, checkpoint, NetworkScorer(checkpoint, options.device, options.batch_size)
+    )
