@@ -44,7 +44,7 @@ def draw_qualities(rng: np.random.Generator, model: str, reads: HasReads, cycle:
         return _long_read(rng, reads)
     latent = _short_read_latent(rng, model, reads, cycle)
     error_rate = np.power(10.0, -np.minimum(latent, 40) / 10).astype(np.float32)
-    reported = latent + rng.normal(0, 1.5, len(latent)).astype(np.float32)
+    reported = latent + np.float32(1.5) * rng.standard_normal(len(latent), np.float32)
     if model == "hiseq":
         return np.clip(np.rint(reported), 2, 41).astype(np.uint8), error_rate
     return _binned(reported, _BINS[model]), error_rate
@@ -67,8 +67,8 @@ def _short_read_latent(rng: np.random.Generator, model: str, reads: HasReads, cy
     relative = cycle / np.maximum(reads.length[reads.read_of_base] - 1, 1)
     dip_rate = base_rate * dip_factor[reads.read_of_base] * (0.4 + 2.2 * relative * relative)
     latent = (top - 2.0 * relative).astype(np.float32)
-    latent += rng.normal(0, spread, total).astype(np.float32)
-    dips = np.flatnonzero(rng.random(total) < dip_rate)
+    latent += np.float32(spread) * rng.standard_normal(total, np.float32)
+    dips = np.flatnonzero(rng.random(total, np.float32) < dip_rate)
     latent[dips] = rng.uniform(6, 27, len(dips))
     # A dip drags the next base along, in half of the cases.
     following = np.minimum(dips[rng.random(len(dips)) < 0.5] + 1, total - 1)

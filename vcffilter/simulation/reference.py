@@ -142,7 +142,7 @@ def _duplicate_segments(rng: np.random.Generator, bases: np.ndarray) -> np.ndarr
     """Copies stretches onto others with 0.5-3% divergence and a few indels; returns partner_pos0."""
     partner_pos0 = np.full(len(bases), -1, np.int32)
     for _ in range(int(round(len(bases) / 60_000))):
-        length = int(min(rng.integers(1_500, 6_000), len(bases) // 8))
+        length = min(int(rng.integers(1_500, 6_000)), len(bases) // 8)
         source, target = rng.integers(0, len(bases) - 2 * length, 2).tolist()
         apart = abs(source - target) > 2 * length
         used = (partner_pos0[source : source + length] >= 0).any() or (partner_pos0[target : target + length] >= 0).any()

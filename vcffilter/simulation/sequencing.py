@@ -64,6 +64,15 @@ class _Layout:
     is_first: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Flat:
+    """Reads end to end, as in ReadBatch."""
+
+    offset: np.ndarray
+    read_of_base: np.ndarray
+    within: np.ndarray
+
+
 def sequence_fragments(
     rng: np.random.Generator,
     pool: TemplatePool,
@@ -78,10 +87,11 @@ def sequence_fragments(
     offset = np.concatenate(([0], np.cumsum(layout.length)))
     read_of_base = np.repeat(np.arange(len(layout.length)), layout.length)
     within = np.arange(offset[-1]) - offset[read_of_base]
-    source, inserted = _sources(rng, pool, layout, read_of_base, within, offset, settings)
+    flat = _Flat(offset, read_of_base, within)
+    errors = _draw_length_errors(rng, pool, layout, flat, settings)
+    source, foreign = _sources(pool, layout, fragments.template[layout.fragment], errors, flat)
     bases = pool.bases[source]
-    ref_pos0 = pool.ref_pos0[source]
-    ref_pos0[inserted] = NO_POSITION
+    ref_pos0 = np.where(foreign, NO_POSITION, pool.ref_pos0[source])
     batch = ReadBatch(
         offset,
         bases,
@@ -100,7 +110,7 @@ def sequence_fragments(
     quals, error_rate = draw_qualities(rng, settings.quality_model, batch, cycle)
     batch.quals[:] = quals
     _write_site_errors(rng, batch, fragments, reference, sites, seed)
-    wrong = np.flatnonzero(rng.random(len(bases)) < error_rate)
+    wrong = np.flatnonzero(rng.random(len(bases), np.float32) < error_rate)
     bases[wrong] = other_bases(rng, bases[wrong], 0.4)
     return batch
 
@@ -117,50 +127,58 @@ def _lay_out(rng: np.random.Generator, fragments: Fragments, settings: ReadSetti
     return _Layout(fragment, start, np.full(2 * count, settings.read_length), is_reverse, is_first)
 
 
+@dataclass(frozen=True)
+class _LengthErrors:
+    """Where reads lose or gain bases. at: int64 (n,), flat index of the first base. size: int64 (n,). is_deletion: bool (n,)."""
+
+    at: np.ndarray
+    size: np.ndarray
+    is_deletion: np.ndarray
+
+
 def _sources(
-    rng: np.random.Generator,
-    pool: TemplatePool,
-    layout: _Layout,
-    read_of_base: np.ndarray,
-    within: np.ndarray,
-    offset: np.ndarray,
-    settings: ReadSettings,
+    pool: TemplatePool, layout: _Layout, template: np.ndarray, errors: _LengthErrors, flat: _Flat
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(pool index of each base, flat indices of bases that a length error added).
+    """(pool index of each base, bool (total,): the base is none of its template's own).
 
     A length error at a tract's first base jumps over units of it, or reads them twice: the gap comes out left-aligned.
     """
-    source = layout.start[read_of_base] + within
-    np.clip(source, 0, len(pool.bases) - 1, out=source)
-    # Reads of one sample differ in how often their machine slips: long reads much more than short ones.
-    spread = 0.3 if settings.paired else 0.9
-    factor = rng.lognormal(-spread * spread / 2, spread, len(layout.length))
-    rate = pool.length_error_rate[source] * factor[read_of_base]
-    events = np.flatnonzero((rng.random(len(source)) < rate) & (within > 0))
-    far = np.diff(events, prepend=-1_000) > _EVENT_SPACING
-    events = events[far | (np.diff(read_of_base[events], prepend=-1) > 0)]
-    size = pool.unit[source[events]].astype(np.int64) * rng.choice((1, 2, 3), len(events), p=(0.86, 0.11, 0.03))
-    is_deletion = rng.random(len(events)) < settings.run_deletion_share
-    # Errors earlier in the read have moved the tract: its first base now stands that much further left or right.
-    moved = np.cumsum(np.where(is_deletion, size, -size))
-    first_of_read = np.searchsorted(read_of_base[events], read_of_base[events])
-    moved_before = np.concatenate(([0], moved))
-    end_of_read = offset[read_of_base[events] + 1]
-    events = events - (moved_before[:-1] - moved_before[first_of_read])
-    size = np.minimum(size, end_of_read - events - 1)
-    keep = size > 0
-    events, size, is_deletion = events[keep], size[keep], is_deletion[keep]
-    shift = np.zeros(len(source) + 1, np.int32)
-    np.add.at(shift, events[is_deletion], size[is_deletion])
-    np.add.at(shift, events[~is_deletion] + size[~is_deletion], -size[~is_deletion])
+    at, size, is_deletion = errors.at, errors.size, errors.is_deletion
+    shift = np.zeros(len(flat.read_of_base) + 1, np.int32)
+    np.add.at(shift, at[is_deletion], size[is_deletion])
+    np.add.at(shift, at[~is_deletion] + size[~is_deletion], -size[~is_deletion])
     total = np.cumsum(shift[:-1])
     # The shift of a read ends with it: subtract what had gathered before its first base.
-    before = total[offset[:-1]] - shift[offset[:-1]]
-    source += total - before[read_of_base]
+    before = total[flat.offset[:-1]] - shift[flat.offset[:-1]]
+    source = (layout.start - before)[flat.read_of_base] + flat.within + total
+    low, high = pool.offset[template], pool.offset[template + 1]
+    foreign = (source < low[flat.read_of_base]) | (source >= high[flat.read_of_base])
     np.clip(source, 0, len(pool.bases) - 1, out=source)
-    added, sizes = events[~is_deletion], size[~is_deletion]
-    inserted = np.repeat(added, sizes) + np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return source, inserted
+    added, sizes = at[~is_deletion], size[~is_deletion]
+    foreign[np.repeat(added, sizes) + np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)] = True
+    return source, foreign
+
+
+def _draw_length_errors(
+    rng: np.random.Generator, pool: TemplatePool, layout: _Layout, flat: _Flat, settings: ReadSettings
+) -> _LengthErrors:
+    planned = np.clip(layout.start[flat.read_of_base] + flat.within, 0, len(pool.bases) - 1)
+    # Reads of one sample differ in how often their machine slips: long reads much more than short ones.
+    spread = 0.3 if settings.paired else 0.9
+    factor = rng.lognormal(-spread * spread / 2, spread, len(layout.length)).astype(np.float32)
+    rate = pool.length_error_rate[planned] * factor[flat.read_of_base]
+    at = np.flatnonzero((rng.random(len(planned), np.float32) < rate) & (flat.within > 0))
+    read = flat.read_of_base[at]
+    keep = (np.diff(at, prepend=-1_000) > _EVENT_SPACING) | (np.diff(read, prepend=-1) > 0)
+    at, read = at[keep], read[keep]
+    size = pool.unit[planned[at]] * rng.choice((1, 2, 3), len(at), p=(0.86, 0.11, 0.03))
+    is_deletion = rng.random(len(at)) < settings.run_deletion_share
+    # Errors earlier in the read have moved the tract: its first base now stands that much further left or right.
+    moved = np.concatenate(([0], np.cumsum(np.where(is_deletion, size, -size))[:-1])) if len(at) else np.zeros(0, np.int64)
+    at = at - (moved - moved[np.searchsorted(read, read)])
+    size = np.minimum(size, flat.offset[read + 1] - at - 1)
+    keep = size > 0
+    return _LengthErrors(at[keep], size[keep], is_deletion[keep])
 
 
 def _write_polymerase_errors(batch: ReadBatch, fragments: Fragments, source: np.ndarray) -> None:

@@ -69,11 +69,11 @@ class ArtefactSettings:
 
     scale: float = 1.0
     hidden_copies: float = 2.0
-    strand_damage: float = 12.0
-    strand_error: float = 14.0
-    read_end_error: float = 10.0
+    strand_damage: float = 16.0
+    strand_error: float = 18.0
+    read_end_error: float = 14.0
     breakpoints: float = 4.0
-    polymerase_jackpots: float = 8.0
+    polymerase_jackpots: float = 12.0
     low_mapq_regions: float = 2.0
     shifted_gap_share: float = 0.12
 
@@ -87,7 +87,7 @@ class CallerSettings:
     """Thresholds of the careless caller: what the least supported record looks like."""
 
     min_alt_reads: int = 2
-    min_alt_fraction: float = 0.08
+    min_alt_fraction: float = 0.06
     min_base_qual: int = 6
     min_mapq: int = 1
     max_depth: int = 2000

@@ -9,7 +9,7 @@ import numpy as np
 from vcffilter.simulation.haplotypes import Template, without_introns
 from vcffilter.simulation.reference import Reference
 
-_MEAN_GENE = 9_000
+_LONGEST_DESERT = 4_000
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Gene:
 
 
 def place_genes(rng: np.random.Generator, reference: Reference) -> list[Gene]:
-    """Genes one after the other: 2 to 7 exons of 80 to 400 bases, a long last one, introns of 150 to 2500 bases."""
+    """Genes one after the other: 2 to 7 exons of 80 to 400 bases, a long last one, introns of 100 to 1200 bases."""
     genes: list[Gene] = []
     at, last = reference.callable0[0] + 300, reference.callable0[1] - 300
     while at < last - 2_000:
@@ -37,10 +37,10 @@ def place_genes(rng: np.random.Generator, reference: Reference) -> list[Gene]:
             if at + length > last:
                 break
             exons.append((at, at + length))
-            at += length + int(rng.integers(150, 2_500))
+            at += length + int(rng.integers(100, 1_200))
         if exons:
             genes.append(Gene(exons, float(rng.lognormal(-0.8, 1.4))))
-        at += int(rng.integers(100, _MEAN_GENE))
+        at += int(rng.integers(100, _LONGEST_DESERT))
     return genes
 
 
