@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vcffilter.annotation.reasons import REASON_NAMES
 from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles, check_spec
 from vcffilter.errors import ReadsFileError, ReferenceFileError
 from vcffilter.kernels.alleles import NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
@@ -27,12 +28,16 @@ from vcffilter.reads.alignment_file import (
 )
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
+from vcffilter.scoring.reasons import ReasonFinder
 from vcffilter.variants.alleles import STATUS_CODE, AlleleChunk, AlleleScores
 
 if TYPE_CHECKING:
     from vcffilter.scoring.network import NetworkScorer
 
 logger = logging.getLogger(__name__)
+
+#: ALTs less probable than this, or than the model's threshold, get reasons when these are asked for.
+_DOUBTFUL = 0.5
 
 _STATUS_OF_PROBLEM = {
     REF_MISMATCH: STATUS_CODE["ref_mismatch"],
@@ -135,7 +140,18 @@ class EvidenceScorer:
                 is_snv[scored],
                 encoded.n_informing[scored],
             )
-        return AlleleScores(probability, encoded.n_informing, status)
+        reasons = self._reasons(encoded, is_snv, probability) if self._options.want_reasons else None
+        return AlleleScores(probability, encoded.n_informing, status, reasons)
+
+    def _reasons(self, encoded: EncodedAlleles, is_snv: np.ndarray, probability: np.ndarray) -> np.ndarray:
+        """Reasons of every doubtful ALT."""
+
+        def log_odds(features: np.ndarray, alleles: np.ndarray) -> np.ndarray:
+            reads = None if encoded.reads is None else encoded.reads[alleles]
+            return self._network.log_odds(features, reads, is_snv[alleles], encoded.n_informing[alleles])
+
+        finder = ReasonFinder(self._network.encoder.features, log_odds, REASON_NAMES)
+        return finder.find(encoded.features, np.flatnonzero(probability < max(_DOUBTFUL, *self.thresholds.values())))
 
     def _has_contig(self, contig: str) -> bool:
         """Whether FASTA and reads have the contig; raises ContigNamingError when one has it under another name."""

@@ -17,9 +17,9 @@ import pysam
 from vcffilter.errors import ReadsFileError
 from vcffilter.kernels.htslib import Htslib
 from vcffilter.kernels.reads import (
+    FAILED,
     FLAG_SUPPLEMENTARY,
     FLAGS_LEFT_OUT,
-    FAILED,
     NEED_SPACE,
     ReadArrays,
     decode_reads,
@@ -104,9 +104,7 @@ class AlignmentFile:
         self._flags_left_out = FLAGS_LEFT_OUT | (0 if selection.use_supplementary else FLAG_SUPPLEMENTARY)
         self._tags = np.frombuffer(b"RGHP", np.uint8).copy()
         groups = header.groups_of(selection.samples) if selection.samples else ()
-        self._group_hashes = np.array(
-            [hash_array(np.frombuffer(group.encode(), np.uint8)) for group in groups], np.uint64
-        )
+        self._group_hashes = np.array([hash_array(np.frombuffer(group.encode(), np.uint8)) for group in groups], np.uint64)
         self._open(reference_path)
 
     def _open(self, reference_path: str) -> None:
@@ -121,13 +119,17 @@ class AlignmentFile:
             raise ReadsFileError("does not accept the reference", path=self.header.path, hint="Give the CRAM's reference with -f")
         if self._library.hts_check_EOF(self._file) == 0:
             raise ReadsFileError(
-                "is truncated: its end-of-file block is missing", path=self.header.path, hint="Copy it again, or check it with: samtools quickcheck -v"
+                "is truncated: its end-of-file block is missing",
+                path=self.header.path,
+                hint="Copy it again, or check it with: samtools quickcheck -v",
             )
         self._sam_header = self._library.sam_hdr_read(self._file)
         self._index = self._library.sam_index_load(self._file, path)
         if not self._sam_header or not self._index:
             raise ReadsFileError(
-                "its header or index cannot be read", path=self.header.path, hint=f"Index it again with: samtools index {self.header.path}"
+                "its header or index cannot be read",
+                path=self.header.path,
+                hint=f"Index it again with: samtools index {self.header.path}",
             )
 
     def close(self) -> None:

@@ -36,9 +36,7 @@ class ReferenceFile:
     def __enter__(self) -> ReferenceFile:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
@@ -50,9 +48,7 @@ class ReferenceFile:
         length = self.length_of_contig[contig]
         merged_start0 = np.empty(len(start0), np.int64)
         merged_end0 = np.empty(len(start0), np.int64)
-        n = merge_intervals(
-            np.clip(start0, 0, length), np.clip(end0, 0, length), join_gap, merged_start0, merged_end0
-        )
+        n = merge_intervals(np.clip(start0, 0, length), np.clip(end0, 0, length), join_gap, merged_start0, merged_end0)
         offset = np.zeros(n + 1, np.int64)
         np.cumsum(merged_end0[:n] - merged_start0[:n], out=offset[1:])
         codes = np.empty(offset[-1], np.uint8)
@@ -65,11 +61,19 @@ class ReferenceFile:
             bases = self._fasta.fetch(contig, int(start0), int(end0))
         except (OSError, ValueError) as error:
             raise ReferenceFileError(
-                f"cannot be read ({error})", path=self.path, contig=contig, pos1=int(start0) + 1, hint="Index it again with: samtools faidx"
+                f"cannot be read ({error})",
+                path=self.path,
+                contig=contig,
+                pos1=int(start0) + 1,
+                hint="Index it again with: samtools faidx",
             ) from error
         codes = self._codes[np.frombuffer(bases.encode("ascii"), np.uint8)]
         if len(codes) != end0 - start0:
             raise ReferenceFileError(
-                "ends before its index says", path=self.path, contig=contig, pos1=int(start0) + 1, hint="Index it again with: samtools faidx"
+                "ends before its index says",
+                path=self.path,
+                contig=contig,
+                pos1=int(start0) + 1,
+                hint="Index it again with: samtools faidx",
             )
         return codes

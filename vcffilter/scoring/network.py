@@ -96,6 +96,14 @@ class NetworkScorer:
         calibrated = self.calibration.probabilities(self.logits(features, reads), is_snv, depth)
         return np.round(calibrated, PROBABILITY_DECIMALS).astype(np.float32)
 
+    def log_odds(
+        self, features: np.ndarray, reads: np.ndarray | None, is_snv: np.ndarray, depth: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Calibrated log-odds (natural logarithm) that each ALT is real, float64 (n,), not rounded; arguments as
+        `probabilities`.
+        """
+        return self.calibration.logits(self.logits(features, reads), is_snv, depth)
+
     def _check(self, features: np.ndarray, reads: np.ndarray | None) -> np.ndarray | None:
         """The reads the network is to see; raises ModelError on arrays of another shape or dtype."""
         spec = self.encoder
