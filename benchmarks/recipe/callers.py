@@ -148,6 +148,9 @@ def call(caller: Caller, request: CallRequest) -> float:
             stderr=errors,
         )
     partial.rename(request.output)
+    # GATK writes an index and statistics beside its output, under the name that no longer is.
+    for leftover in partial.parent.glob(f"{partial.name}.*"):
+        leftover.unlink()
     return time.perf_counter() - start
 
 
