@@ -18,6 +18,9 @@ from vcffilter.variants.chunks import RecordChunk
 from vcffilter.variants.header import VariantHeader
 from vcffilter.variants.htslib import MISSING_FLOAT_BITS, MISSING_INT32
 
+#: Values in one record's FILTER that there is room for.
+_MOST_FILTERS = 65_536
+
 
 @dataclass(frozen=True)
 class AnnotationCounts:
@@ -49,6 +52,9 @@ class Annotator:
         self._path = path
         self.settings = settings
         self._texts: list[ctypes.Array] = []  # keeps alive what the plan points to
+        self._score = np.zeros(1, dtype=np.float32)
+        self._filters = np.zeros(_MOST_FILTERS, dtype=np.int32)
+        self._text = np.zeros(sum(len(name) + 1 for name in REASON_NAMES) + 1, dtype=np.uint8)
         self._plan = self._make_plan(header, stale.info, stale.filters)
         self._status_names = np.array([self._address(name) for name in STATUS_NAMES], dtype=np.int64)
         self._reason_names = np.frombuffer("".join(REASON_NAMES).encode(), dtype=np.uint8)
@@ -84,12 +90,15 @@ class Annotator:
             chunk.alt_is_indel,
             chunk.is_block,
             probability,
-            bits,
-            depth,
+            bits.ctypes.data,
+            depth.ctypes.data,
             reasons,
             self._status_names,
             self._reason_names,
             self._reason_first,
+            self._score,
+            self._filters,
+            self._text,
             self._counts,
         )
         if failed_at >= 0:
@@ -132,6 +141,9 @@ class Annotator:
         plan[update.PLAN_STALE_INFO] = stale_info
         plan[update.PLAN_STALE_FILTER] = stale_filters
         plan[update.PLAN_WITH_REASONS] = settings.with_reasons
+        plan[update.PLAN_SCRATCH_SCORE] = self._score.ctypes.data
+        plan[update.PLAN_SCRATCH_FILTERS] = self._filters.ctypes.data
+        plan[update.PLAN_SCRATCH_TEXT] = self._text.ctypes.data
         return plan
 
     def _address(self, text: str) -> int:

@@ -43,8 +43,11 @@ PROBABILITY_STEPS = 10_000
     PLAN_STALE_INFO,  # an earlier run may have left INFO keys of ours
     PLAN_STALE_FILTER,  # ... or FILTER values
     PLAN_WITH_REASONS,
-) = range(14)
-PLAN_SIZE = 14
+    PLAN_SCRATCH_SCORE,  # addresses of the scratch arrays given beside the plan: a kernel cannot take them itself
+    PLAN_SCRATCH_FILTERS,
+    PLAN_SCRATCH_TEXT,
+) = range(17)
+PLAN_SIZE = 17
 
 # Slots of the counts, int64; two blocks per status code follow: records not scored, then ALTs.
 (
@@ -106,7 +109,7 @@ def _update_filter(plan, record, scored, fails_snv, fails_indel, scratch):
         changed = changed or scratch[index] != load_int32(old + 4 * index)
     if not changed:
         return 0
-    return bcf_update_filter(plan[PLAN_HEADER], record, scratch.ctypes.data, n_new)
+    return bcf_update_filter(plan[PLAN_HEADER], record, plan[PLAN_SCRATCH_FILTERS], n_new)
 
 
 @inline_kernel
@@ -124,7 +127,7 @@ def _write_reasons(plan, record, bits, reason_names, reason_first, text):
             length += 1
     text[length] = 0
     n_values = 1 if length else 0
-    return bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_REASON], text.ctypes.data, n_values, TYPE_STRING)
+    return bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_REASON], plan[PLAN_SCRATCH_TEXT], n_values, TYPE_STRING)
 
 
 @inline_kernel
@@ -149,6 +152,9 @@ def update_records(
     status_names,
     reason_names,
     reason_first,
+    score,
+    filters,
+    text,
     counts,
 ):
     """Write FILTER and INFO of each record.
@@ -156,17 +162,15 @@ def update_records(
     plan: int64 (PLAN_SIZE,). thresholds: (SNV, indel). records: int64 (n,), addresses.
     alt_first: int64 (n + 1,), borders of each record's ALTs in the next arrays, all (n_alts,):
     alt_sent: bool, given to the scorer. alt_status: uint8, 0 = scored. alt_is_indel: bool.
-    probability: float32. probability_bits: uint32, the same as BCF holds it, missing included. depth: int32, missing included.
-    reasons: uint32.
+    probability: float32. reasons: uint32. probability_bits, depth: addresses of the same as BCF holds it (uint32), and of
+    the reads (int32), missing values included.
     is_block: bool (n,), leave the record alone.
     status_names: int64, address of each status name. reason_names: uint8, the names joined; reason_first: int64, their borders.
+    score: float32 (1,); filters: int32, room for a record's FILTER and two more; text: uint8, room for all reasons: scratch.
     counts: int64 (COUNT_SIZE,), added to.
     Returns the index of the record that could not be changed, or -1.
     """
     header = plan[PLAN_HEADER]
-    filters = np.empty(1, dtype=np.int32)
-    text = np.empty(len(reason_names) + len(reason_first) + 1, dtype=np.uint8)
-    score = np.empty(1, dtype=np.float32)
     for index in range(len(records)):
         record = records[index]
         first, end = alt_first[index], alt_first[index + 1]
@@ -200,10 +204,10 @@ def update_records(
             n_alts = end - first
             score[0] = log_odds(best)
             problem |= bcf_update_info(
-                header, record, plan[PLAN_KEY_PROBABILITY], probability_bits[first:].ctypes.data, n_alts, TYPE_REAL
+                header, record, plan[PLAN_KEY_PROBABILITY], probability_bits + 4 * first, n_alts, TYPE_REAL
             )
-            problem |= bcf_update_info(header, record, plan[PLAN_KEY_SCORE], score.ctypes.data, 1, TYPE_REAL)
-            problem |= bcf_update_info(header, record, plan[PLAN_KEY_DEPTH], depth[first:].ctypes.data, n_alts, TYPE_INT)
+            problem |= bcf_update_info(header, record, plan[PLAN_KEY_SCORE], plan[PLAN_SCRATCH_SCORE], 1, TYPE_REAL)
+            problem |= bcf_update_info(header, record, plan[PLAN_KEY_DEPTH], depth + 4 * first, n_alts, TYPE_INT)
             counts[COUNT_SCORED] += 1
             counts[COUNT_FAILED] += failed
             counts[COUNT_FAILED_SNV] += failed and has_snv
@@ -224,9 +228,8 @@ def update_records(
         if not plan[PLAN_ANNOTATE_ONLY] and (scored or plan[PLAN_STALE_FILTER]):
             if bcf_unpack(record, UNPACK_FILTER) < 0:
                 return index
-            n_filters = load_int32(record + OFFSET_N_FILTER)
-            if n_filters + 2 > len(filters):
-                filters = np.empty(2 * n_filters + 8, dtype=np.int32)
+            if load_int32(record + OFFSET_N_FILTER) + 2 > len(filters):
+                return index
             problem |= _update_filter(plan, record, scored, failed and has_snv, failed and has_indel, filters)
         if problem < 0:
             return index

@@ -1,0 +1,66 @@
+"""A scorer without reads or network, put where the command asks for the real one: probabilities follow from the allele alone.
+
+Run as a program it is `pileup-filter` with that scorer, for tests that need a process.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+
+from vcffilter.variants.alleles import STATUS_CODE, AlleleChunk, AlleleScores
+
+
+class FakeScorer:
+    """Probability = (POS0 * 7919 + ALT length * 13 + first ALT base) mod 10001, in ten-thousandths."""
+
+    model_id = "fake-model"
+    model_sha256 = "ab" * 32
+    thresholds = {"snv": 0.5, "indel": 0.4}
+    operating_points = (
+        {"name": "sensitive", "target_recall": 0.999, "thresholds": {"snv": 0.05, "indel": 0.02}},
+        {"name": "strict", "target_recall": 0.9, "thresholds": {"snv": 0.9, "indel": 0.8}},
+    )
+
+    def __init__(self, want_reasons: bool = False, delay_seconds: float = 0.0) -> None:
+        self.want_reasons = want_reasons
+        self.delay_seconds = delay_seconds
+        self.chunk_sizes: list[int] = []
+        self.closed = False
+
+    def score(self, chunk: AlleleChunk) -> AlleleScores:
+        self.chunk_sizes.append(chunk.n_alleles)
+        time.sleep(self.delay_seconds)
+        steps = [
+            probability_step(int(chunk.start0[i]), bytes(chunk.alt_bases[chunk.alt_offset[i] : chunk.alt_offset[i + 1]]))
+            for i in range(chunk.n_alleles)
+        ]
+        probability = (np.array(steps, dtype=np.float64) / 10_000).astype(np.float32)
+        status = np.zeros(chunk.n_alleles, dtype=np.uint8)
+        no_reads = chunk.start0 % 17 == 0
+        status[no_reads] = STATUS_CODE["no_reads"]
+        probability[no_reads] = np.nan
+        reasons = (chunk.start0 % 8).astype(np.uint32) if self.want_reasons else None
+        return AlleleScores(probability, (chunk.start0 % 50).astype(np.int32), status, reasons)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def probability_step(start0: int, alt: bytes) -> int:
+    return (start0 * 7919 + len(alt) * 13 + alt[0]) % 10_001
+
+
+def main() -> int:
+    from vcffilter.commands.main import run
+    from vcffilter.pipeline import evidence
+
+    delay_seconds = float(sys.argv.pop(1))
+    evidence.open_scorer = lambda options: FakeScorer(options.want_reasons, delay_seconds)
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
