@@ -24,6 +24,9 @@ from vcffilter.variants.alleles import AlleleChunk
 #: Reference kept around each record: enough for the longest shift (kernels.scan.MAX_SHIFT), flanks and slack on either side, so that
 #: nothing depends on the neighbours in the chunk.
 _PAD_LEFT, _PAD_RIGHT = 512, 1024
+#: Alleles encoded at once: at first, and how many reads a piece should hold at most.
+_FIRST_PIECE, _MAX_PIECE = 64, 4096
+_READS_PER_PIECE = 50_000
 #: Reads between two sites closer than this are read along rather than jumped over.
 _JOIN_GAP = 256
 
@@ -82,6 +85,7 @@ class ChunkEncoder:
         self._all_features = tuple(spec.features) == FEATURE_NAMES
         self._codes = base_code_table()
         self._reads = empty_reads()
+        self._piece_size = _FIRST_PIECE
 
     def close(self) -> None:
         """Close the files."""
@@ -90,9 +94,22 @@ class ChunkEncoder:
         self._reference.close()
 
     def encode(self, chunk: AlleleChunk) -> EncodedAlleles:
-        """Encode every allele of a chunk whose contig the reference has."""
-        prepared = self.prepare(chunk)
-        n, spec = chunk.n_alleles, self._spec
+        """Encode every allele of a chunk whose contig the reference has.
+
+        Works in pieces whose size follows the depth, so that deep data does not fill the memory; no result depends on the cut.
+        """
+        pieces = []
+        first = 0
+        while first < chunk.n_alleles:
+            last = min(first + self._piece_size, chunk.n_alleles)
+            prepared = self.prepare(_alleles_of(chunk, first, last))
+            pieces.append(self._encode_prepared(prepared))
+            self._piece_size = _next_piece_size(last - first, prepared.n_reads)
+            first = last
+        return _joined(pieces)
+
+    def _encode_prepared(self, prepared: PreparedChunk) -> EncodedAlleles:
+        n, spec = len(prepared.alleles.problem), self._spec
         features = np.zeros((n, len(FEATURE_NAMES)), np.float32)
         tensor = np.zeros((n, spec.rows, max(spec.columns, 1), len(self._channels)), np.uint8)
         n_informing = np.zeros(n, np.int32)
@@ -169,3 +186,37 @@ class ChunkEncoder:
         table = np.full(1 << max(int(2 * n_reads).bit_length(), 4), -1, np.int32)
         link_mates(reads, n_reads, table, events.mate)
         return events
+
+
+def _next_piece_size(n_alleles: int, n_reads: int) -> int:
+    """Alleles whose reads should fit a piece, given what the last piece held."""
+    fitting = n_alleles * _READS_PER_PIECE // max(n_reads, 1)
+    return min(max(fitting, 1), 4 * n_alleles + _FIRST_PIECE, _MAX_PIECE)
+
+
+def _alleles_of(chunk: AlleleChunk, first: int, last: int) -> AlleleChunk:
+    """The alleles first:last of a chunk, as a chunk."""
+    ref, alt = chunk.ref_offset, chunk.alt_offset
+    return AlleleChunk(
+        chunk.contig,
+        chunk.start0[first:last],
+        ref[first : last + 1] - ref[first],
+        chunk.ref_bases[ref[first] : ref[last]],
+        alt[first : last + 1] - alt[first],
+        chunk.alt_bases[alt[first] : alt[last]],
+        chunk.record_index[first:last],
+        chunk.alt_index[first:last],
+    )
+
+
+def _joined(pieces: Sequence[EncodedAlleles]) -> EncodedAlleles:
+    """Pieces of one chunk, in order, as one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    reads = [piece.reads for piece in pieces if piece.reads is not None]
+    return EncodedAlleles(
+        np.concatenate([piece.features for piece in pieces]),
+        np.concatenate(reads) if reads else None,
+        np.concatenate([piece.n_informing for piece in pieces]),
+        np.concatenate([piece.problem for piece in pieces]),
+    )

@@ -119,6 +119,8 @@ class EvidenceScorer:
 
     def score(self, chunk: AlleleChunk) -> AlleleScores:
         """Score one chunk; raises VcffilterError where files disagree or cannot be read."""
+        if chunk.n_alleles == 0:
+            return _unscored(0, 0)
         if not self._has_contig(chunk.contig):
             return _unscored(chunk.n_alleles, STATUS_CODE["contig_missing"])
         encoded = self._encoders.encode(chunk)
