@@ -4,34 +4,20 @@ tensors, before the network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
-
-@dataclass(frozen=True)
-class AugmentationConfig:
-    """All off by default.
-
-    keep_reads_from: lowest share of read rows kept; each example draws its own share between this and 1.
-    shuffle_reads: another order of the read rows. feature_noise: standard deviation added to continuous site
-    features, in units of each feature's own. channel_noise: channel name -> largest change of its uint8 value
-    in rows that hold a read. mixup: alpha of the Beta distribution with which pairs of examples are mixed in
-    the network's loss and site features; 0 = never.
-    """
-
-    keep_reads_from: float = 1.0
-    shuffle_reads: bool = False
-    feature_noise: float = 0.0
-    channel_noise: tuple[tuple[str, int], ...] = ()
-    mixup: float = 0.0
+from vcffilter.errors import TrainingError
+from vcffilter.training.fit_config import AugmentationConfig
 
 
 class Augmentation:
     """An AugmentationConfig bound to an encoder's channels and to the spread of the training features."""
 
     def __init__(self, config: AugmentationConfig, channels: tuple[str, ...], features: np.ndarray) -> None:
+        unknown = [name for name, _ in config.channel_noise if name not in channels]
+        if unknown:
+            raise TrainingError(f"channel_noise names no channel of the tensor: {', '.join(unknown)}")
         self._config = config
         self._channel_noise = [(channels.index(name), largest) for name, largest in config.channel_noise]
         deviation = features.std(0)

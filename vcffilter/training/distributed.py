@@ -52,6 +52,11 @@ def training_device(name: str) -> torch.device:
     return device
 
 
+def is_first_process() -> bool:
+    """Whether this process writes files; true without torchrun."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 def join_world(device: torch.device) -> World:
     """The world that torchrun set up in the environment, joined; a world of one when there is none."""
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:

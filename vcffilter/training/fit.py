@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from torch import nn
 
 from vcffilter.errors import TrainingError
 from vcffilter.models.network import Network
-from vcffilter.training.augmentation import Augmentation, AugmentationConfig
+from vcffilter.training.augmentation import Augmentation
 from vcffilter.training.batch_source import Batch, BatchSource
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.distributed import join_world, training_device
+from vcffilter.training.fit_config import FitConfig
 from vcffilter.training.metrics import is_better, summarise_groups
 from vcffilter.training.moving_average import MovingAverage
 from vcffilter.training.sampling import balanced_share, epoch_order
@@ -35,47 +36,9 @@ from vcffilter.training.state import (
 
 logger = logging.getLogger(__name__)
 
+__all__ = ["EpochReport", "FitConfig", "FitResult", "fit", "learning_rate", "predict"]
+
 EVALUATION_BATCH = 1024
-
-
-@dataclass(frozen=True)
-class FitConfig:
-    """How to train.
-
-    epochs, batch_size (over all processes), learning_rate (peak), weight_decay, gradient_clip (norm, 0 =
-    off): AdamW. warmup: share of all steps in which the rate rises; after it the rate falls along a cosine to
-    `final_rate` of the peak. ema_decay: of the moving average of weights, which is what is evaluated and
-    kept; 0 = off. label_smoothing: 0 to 1. balance_class, balance_type, balance_set: 0 (as they come) to 1
-    (drawn equally often). examples_per_epoch: 0 = all. teacher_share: share of the loss against the teacher's
-    probability where there is one. metric: of validation, by which the best epoch is chosen, e.g.
-    `hard_auroc`, `auprc`, `log_loss`, `hard_fp_removed_99`. patience: epochs without a better value before
-    stopping, 0 = never. freeze_stem_epochs: first epochs that train only the head. mixed_precision: `auto`
-    (bf16 on a GPU that has it), `off`, `bf16`, `fp16`. device: `auto`, `cpu`, `cuda`. threads: torch's on the
-    CPU, 0 = as is.
-    """
-
-    epochs: int = 30
-    batch_size: int = 512
-    learning_rate: float = 2e-3
-    final_rate: float = 0.01
-    warmup: float = 0.05
-    weight_decay: float = 0.02
-    gradient_clip: float = 1.0
-    ema_decay: float = 0.998
-    label_smoothing: float = 0.01
-    balance_class: float = 0.0
-    balance_type: float = 0.0
-    balance_set: float = 0.0
-    examples_per_epoch: int = 0
-    teacher_share: float = 0.0
-    metric: str = "hard_auroc"
-    patience: int = 0
-    freeze_stem_epochs: int = 0
-    mixed_precision: str = "auto"
-    device: str = "auto"
-    threads: int = 0
-    seed: int = 0
-    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
 
 @dataclass(frozen=True)
@@ -240,6 +203,8 @@ class _Trainer:
         if self._validation is not None:
             logits = self._evaluate()
             facts |= _validation_facts(self._validation, logits)
+            if self._config.metric not in facts:
+                raise TrainingError(f"unknown metric {self._config.metric!r}", hint=f"Known are: {', '.join(facts)}")
             value = self._world.agreed(facts[self._config.metric], self._device)
             if math.isnan(value):
                 raise TrainingError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from vcffilter.models.encoder_spec import EncoderSpec
 
@@ -27,8 +26,3 @@ def make_arrays(spec: EncoderSpec, n: int, seed: int = 0) -> tuple[np.ndarray, n
     filled = rng.integers(1, spec.rows + 1, n)
     reads[np.arange(spec.rows)[None, :] >= filled[:, None]] = 0
     return features, reads
-
-
-@pytest.fixture
-def reads_spec() -> EncoderSpec:
-    return make_spec(columns=1)

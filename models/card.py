@@ -1,0 +1,89 @@
+"""The model card: a checkpoint's metadata as Markdown for people. Knows the metadata's fields and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from vcffilter.models.checkpoint import Checkpoint
+
+
+def render_card(checkpoint: Checkpoint) -> str:
+    """Markdown of one checkpoint; the same checkpoint always gives the same text."""
+    metadata = checkpoint.metadata
+    n_numbers = sum(tensor.numel() for tensor in checkpoint.tensors.values())
+    spec = metadata.encoder
+    tensor = f"{spec.rows} rows x {spec.columns} columns x {spec.n_channels} channels" if spec.rows else "none"
+    sections = [
+        f"# {metadata.model_id}\n",
+        metadata.description and f"{metadata.description}\n",
+        _table(
+            ("", ""),
+            [
+                ("architecture", f"{metadata.architecture}, {n_numbers:,} numbers"),
+                ("encoder", f"version {spec.version}, {spec.n_features} site features, read tensor: {tensor}"),
+                ("sha256", checkpoint.sha256),
+                ("licence", metadata.licence),
+            ],
+        ),
+        "## Thresholds\n\nAn ALT fails when its calibrated probability is below the threshold of its type.\n",
+        _table(("type", "threshold"), sorted(metadata.thresholds.items())),
+        _operating_points(metadata.operating_points),
+        _nested("## Evaluation", metadata.evaluation),
+        _calibration(metadata.calibration),
+        _nested("## Training", metadata.training),
+        "## Limits\n\n" + "\n".join(f"- {sentence}" for sentence in metadata.limits) + "\n" if metadata.limits else "",
+        "## Settings\n\n" + _table(("setting", "value"), sorted(metadata.config.items())),
+        f"Channels: {', '.join(spec.channels) or 'none'}.\n\nSite features: {', '.join(spec.features)}.\n",
+    ]
+    return "\n".join(section for section in sections if section)
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
+    lines = [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
+    lines += [f"| {' | '.join(_text(cell) for cell in row)} |" for row in rows]
+    return "\n".join(lines) + "\n" if len(lines) > 2 else ""
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    text = f"{value:.5g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _operating_points(points: list[dict[str, Any]]) -> str:
+    if not points:
+        return ""
+    rows = []
+    for point in points:
+        for variant_type, threshold in sorted(point["thresholds"].items()):
+            measured = point.get("measured", {}).get(variant_type, {})
+            facts = (measured.get(name) for name in ("recall", "precision", "false_removed"))
+            rows.append((point["name"], variant_type, threshold, *facts))
+    header = ("operating point", "type", "threshold", "recall", "precision", "false removed")
+    return "## Operating points\n\n" + _table(header, rows)
+
+
+def _calibration(calibration: dict[str, Any]) -> str:
+    if not calibration:
+        return "## Calibration\n\nNone: probabilities are the network's own.\n"
+    borders = calibration.get("depth_borders") or "none"
+    rows = [
+        (variant_type, band, len(one["logit_in"]))
+        for variant_type, bands in sorted(calibration["maps"].items())
+        for band, one in enumerate(bands)
+    ]
+    return f"## Calibration\n\nDepth borders: {borders}.\n\n" + _table(("type", "depth band", "knots"), rows)
+
+
+def _nested(title: str, data: dict[str, Any]) -> str:
+    """A section of a dictionary: plain values as one table, dictionaries of them as tables of their own."""
+    if not data:
+        return ""
+    plain = [(key, value) for key, value in sorted(data.items()) if not isinstance(value, dict)]
+    parts = [f"{title}\n", _table(("", ""), plain)]
+    for key, value in sorted(data.items()):
+        if isinstance(value, dict):
+            parts.append(f"### {key}\n\n" + _table(("", ""), sorted(value.items())))
+    return "\n".join(part for part in parts if part)

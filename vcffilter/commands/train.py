@@ -1,0 +1,28 @@
+"""`pileup-filter train`: a network from labelled examples. Only turns options into one call."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+
+@click.command("train", short_help="Train or fine-tune a network on labelled examples.")
+@click.argument("config", type=click.Path())
+@click.option("-o", "--output", required=True, type=click.Path(), help="Run folder: config, metrics, weights and card.")
+@click.option("--init", help="Start from these weights (name or file) instead of from scratch.")
+@click.option("--resume", is_flag=True, help="Go on with the unfinished run in the run folder.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing while training.")
+def train(config: str, output: str, init: str | None, resume: bool, quiet: bool) -> None:
+    """Train the network that CONFIG (YAML) describes on files made by `pileup-filter examples`.
+
+    Whole regions, contigs or sets are held out for validation, never a random part. Under torchrun several GPUs
+    (or processes) share the work. The last line on stdout is the path of the weights.
+    """
+    from vcffilter.training.config import load_train_config
+    from vcffilter.training.run import run_training
+
+    logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, format="%(message)s")
+    parsed = load_train_config(config)
+    click.echo(run_training(parsed, Path(config).parent, Path(output), init, resume))

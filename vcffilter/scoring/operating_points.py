@@ -1,0 +1,83 @@
+"""Thresholds on calibrated probabilities that reach a wanted recall or precision. numpy only.
+
+An ALT fails when its probability is below the threshold of its type. Probabilities are taken rounded, as they are compared.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vcffilter.scoring.calibration import VARIANT_TYPES
+
+DECIMALS = 4
+
+
+def threshold_for_recall(probabilities: np.ndarray, labels: np.ndarray, recall: float) -> float:
+    """The highest threshold (4 decimals) that keeps at least the share `recall` of the true ones; 0 when there are none.
+
+    probabilities: float (n,). labels: 1 true, 0 false.
+    """
+    true = np.sort(np.round(np.asarray(probabilities, np.float64)[np.asarray(labels) > 0.5], DECIMALS))
+    if len(true) == 0:
+        return 0.0
+    # The small amount keeps 0.99 * 100 from meaning 99.00000000000001 needed.
+    needed = max(int(np.ceil(recall * len(true) - 1e-9)), 1)
+    return float(round(true[len(true) - needed], DECIMALS))
+
+
+def threshold_for_precision(probabilities: np.ndarray, labels: np.ndarray, precision: float) -> float:
+    """The lowest threshold (4 decimals) at and above which at least the share `precision` is true; NaN when none is."""
+    rounded = np.round(np.asarray(probabilities, np.float64), DECIMALS)
+    order = np.argsort(-rounded, kind="stable")
+    ordered, true = rounded[order], (np.asarray(labels)[order] > 0.5)
+    last_of_tie = np.append(np.diff(ordered) != 0, True) if len(ordered) else np.zeros(0, bool)
+    share = np.cumsum(true) / np.maximum(np.arange(len(true)) + 1, 1)
+    reached = np.flatnonzero(last_of_tie & (share >= precision))
+    return float(round(ordered[reached[-1]], DECIMALS)) if len(reached) else float("nan")
+
+
+def at_thresholds(
+    probabilities: np.ndarray, labels: np.ndarray, is_snv: np.ndarray, thresholds: dict[str, float]
+) -> dict[str, dict[str, float | None]]:
+    """What thresholds per type do: recall, precision and share of false ones removed, by type. Keys as VARIANT_TYPES."""
+    rounded = np.round(np.asarray(probabilities, np.float64), DECIMALS)
+    true = np.asarray(labels) > 0.5
+    result: dict[str, dict[str, float | None]] = {}
+    for name, of_type in zip(VARIANT_TYPES, (is_snv, ~is_snv), strict=True):
+        passed = rounded >= thresholds[name]
+        kept, false_kept = int((of_type & true & passed).sum()), int((of_type & ~true & passed).sum())
+        n_true, n_false = int((of_type & true).sum()), int((of_type & ~true).sum())
+        result[name] = {
+            "n_true": n_true,
+            "n_false": n_false,
+            "recall": kept / n_true if n_true else None,
+            "precision": kept / (kept + false_kept) if kept + false_kept else None,
+            "false_removed": (n_false - false_kept) / n_false if n_false else None,
+        }
+    return result
+
+
+def operating_points(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    is_snv: np.ndarray,
+    recalls: tuple[float, ...] = (0.9999, 0.999, 0.998, 0.995, 0.99, 0.98, 0.95, 0.9),
+) -> list[dict[str, Any]]:
+    """Rows for the card: per target recall the thresholds of both types and what they did on these examples."""
+    rows = []
+    for recall in recalls:
+        thresholds = {
+            name: threshold_for_recall(probabilities[of_type], labels[of_type], recall)
+            for name, of_type in zip(VARIANT_TYPES, (is_snv, ~is_snv), strict=True)
+        }
+        rows.append(
+            {
+                "name": f"recall_{recall:g}",
+                "target_recall": recall,
+                "thresholds": thresholds,
+                "measured": at_thresholds(probabilities, labels, is_snv, thresholds),
+            }
+        )
+    return rows

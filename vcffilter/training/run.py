@@ -1,0 +1,280 @@
+"""A whole training run: example files in, a run folder with config, versions, data hashes, metrics, weights and card out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vcffilter.errors import TrainingError
+from vcffilter.models.card import render_card
+from vcffilter.models.checkpoint import Checkpoint, CheckpointMetadata, load_checkpoint, save_checkpoint
+from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.models.network import Network
+from vcffilter.models.registry import build, config_to_json, count_parameters, parse_config
+from vcffilter.scoring.calibration import Calibration, fit_calibration
+from vcffilter.scoring.operating_points import operating_points, threshold_for_recall
+from vcffilter.training.board import Board
+from vcffilter.training.config import TrainConfig
+from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples, without_reads
+from vcffilter.training.distributed import is_first_process, leave_world
+from vcffilter.training.fit import EpochReport, FitResult, fit, predict
+from vcffilter.training.metrics import summarise_groups
+from vcffilter.version import __version__
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_ARCHITECTURE = "read_set"
+STATE_FILE = "state.safetensors"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples to train on and those held out, with the encoder they share."""
+
+    train: ArrayDataset
+    validation: ArrayDataset | None
+    spec: EncoderSpec
+
+
+def run_training(config: TrainConfig, base: Path, run_folder: Path, init: str | None = None, resume: bool = False) -> Path:
+    """Train as `config` says and return the path of the checkpoint.
+
+    base: folder that relative data paths start from. run_folder: made when absent. init: name or path of weights to start from.
+    resume: go on with an unfinished run in the folder. Raises TrainingError/ModelError when config, data or weights do not fit.
+    """
+    started_from = load_checkpoint(init) if init is not None else None
+    paths = [base / name for name in config.data]
+    split = load_split(config, paths)
+    architecture, model_config = _architecture(config, started_from)
+    spec = split.spec if architecture_takes_reads(architecture, model_config) else without_reads(split.spec)
+    module = _starting_module(architecture, model_config, spec, started_from, config.fit.seed)
+    data_facts = _data_facts(paths, split)
+    if is_first_process():
+        _prepare_folder(run_folder, resume)
+        _write_json(run_folder / "config.json", dataclasses.asdict(config) | {"init": init})
+        _write_json(run_folder / "versions.json", versions())
+        _write_json(run_folder / "data.json", data_facts)
+    result = _fit(config, split, module, spec, run_folder, started_from is not None)
+    leave_world()
+    target = run_folder / f"{config.model_id}.safetensors"
+    if not is_first_process():
+        return target
+    metadata = _metadata(config, architecture, model_config, spec, split, result, data_facts, started_from)
+    save_checkpoint(target, result.module, metadata)
+    target.with_suffix(".md").write_text(render_card(load_checkpoint(target)))
+    logger.info("weights and card written to %s", target)
+    return target
+
+
+def load_split(config: TrainConfig, paths: Sequence[Path]) -> Split:
+    """Read the example files and part them; raises TrainingError when they do not fit together or a part is empty."""
+    if not paths:
+        raise TrainingError("no example files are given", hint="List them under data:")
+    files = [read_examples(path, config.in_memory) for path in paths]
+    for path, file in zip(paths, files, strict=True):
+        if file.spec != files[0].spec:
+            raise TrainingError(f"made by another encoder than {paths[0]}", path=str(path), hint="Make both anew")
+    examples = concatenate([file.examples for file in files])
+    held_out = config.validation.mask(examples)
+    excluded = config.exclude.mask(examples)
+    asked_for = config.validation != type(config.validation)()
+    if asked_for and not (held_out & ~excluded).any():
+        raise TrainingError("no example lies in what is held out for validation", hint="Check names under validation:")
+    validation = examples.take(held_out & ~excluded) if asked_for else None
+    return Split(examples.take(~held_out & ~excluded), validation, files[0].spec)
+
+
+def architecture_takes_reads(architecture: str, model_config: dict[str, Any]) -> bool:
+    """Whether an architecture looks at the read tensor."""
+    if architecture == "ensemble":
+        return any(
+            architecture_takes_reads(member["architecture"], member.get("config", {}))
+            for member in model_config.get("members", ())
+        )
+    return architecture != "site_mlp"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what took part, for the record."""
+    return {
+        "vcffilter": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": str(torch.__version__),
+        "machine": platform.machine(),
+    }
+
+
+def _architecture(config: TrainConfig, started_from: Checkpoint | None) -> tuple[str, dict[str, Any]]:
+    """(name, settings spelled out); with weights to start from these decide."""
+    if started_from is None:
+        name = config.architecture or DEFAULT_ARCHITECTURE
+        return name, config_to_json(parse_config(name, config.model))
+    metadata = started_from.metadata
+    if config.architecture not in ("", metadata.architecture):
+        raise TrainingError(
+            f"the configuration asks for architecture {config.architecture}, the weights to start from are "
+            f"{metadata.architecture}",
+            hint="Leave architecture and model out of the configuration",
+        )
+    # What changes only training (dropout) may be set anew; anything else would not fit the weights, and loading says so.
+    settings = {**metadata.config, **config.model}
+    return metadata.architecture, config_to_json(parse_config(metadata.architecture, settings))
+
+
+def _starting_module(
+    architecture: str,
+    model_config: dict[str, Any],
+    spec: EncoderSpec,
+    started_from: Checkpoint | None,
+    seed: int,
+) -> Network:
+    if started_from is not None:
+        if started_from.metadata.encoder != spec:
+            raise TrainingError(
+                "the examples were made by another encoder than the weights to start from take",
+                path=started_from.path,
+                hint="Make the examples with: pileup-filter examples --model WEIGHTS",
+            )
+        return dataclasses.replace(started_from, metadata=dataclasses.replace(started_from.metadata, config=model_config)).build()
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return build(architecture, model_config, spec)
+
+
+def _prepare_folder(run_folder: Path, resume: bool) -> None:
+    run_folder.mkdir(parents=True, exist_ok=True)
+    if (run_folder / "config.json").exists() and not resume:
+        raise TrainingError(
+            "the run folder holds a run already", path=str(run_folder), hint="Go on with --resume, or take another folder"
+        )
+
+
+def _fit(
+    config: TrainConfig, split: Split, module: Network, spec: EncoderSpec, run_folder: Path, is_fine_tuning: bool
+) -> FitResult:
+    board = Board(run_folder / "tensorboard", split.validation) if is_first_process() else None
+
+    def on_epoch(report: EpochReport) -> None:
+        with open(run_folder / "metrics.jsonl", "a") as stream:
+            stream.write(json.dumps(_json_ready(report.facts), sort_keys=True) + "\n")
+        if board is not None:
+            board.write(report)
+
+    try:
+        return fit(
+            module,
+            split.train,
+            split.validation,
+            config.fit,
+            fit_inputs=not is_fine_tuning,
+            channels=spec.channels,
+            state_path=run_folder / STATE_FILE,
+            on_epoch=on_epoch,
+        )
+    finally:
+        if board is not None:
+            board.close()
+
+
+def _metadata(
+    config: TrainConfig,
+    architecture: str,
+    model_config: dict[str, Any],
+    spec: EncoderSpec,
+    split: Split,
+    result: FitResult,
+    data_facts: dict[str, Any],
+    started_from: Checkpoint | None,
+) -> CheckpointMetadata:
+    """The card: calibration and thresholds from the held-out examples, provenance, numbers."""
+    calibration, points, thresholds, evaluation = calibrate_on(config, split.validation, result.module)
+    training = {
+        "data": data_facts,
+        "versions": versions(),
+        "fit": dataclasses.asdict(config.fit),
+        "validation": dataclasses.asdict(config.validation),
+        "exclude": dataclasses.asdict(config.exclude),
+        "parameters": count_parameters(result.module),
+        "best_epoch": result.best_epoch,
+        "epochs_run": len(result.history),
+        "init": None if started_from is None else f"{started_from.metadata.model_id} {started_from.sha256}",
+    }
+    if started_from is not None and split.validation is None:
+        before = started_from.metadata
+        calibration, points, thresholds = before.calibration, before.operating_points, before.thresholds
+    return CheckpointMetadata(
+        model_id=config.model_id,
+        architecture=architecture,
+        config=model_config,
+        encoder=spec,
+        calibration=calibration,
+        thresholds=thresholds,
+        operating_points=points,
+        training=_json_ready(training),
+        evaluation=_json_ready(evaluation),
+        description=config.description,
+        limits=list(config.limits),
+        licence=config.licence,
+    )
+
+
+def calibrate_on(
+    config: TrainConfig, validation: ArrayDataset | None, module: Network
+) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, float], dict[str, Any]]:
+    """(calibration, operating points, thresholds, evaluation) from held-out examples; empty without them."""
+    if validation is None:
+        return {}, [], {}, {}
+    logits = predict(module, validation)
+    calibration = Calibration.from_json({})
+    if config.calibration != "none":
+        calibration = fit_calibration(logits, validation.label, validation.is_snv, validation.weight, config.calibration)
+    calibrated = calibration.logits(logits, validation.is_snv)
+    probabilities = calibration.probabilities(logits, validation.is_snv)
+    snv, labels = validation.is_snv, validation.label
+    thresholds = {
+        "snv": threshold_for_recall(probabilities[snv], labels[snv], config.recall_snv),
+        "indel": threshold_for_recall(probabilities[~snv], labels[~snv], config.recall_indel),
+    }
+    evaluation = {"held out, calibrated on the same": summarise_groups(labels, calibrated, snv, validation.hard)}
+    return calibration.to_json(), operating_points(probabilities, labels, snv), thresholds, evaluation
+
+
+def _data_facts(paths: Sequence[Path], split: Split) -> dict[str, Any]:
+    facts: dict[str, Any] = {f"file {path.name}": _sha256_of_file(path) for path in paths}
+    for name, part in (("train", split.train), ("validation", split.validation)):
+        if part is not None:
+            facts[f"{name} examples"] = len(part)
+            facts[f"{name} true"] = int((part.label > 0.5).sum())
+            facts[f"{name} sets"] = ", ".join(sorted(set(part.set_name.tolist())))
+    return facts
+
+
+def _sha256_of_file(path: Path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write_json(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(json.dumps(_json_ready(data), indent=1, sort_keys=True) + "\n")
+
+
+def _json_ready(value: Any) -> Any:
+    """Dictionaries, lists and numbers that JSON has: no NaN, no numpy."""
+    if isinstance(value, dict):
+        return {str(key): _json_ready(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_ready(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
