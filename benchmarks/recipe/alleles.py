@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pysam
-
 from vcffilter.labelling.normalise import Edit, is_sequence, left_align, trim
+from vcffilter.labelling.truth_files import open_variants
 
 Allele = tuple[int, str, str]
 
@@ -47,7 +46,7 @@ def as_vcf(edit: Edit, reference: str) -> tuple[int, str, str]:
 def called_alleles(path: Path, contig: str) -> list[tuple[Allele, float]]:
     """((pos0, ref, alt), score) of every ALT that a VCF has on the contig; score as in `PooledAllele`."""
     found = []
-    with pysam.VariantFile(str(path)) as records:
+    with open_variants(path) as records:
         for record in records:
             if record.chrom != contig:
                 continue

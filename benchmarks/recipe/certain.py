@@ -2,9 +2,9 @@
 
     python benchmarks/recipe/certain.py --data ../shared/data --work WORKDIR [--gatk JARS]
 
-TP: every caller calls the allele on all reads, sure and with clean support. FP: all reads together show next to
-no trace of it, and no caller calls anything sure nearby. Everything else is left out. The tables are those of
-harvest.py, under WORKDIR/harvest/; what is there is not made again.
+TP: every careful caller calls the allele on all reads, sure and with clean support. FP: all reads together show
+next to no trace of it, and nothing else that many reads show or a caller is sure of is near.
+Everything else is left out. The tables are those of harvest.py, under WORKDIR/harvest/; what is there is not made again.
 """
 
 from __future__ import annotations
@@ -44,8 +44,12 @@ CAREFUL = ("bcftools", "freebayes", "haplotypecaller", "mutect2")
 SURE_SCORE = 20.0
 TP_MIN_FRACTION, TP_MIN_READS, TP_MIN_MAPQ = 0.25, 20, 50.0
 FP_MAX_FRACTION, FP_MIN_READS = 0.04, 25
-#: No FP this near (bp) to a sure call on all reads.
-NEAR_BASES = 10
+#: No FP this near (bp) to a call on all reads that is sure, or that this share of the reads shows.
+NEAR_BASES, VISIBLE_FRACTION = 30, 0.08
+#: Longer insertions and deletions leave clipped reads in place of a trace: not settled here.
+FP_MAX_INDEL = 20
+#: A clip this near (bp) to the allele's range is a trace.
+CLIP_MARGIN = 20
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,12 @@ def read_evidence(bam: pysam.AlignmentFile, contig: str, edit: Edit, reference: 
     start0, end0 = span.start0 - 1, span.end0 + 1
     n_reads = n_alt = n_trace = 0
     mapqs, strands = [], set()
-    for read in bam.fetch(contig, max(0, start0), end0):
+    for read in bam.fetch(contig, max(0, start0 - CLIP_MARGIN), end0 + CLIP_MARGIN):
         if read.is_unmapped or read.is_secondary or read.is_supplementary or read.is_qcfail or read.is_duplicate:
             continue
         shown = shown_bases(read, start0, end0)
+        clipped = any(start0 - CLIP_MARGIN <= edge < end0 + CLIP_MARGIN for edge in clip_edges(read))
         if shown is None:
-            clipped = any(start0 <= edge < end0 for edge in clip_edges(read))
             n_reads += clipped
             n_trace += clipped
             continue
@@ -80,7 +84,7 @@ def read_evidence(bam: pysam.AlignmentFile, contig: str, edit: Edit, reference: 
             n_alt += 1
             mapqs.append(read.mapping_quality)
             strands.add(read.is_reverse)
-        n_trace += is_trace(shown, edit, start0, end0)
+        n_trace += clipped or is_trace(shown, edit, start0, end0)
     return Evidence(n_reads, n_alt, n_trace, sum(mapqs) / max(len(mapqs), 1), len(strands))
 
 
@@ -133,7 +137,11 @@ class FullDepth:
         self.pooled = pool(calls, reference)
         self.careful = [name for name in CAREFUL if name in calls]
         careful = pool({name: calls[name] for name in self.careful}, reference)
-        self.sure = [equivalent_span(edit, reference) for edit, item in careful.items() if item.max_score >= SURE_SCORE]
+        self.taken = [equivalent_span(edit, reference) for edit, item in careful.items() if item.max_score >= SURE_SCORE]
+        for edit in self.pooled:
+            seen = read_evidence(self.bam, contig, edit, reference)
+            if seen.n_alt > VISIBLE_FRACTION * seen.n_reads:
+                self.taken.append(equivalent_span(edit, reference))
 
     def label(self, edit: Edit) -> str:
         """TP, FP, or "?" where all reads together do not settle it."""
@@ -144,7 +152,9 @@ class FullDepth:
             clean = clean and seen.alt_mapq >= TP_MIN_MAPQ and seen.strands == 2
             return "TP" if clean else "?"
         span = equivalent_span(edit, self.reference)
-        if any(other.start0 - NEAR_BASES <= span.end0 and span.start0 <= other.end0 + NEAR_BASES for other in self.sure):
+        if any(other.start0 - NEAR_BASES <= span.end0 and span.start0 <= other.end0 + NEAR_BASES for other in self.taken):
+            return "?"
+        if abs(len(edit.alt) - (edit.end0 - edit.start0)) > FP_MAX_INDEL:
             return "?"
         no_trace = seen.n_reads >= FP_MIN_READS and seen.n_trace < FP_MAX_FRACTION * seen.n_reads
         return "FP" if no_trace else "?"
@@ -199,10 +209,10 @@ class UnlabelledSet:
             found[caller.name] = called_alleles(output, contig)
         return found
 
-    def harvest(self, copy: Copy) -> None:
-        """Write one copy's table unless it is there."""
+    def harvest(self, copy: Copy, relabel: bool) -> None:
+        """Write one copy's table unless it is there; relabel: even then."""
         table = self.work / "harvest" / f"{self.name}.{copy.name}.tsv"
-        if table.exists():
+        if table.exists() and not relabel:
             return
         table.parent.mkdir(parents=True, exist_ok=True)
         start, counts, rows = time.perf_counter(), Counter(), []
@@ -225,6 +235,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="../shared/data")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--gatk", type=Path, help="folder of GATK's jars (gatk-pom.xml)")
+    parser.add_argument("--relabel", action="store_true", help="write the tables again; calls are kept")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     missing = missing_tools(SHORT_READ_CALLERS, arguments.gatk)
@@ -236,7 +247,7 @@ def main() -> None:
         folder = arguments.data.resolve() / "unlabelled" / name
         unlabelled = UnlabelledSet(folder, arguments.work, callers, arguments.gatk)
         for copy in COPIES:
-            unlabelled.harvest(copy)
+            unlabelled.harvest(copy, arguments.relabel)
 
 
 if __name__ == "__main__":
