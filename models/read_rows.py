@@ -65,15 +65,14 @@ class ChannelScale(nn.Module):
 
 
 def row_masks(reads: torch.Tensor, support: int, alt_minimum: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(present, alt), both bool (n, rows - 1): rows after the reference row that hold a read, and those of
-    them that support the ALT.
+    """(present, alt), both bool (n, rows - 1): rows after the reference row that hold a read, and those of them that support the
+    ALT.
 
-    support: index of the support channel. alt_minimum: uint8 value from which a row counts as ALT-supporting.
+    support: index of the support channel, which a read carries in all its columns. alt_minimum: uint8 value from which a row
+    counts as ALT-supporting.
     """
-    rows = reads[:, 1:]
-    present = rows.flatten(2).amax(2) > 0
-    alt = rows[..., support].amax(2) >= alt_minimum
-    return present, alt & present
+    values = reads[:, 1:, 0, support]
+    return values > 0, values >= alt_minimum
 
 
 def as_image(reads: torch.Tensor, scale: ChannelScale) -> torch.Tensor:
@@ -85,24 +84,16 @@ def as_image(reads: torch.Tensor, scale: ChannelScale) -> torch.Tensor:
 
 
 class RowVectors(nn.Module):
-    """uint8 (n, rows, columns, channels) -> float32 (n, rows, n_values): column channels flattened, the
-    others once.
-    """
-
-    column_index: torch.Tensor
-    read_index: torch.Tensor
+    """uint8 (n, rows, columns, channels) -> float32 (n, rows, n_values): column channels flattened, the read's own facts once."""
 
     def __init__(self, spec: EncoderSpec) -> None:
         super().__init__()
-        varying = [i for i, name in enumerate(spec.channels) if name in COLUMN_CHANNELS]
-        constant = [i for i, name in enumerate(spec.channels) if name not in COLUMN_CHANNELS]
-        if spec.columns == 1:
-            varying, constant = [], list(range(spec.n_channels))
         self.scale = ChannelScale(spec.n_channels)
-        self.register_buffer("column_index", torch.tensor(varying, dtype=torch.int64), persistent=False)
-        self.register_buffer("read_index", torch.tensor(constant, dtype=torch.int64), persistent=False)
-        self.n_values = spec.columns * len(varying) + len(constant)
-        self._single_column = spec.columns == 1
+        varying = [i for i, name in enumerate(spec.channels) if name in COLUMN_CHANNELS] if spec.columns > 1 else []
+        self._varying = _as_slice(varying)
+        self._facts = _as_slice([i for i in range(spec.n_channels) if i not in varying])
+        self.n_values = spec.columns * len(varying) + spec.n_channels - len(varying)
+        self._has_columns = bool(varying)
 
     def fit(self, reads: np.ndarray) -> None:
         """Set the channels' scales from training data."""
@@ -110,12 +101,18 @@ class RowVectors(nn.Module):
 
     def forward(self, reads: torch.Tensor) -> torch.Tensor:
         """Standardised values of every row."""
-        if self._single_column:
-            return self.scale(reads.squeeze(2))
-        scale = self.scale
-        columns = reads[..., self.column_index].to(scale.mean.dtype)
-        columns = (columns - scale.mean[self.column_index]) * scale.inverse_deviation[self.column_index]
-        # A read need not reach every column: its own facts are the largest value, absent columns being 0.
-        facts = reads[..., self.read_index].amax(2).to(scale.mean.dtype)
-        facts = (facts - scale.mean[self.read_index]) * scale.inverse_deviation[self.read_index]
-        return torch.cat((columns.flatten(2), facts), 2)
+        facts = self._scaled(reads[:, :, 0], self._facts)
+        if not self._has_columns:
+            return facts
+        return torch.cat((self._scaled(reads, self._varying).flatten(2), facts), 2)
+
+    def _scaled(self, values: torch.Tensor, chosen: slice | list[int]) -> torch.Tensor:
+        mean, inverse_deviation = self.scale.mean[chosen], self.scale.inverse_deviation[chosen]
+        return (values[..., chosen].to(mean.dtype) - mean) * inverse_deviation
+
+
+def _as_slice(index: list[int]) -> slice | list[int]:
+    """The same channels as a slice where they are neighbours: much cheaper to take than a list."""
+    if index and index == list(range(index[0], index[-1] + 1)):
+        return slice(index[0], index[-1] + 1)
+    return index
