@@ -1,10 +1,18 @@
-"""Fixtures shared by all tests."""
+"""Fixtures shared by all tests, and the rule that CI sets about skipping.
+
+VCFFILTER_ALLOWED_SKIPS, when set, holds the reasons (separated by ;) for which tests may skip; any other skip fails the run.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
+
+from vcffilter.simulation.sample import SampleReport, simulate_sample
+from vcffilter.simulation.settings import preset, with_options
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +22,43 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> SampleReport:
+    """A small simulated sample (20 kb, 30x, many variants and artefacts); read it, never write to it."""
+    settings = with_options(preset("novaseq"), seed=11, length=20_000, variant_rate=1 / 200, artefact_scale=3.0)
+    return simulate_sample(tmp_path_factory.mktemp("simulated"), settings)
+
+
+@pytest.fixture(scope="session")
+def bcftools() -> str:
+    return _program("bcftools")
+
+
+@pytest.fixture(scope="session")
+def samtools() -> str:
+    return _program("samtools")
+
+
+def _program(name: str) -> str:
+    """Path of a program; the test skips where it is missing."""
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in which tests skipped for reasons that VCFFILTER_ALLOWED_SKIPS does not name."""
+    allowed = os.environ.get("VCFFILTER_ALLOWED_SKIPS")
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if allowed is None or reporter is None:
+        return
+    reasons = [reason for reason in allowed.split(";") if reason]
+    for report in reporter.stats.get("skipped", []):
+        why = str(report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if not any(reason in why for reason in reasons):
+            reporter.write_line(f"skipped, which is not allowed here: {report.nodeid}: {why}", red=True)
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED

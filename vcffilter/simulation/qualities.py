@@ -50,6 +50,11 @@ def draw_qualities(rng: np.random.Generator, model: str, reads: HasReads, cycle:
     return _binned(reported, _BINS[model]), error_rate
 
 
+def dim_levels(model: str) -> tuple[int, ...]:
+    """Qualities that `model` writes for bases that it doubts, between 10 and 25."""
+    return tuple(level for level in _BINS[model] or range(10, 26) if 10 <= level <= 25)
+
+
 def _binned(reported: np.ndarray, bins: tuple[int, ...] | None) -> np.ndarray:
     """The nearest bin below the next one's midpoint."""
     levels = np.array(bins, dtype=np.float32)

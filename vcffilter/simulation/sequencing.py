@@ -13,7 +13,7 @@ from vcffilter.simulation.artefacts import STRAND_DAMAGE, STRAND_ERROR, ErrorSit
 from vcffilter.simulation.bases import other_bases, random_bases, reverse_complement
 from vcffilter.simulation.fragments import Fragments, TemplatePool
 from vcffilter.simulation.haplotypes import NO_POSITION
-from vcffilter.simulation.qualities import draw_qualities
+from vcffilter.simulation.qualities import dim_levels, draw_qualities
 from vcffilter.simulation.randomness import paired_uniform
 from vcffilter.simulation.reference import Reference
 from vcffilter.simulation.settings import ReadSettings
@@ -109,7 +109,7 @@ def sequence_fragments(
     cycle = np.where(batch.is_reverse[read_of_base], batch.length[read_of_base] - 1 - within, within)
     quals, error_rate = draw_qualities(rng, settings.quality_model, batch, cycle)
     batch.quals[:] = quals
-    _write_site_errors(rng, batch, fragments, reference, sites, seed)
+    _write_site_errors(rng, batch, fragments, reference, sites, settings.quality_model, seed)
     wrong = np.flatnonzero(rng.random(len(bases), np.float32) < error_rate)
     bases[wrong] = other_bases(rng, bases[wrong], 0.4)
     return batch
@@ -222,6 +222,7 @@ def _write_site_errors(
     fragments: Fragments,
     reference: Reference,
     sites: ErrorSites,
+    model: str,
     seed: int,
 ) -> None:
     """Writes the planned recurrent errors into the reads that show them; those of one strand mostly with a low quality."""
@@ -250,4 +251,4 @@ def _write_site_errors(
     hit = concerned & (draw < sites.rate[site])
     batch.bases[at[hit]] = sites.alt[site[hit]]
     dimmed = at[hit & (kind == STRAND_ERROR) & (rng.random(len(at)) < 0.6)]
-    batch.quals[dimmed] = np.minimum(batch.quals[dimmed], rng.choice((12, 20, 23), len(dimmed)))
+    batch.quals[dimmed] = np.minimum(batch.quals[dimmed], rng.choice(dim_levels(model), len(dimmed)))

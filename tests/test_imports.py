@@ -1,0 +1,104 @@
+"""Imports run one way: commands -> pipeline -> the middle floor -> kernels and models. Read from the source: nothing hides."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vcffilter.commands.main import main
+
+ROOT = Path(__file__).parents[1]
+MIDDLE = {"variants", "reads", "encoding", "scoring", "annotation"}
+#: What stands beside the stream: labels, training and the like. The stream never needs it.
+BESIDE = {"labelling", "training", "evaluation", "simulation"}
+#: For each floor the parts of vcffilter that it may import; itself always.
+ALLOWED = {
+    "kernels": set(),
+    "models": {"errors"},
+    **{name: {"errors", "version", "kernels", "models"} | MIDDLE for name in MIDDLE},
+    "pipeline": {"errors", "version", "kernels", "models"} | MIDDLE,
+    **{name: {"errors", "version", "kernels", "models", "pipeline"} | MIDDLE | BESIDE for name in BESIDE},
+    "commands": {"errors", "version", "kernels", "models", "pipeline"} | MIDDLE | BESIDE,
+    "errors": set(),
+    "version": set(),
+    "__init__": {"version"},
+    "__main__": {"commands"},
+}
+#: Libraries that only some floors may know.
+FOREIGN = {
+    "click": {"commands"},
+    "cyvcf2": MIDDLE | BESIDE | {"pipeline", "commands"},
+    "pysam": MIDDLE | BESIDE | {"pipeline", "commands"},
+    "torch": {"models", "scoring", "training", "evaluation", "pipeline", "commands"},
+    "numba": {"kernels", "models", "encoding", "scoring", "variants", "simulation", "annotation", "training"},
+}
+
+
+def sources() -> Iterator[tuple[str, Path]]:
+    """(part of vcffilter, file) of every module."""
+    for path in sorted((ROOT / "vcffilter").rglob("*.py")):
+        inside = path.relative_to(ROOT / "vcffilter")
+        yield inside.parts[0].removesuffix(".py"), path
+    for part in ("kernels", "models"):
+        for path in sorted((ROOT / part).rglob("*.py")):
+            yield part, path
+
+
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, full module name) of every import, those inside functions included."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            # `from vcffilter import kernels` names a part, too.
+            names = [f"vcffilter.{alias.name}" for alias in node.names] if node.module == "vcffilter" else [node.module or ""]
+            yield from ((node.lineno, name) for name in names)
+
+
+def violations() -> Iterator[str]:
+    for part, path in sources():
+        for line, name in imported(path):
+            root, _, rest = name.partition(".")
+            inner = rest.partition(".")[0]
+            wrong_floor = root == "vcffilter" and inner not in ALLOWED[part] | {part, "", "__version__"}
+            wrong_library = root in FOREIGN and part not in FOREIGN[root] and not name.startswith("pysam.lib")
+            # In the repository they stand at the top, installed they do not.
+            wrong_name = root in ("kernels", "models")
+            if wrong_floor or wrong_library or wrong_name:
+                yield f"{path.relative_to(ROOT)}:{line}: {part} imports {name}"
+
+
+def test_imports_run_one_way():
+    assert list(violations()) == []
+
+
+def test_every_part_has_a_floor():
+    assert {part for part, _ in sources()} <= set(ALLOWED)
+
+
+def test_a_wrong_import_is_seen(tmp_path):
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(
+        "def f():\n    from vcffilter.commands import main\n    import torch.nn\n    from vcffilter import pipeline\n"
+    )
+    assert list(imported(wrong)) == [(2, "vcffilter.commands"), (3, "torch.nn"), (4, "vcffilter.pipeline")]
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], *([name] for name in main.list_commands(None))], ids=lambda names: " ".join(names) or "program"
+)
+def test_help_imports_nothing_heavy(arguments):
+    code = (
+        "import sys\n"
+        "from vcffilter.commands.main import run\n"
+        f"code = run({[*arguments, '--help']!r})\n"
+        "heavy = {'torch', 'numba', 'numpy', 'pysam', 'cyvcf2', 'matplotlib', 'h5py', 'sklearn', 'lightgbm'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {sorted(heavy)}' if heavy else code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Usage:" in done.stdout
