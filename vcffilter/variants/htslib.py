@@ -36,6 +36,7 @@ OFFSET_POS0 = 0
 OFFSET_RLEN = 8
 OFFSET_RID = 16
 OFFSET_N_INFO_N_ALLELE = 24
+OFFSET_N_FORMAT_N_SAMPLE = 28
 OFFSET_SHARED_LENGTH = 32
 OFFSET_INDIV_LENGTH = 56
 OFFSET_N_FILTER = 104
@@ -146,6 +147,12 @@ errno_location: Any = types.ExternalFunction("vcffilter_errno_location", _i8())
 def number_of_alleles(record):
     """REF and ALTs of a bcf1_t; 0 when there is not even a REF."""
     return (load_int32(record + OFFSET_N_INFO_N_ALLELE) >> 16) & 0xFFFF
+
+
+@inline_kernel
+def number_of_samples(record):
+    """Samples of a bcf1_t."""
+    return (load_int32(record + OFFSET_N_FORMAT_N_SAMPLE) >> 8) & 0xFFFFFF
 
 
 def set_log_level(level: int) -> None:

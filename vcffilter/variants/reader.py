@@ -32,12 +32,10 @@ _EOF_BLOCK_ABSENT = 0
 _NO_EOF_BLOCK_BIT = 1 << 18
 # hts_idx_load3: the index format of BCF; and silent about an index that is not there.
 _INDEX_CSI, _INDEX_SILENT = 0, 2
-# bcf1_t.errcode: an undeclared contig or tag does no harm where the output is text.
-_UNDECLARED_CONTIG, _UNDECLARED_TAG = 1, 2
 _ERRCODE_MEANING = {
-    _UNDECLARED_CONTIG: "its contig is not declared in the header",
-    _UNDECLARED_TAG: "it uses a FILTER, INFO or FORMAT key that is not declared in the header",
-    4: "it has the wrong number of columns",
+    kernels.ERRCODE_CONTIG: "its contig is not declared in the header",
+    kernels.ERRCODE_TAG: "it uses a FILTER, INFO or FORMAT key that is not declared in the header",
+    kernels.ERRCODE_COLUMNS: "it has the wrong number of columns",
     8: "it exceeds a limit of the format",
     16: "it holds an invalid character",
     32: "its contig name is invalid",
@@ -78,7 +76,7 @@ class VariantReader:
         self.name = "<stdin>" if path == "-" else path
         self._limits = limits or BatchLimits()
         self._targets = targets
-        self._tolerated = 0 if declared_only else _UNDECLARED_CONTIG | _UNDECLARED_TAG
+        self._tolerated = 0 if declared_only else kernels.ERRCODE_CONTIG | kernels.ERRCODE_TAG
         self._file = _open(path, self.name)
         self._index: _Index | None = None
         self._pool: RecordPool | None = None
@@ -90,6 +88,7 @@ class VariantReader:
             self._contigs = self.header.contig_names()
             if samples is not None:
                 self._select_samples(samples)
+            self._n_samples = len(self.header.sample_names())
             if regions is not None:
                 self._index = self._open_index(regions)
         except BaseException:
@@ -164,6 +163,8 @@ class VariantReader:
 
     def _select_samples(self, samples: list[str]) -> None:
         present = self.header.sample_names()
+        if not present:  # sites only: the samples then choose among the reads
+            return
         absent = [sample for sample in samples if sample not in present]
         if absent:
             raise VariantFileError(
@@ -229,6 +230,7 @@ class VariantReader:
                 targets.start0,
                 targets.end0,
                 self._tolerated,
+                self._n_samples,
             )
             if batch.n_records:
                 yield batch
@@ -296,12 +298,14 @@ class VariantReader:
                 record_number=number,
                 hint="Write VCF (-Ov, -Oz), or declare it first: bcftools reheader -f reference.fa.fai, bcftools annotate -h",
             )
-        reason = f"the record is malformed: {' and '.join(meanings)}" if meanings else "the file is truncated or damaged here"
+        reason = "the record is malformed, or the file is cut or damaged here"
+        if meanings:
+            reason = f"the record is malformed: {' and '.join(meanings)}"
         return VariantFileError(
             f"{reason}; {last_good}",
             path=self.name,
             record_number=number,
-            hint="See what is wrong with: bcftools view FILE > /dev/null",
+            hint="Run again with -v for what htslib says of it; a cut file has to be made or copied again",
         )
 
     def _check_end_of_stream(self) -> None:

@@ -26,6 +26,7 @@ from vcffilter.variants.htslib import (
     errno_location,
     hts_itr_next,
     number_of_alleles,
+    number_of_samples,
     vcf_parse,
 )
 
@@ -43,6 +44,9 @@ FULL, NEW_CONTIG, END_OF_FILE, READ_ERROR, UNSORTED, UNDECLARED = range(6)
     STATE_ERRCODE,  # htslib's errcode of the record at fault
 ) = range(7)
 STATE_SIZE = 7
+
+# bcf1_t.errcode: the header lacks the record's contig, or a tag; the number of columns is wrong.
+ERRCODE_CONTIG, ERRCODE_TAG, ERRCODE_COLUMNS = 1, 2, 4
 
 # How records are fetched.
 SOURCE_STREAM, SOURCE_BCF_INDEX, SOURCE_TEXT_INDEX = range(3)
@@ -77,7 +81,9 @@ def _inside(starts0, ends0, pos0):
 
 
 @kernel
-def read_records(source, file, header, bgzf, iterator, index, line, state, records, limits, targets, starts0, ends0, tolerated):
+def read_records(
+    source, file, header, bgzf, iterator, index, line, state, records, limits, targets, starts0, ends0, tolerated, n_samples
+):
     """Fill `records` with the next records of one contig.
 
     source: a SOURCE_* code. file, header, bgzf, iterator, index, line: addresses (0 where the source needs none).
@@ -86,6 +92,7 @@ def read_records(source, file, header, bgzf, iterator, index, line, state, recor
     limits: (most ALTs, most bytes); a batch ends with the record that reaches one.
     targets: 0 keep all, 1 keep records whose POS is within the intervals, -1 those whose POS is not.
     starts0, ends0: int64, sorted disjoint half-open target intervals on the current contig.
+    n_samples: columns that every record must have.
     tolerated: bits of bcf1_t.errcode that do not end the run.
     Returns (outcome, n_records, n_alts).
     """
@@ -100,9 +107,14 @@ def read_records(source, file, header, bgzf, iterator, index, line, state, recor
             if result == -1:
                 return END_OF_FILE, n_records, n_alts
             errcode = load_int32(record + OFFSET_ERRCODE)
-            if result < -1 or errcode & ~tolerated:
-                state[STATE_ERRCODE] = errcode
-                return (READ_ERROR if result < -1 else UNDECLARED), n_records, n_alts
+            if result >= 0 and number_of_samples(record) != n_samples:
+                # htslib takes a line that ends before its samples, and then fails to write it.
+                errcode |= ERRCODE_COLUMNS
+            state[STATE_ERRCODE] = errcode
+            if result < -1 or errcode & ~(ERRCODE_CONTIG | ERRCODE_TAG):
+                return READ_ERROR, n_records, n_alts
+            if errcode & ~tolerated:
+                return UNDECLARED, n_records, n_alts
             state[STATE_NUMBER] += 1
             pos0 = load_int64(record + OFFSET_POS0)
             rid = load_int32(record + OFFSET_RID)

@@ -6,6 +6,7 @@ Syntax and file formats as in bcftools. Opens region files, never the VCF itself
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from vcffilter.errors import RegionError
 
 #: End of a region that has none.
 UNBOUNDED = 2**31 - 2
+# One region of a list: commas within braces belong to it.
+_PART = re.compile(r"(?:\{[^}]*\}|[^,{])+|,")
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,14 @@ class Regions:
 EMPTY = Intervals(np.empty(0, np.int64), np.empty(0, np.int64))
 
 
-def regions_from_text(text: str, contigs: Iterable[str] = ()) -> Regions:
+def regions_from_text(text: str) -> Regions:
     """Regions "chr", "chr:pos", "chr:beg-end", "chr:beg-", comma-separated, 1-based inclusive; a leading "^" excludes.
 
-    contigs: names that may hold colons, from the header; "{name}:beg-end" is understood too.
-    Raises RegionError.
+    A contig whose name holds colons or commas is written "{name}" or "{name}:beg-end". Raises RegionError.
     """
     excluded, text = _excluded(text)
-    known = set(contigs)
-    return Regions(_merge(_parse_region(part, known) for part in text.split(",") if part), excluded)
+    parts = (part.strip(",") for part in _PART.findall(text))
+    return Regions(_merge(_parse_region(part) for part in parts if part), excluded)
 
 
 def regions_from_file(path: str) -> Regions:
@@ -65,10 +67,8 @@ def _excluded(text: str) -> tuple[bool, str]:
     return text.startswith("^"), text.removeprefix("^")
 
 
-def _parse_region(text: str, known: set[str]) -> tuple[str, int, int]:
+def _parse_region(text: str) -> tuple[str, int, int]:
     """(contig, start0, end0) of one region."""
-    if text in known:
-        return text, 0, UNBOUNDED
     if text.startswith("{") and "}" in text:
         contig, _, span = text[1:].partition("}")
         span = span.removeprefix(":")
