@@ -66,9 +66,7 @@ def write_fasta(path: Path, contigs: dict[str, str]) -> str:
     return str(path)
 
 
-def write_bam(
-    path: Path, contigs: dict[str, str], reads: Sequence[Aligned], groups: Sequence[tuple[str, str]] = ()
-) -> str:
+def write_bam(path: Path, contigs: dict[str, str], reads: Sequence[Aligned], groups: Sequence[tuple[str, str]] = ()) -> str:
     """A sorted, indexed BAM. groups: (read group, sample)."""
     header = {"HD": {"VN": "1.6", "SO": "coordinate"}, "SQ": [{"SN": name, "LN": len(b)} for name, b in contigs.items()]}
     if groups:

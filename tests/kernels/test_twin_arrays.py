@@ -77,7 +77,8 @@ def test_reads_and_events(tmp_path: Path, seed: int) -> None:
     fasta = write_fasta(tmp_path / "tiny.fa", case.contigs)
     bam = write_bam(tmp_path / "tiny.bam", case.contigs, case.reads, groups=(("g1", "one"), ("g2", "two")))
     bases = case.contigs[CONTIG]
-    everywhere = [Called(pos0, bases[pos0], "C" if bases[pos0] != "C" else "A") for pos0 in (*range(0, len(bases), 40), len(bases) - 1)]
+    places = (*range(0, len(bases), 40), len(bases) - 1)
+    everywhere = [Called(pos0, bases[pos0], "C" if bases[pos0] != "C" else "A") for pos0 in places]
     encoder = open_encoder([bam], fasta, Shape())
     prepared = encoder.prepare(chunk_of(CONTIG, everywhere))
     encoder.close()
@@ -122,7 +123,8 @@ def test_shift_in_repeats_longer_than_the_limit(tmp_path: Path, unit: str) -> No
     calls = []
     for offset in (0, 120, 240, 480, 720):
         at = first0 + offset
-        calls.append(Called(at - 1, bases[at - 1], bases[at - 1] + bases[at - len(unit) : at] if offset else bases[at - 1] + unit))
+        copied = bases[at - len(unit) : at] if offset else unit
+        calls.append(Called(at - 1, bases[at - 1], bases[at - 1] + copied))
         calls.append(Called(at - 1, bases[at - 1 : at + len(unit)], bases[at - 1]))
     encoder = open_encoder([bam], fasta, Shape())
     prepared = encoder.prepare(chunk_of(CONTIG, calls))

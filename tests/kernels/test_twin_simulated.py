@@ -17,9 +17,7 @@ from vcffilter.simulation.settings import preset, with_options
 
 def _calls(path: Path) -> list[Called]:
     with pysam.VariantFile(str(path)) as file:
-        return [
-            Called(record.start, record.ref, alt) for record in file for alt in record.alts or () if set(alt) <= set("ACGTN")
-        ]
+        return [Called(record.start, record.ref, alt) for record in file for alt in record.alts or () if set(alt) <= set("ACGTN")]
 
 
 @pytest.mark.parametrize(("name", "length", "rows"), [("novaseq", 15_000, 40), ("hifi", 12_000, 12), ("rna", 120_000, 20)])

@@ -235,6 +235,4 @@ def tiny_case(seed: int, n_fragments: int = 25, contig_length: int = 300, max_le
     calls = [written(random, contig, event) for event in events.values() for _ in range(2)]
     calls += [written(random, contig, _event(random, contig, random.randrange(contig_length))) for _ in range(2)]
     kept = [call for call in calls if call is not None] + _odd_calls(random, contig)
-    return TinyCase(
-        {CONTIG: contig, OTHER_CONTIG: "ACGT" * 30}, tuple(reads), tuple(sorted(kept, key=lambda call: call.start0))
-    )
+    return TinyCase({CONTIG: contig, OTHER_CONTIG: "ACGT" * 30}, tuple(reads), tuple(sorted(kept, key=lambda call: call.start0)))

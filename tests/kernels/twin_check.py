@@ -57,7 +57,9 @@ def differences_from_twin(encoded: EncodedAlleles, twin: Sequence[Encoded], alle
     return found
 
 
-def assert_agrees(bams: Sequence[str], reference: str, contig: str, alleles: Sequence[Called], encoded: EncodedAlleles, shape: Shape) -> None:
+def assert_agrees(
+    bams: Sequence[str], reference: str, contig: str, alleles: Sequence[Called], encoded: EncodedAlleles, shape: Shape
+) -> None:
     """The encoder and the twin say the same of every allele."""
     found = differences_from_twin(encoded, twin_encode(bams, reference, contig, alleles, shape), alleles, shape)
     assert not found, "\n".join([f"{len(found)} differences", *found[:20]])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from twin.alleles import FINE, Called, normalise
 from twin.context_features import context_features
 from twin.read_features import differences, read_features
@@ -55,9 +56,7 @@ class TwinEncoder:
         site = weigh(allele, self._contig, reads, link_mates(reads), carried)
         if not site.reads:
             return nothing
-        shown = {
-            slot: differences(one.read, allele, self._contig, self._indels(one.read)) for slot, one in enumerate(site.reads)
-        }
+        shown = {slot: differences(one.read, allele, self._contig, self._indels(one.read)) for slot, one in enumerate(site.reads)}
         features, n_informing = read_features(allele, self._contig, site, shown)
         features.update(context_features(allele, self._contig))
         levels = np.array(tensor(allele, self._contig, site, shown, *self._shape[:2], self._channels), np.uint8)

@@ -20,7 +20,7 @@ MAX_DISTINCT_NEARBY = 64
 class Haplotype:
     """bases: the sequence from reference position `origin0` on. delta: its length minus that of the reference.
 
-    first0, last0: where the first replaced stretch begins and the last one ends on the reference; None where all coordinates hold.
+    first0, last0: where the first replaced stretch begins and the last one ends on the reference; None where all places hold.
     """
 
     bases: str
@@ -59,9 +59,7 @@ def find_nearby(allele: Allele, indels_of_reads: Sequence[Sequence[Indel]]) -> N
             one.setdefault(indel.key, indel)
             count[indel.key] = count.get(indel.key, 0) + 1
     ranked = sorted(one.values(), key=lambda indel: (-count[indel.key], indel.pos0, indel.length, indel.hash))
-    chosen = [
-        indel for indel in ranked[:MAX_NEARBY] if count[indel.key] >= 2 and 16 * count[indel.key] >= len(indels_of_reads)
-    ]
+    chosen = [indel for indel in ranked[:MAX_NEARBY] if count[indel.key] >= 2 and 16 * count[indel.key] >= len(indels_of_reads)]
     return Nearby(len(count), sum(count.values()), tuple(chosen))
 
 

@@ -242,8 +242,11 @@ def _contrast_features(groups: dict[int, Group], everything: Group) -> dict[str,
 
 
 def _neighbourhood_features(site: Site, groups: dict[int, Group], everything: Group) -> dict[str, float]:
-    """A noisy column shows a good mismatch in two reads and a tenth of all; a linked one in half of the reads of one allele (two at
-    least) and in less than a fifth of the other's."""
+    """What the columns around the allele show.
+
+    A noisy one has a good mismatch in two reads and a tenth of all; a linked one in half of the reads of one allele
+    (two at least) and in less than a fifth of the other's.
+    """
     alt, ref, n = groups[SUPPORTS_ALT], groups[SUPPORTS_REF], everything.n
     shares = []
     for pos0 in sorted(everything.columns):
@@ -265,9 +268,7 @@ def _neighbourhood_features(site: Site, groups: dict[int, Group], everything: Gr
     }
 
 
-def read_features(
-    allele: Allele, contig: Contig, site: Site, shown: dict[int, Differences]
-) -> tuple[dict[str, float], int]:
+def read_features(allele: Allele, contig: Contig, site: Site, shown: dict[int, Differences]) -> tuple[dict[str, float], int]:
     """Values by name, and the reads counted (mates once). shown: differences of each slot of the site."""
     groups = {UNINFORMATIVE: Group(), SUPPORTS_REF: Group(), SUPPORTS_ALT: Group()}
     for slot, site_read in enumerate(site.reads):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pysam
+
 from twin.bases import text_hash
 
 PAIRED, PROPER_PAIR, UNMAPPED, MATE_UNMAPPED, REVERSE = 1, 2, 4, 8, 16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pysam
+
 from twin.bases import plain_bases
 
 _BLOCK = 1 << 14

@@ -93,5 +93,3 @@ def link_mates(reads: list[Read]) -> list[int]:
         if other != index and mate[other] < 0:
             mate[other], mate[index] = index, other
     return mate
-
-

@@ -19,8 +19,8 @@ UNINFORMATIVE, SUPPORTS_REF, SUPPORTS_ALT, MATE_COUNTED = range(4)
 class Covering:
     """The part of a read that is compared at an allele.
 
-    first, last: (position, index in the read) of its first and last aligned base there. from_index, to_index: compared bases, clips
-    included. event_index: base at the event or the next aligned one. aligned: a base is aligned at the event itself.
+    first, last: (position, index in the read) of its first and last aligned base there. from_index, to_index: compared bases,
+    clips included. event_index: base at the event or the next aligned one. aligned: a base is aligned at the event itself.
     """
 
     first: tuple[int, int]
@@ -183,7 +183,7 @@ def _note_indels(site_read: SiteRead, allele: Allele, indels: Sequence[Indel]) -
 
 
 def _count_mates_once(site_reads: Sequence[SiteRead], mates: Sequence[int]) -> tuple[int, int]:
-    """Of two mates keep the one that says more; if they contradict each other neither informs. Returns pairs (agree, contradict)."""
+    """Of two mates keep the one that says more; if they contradict each other neither informs. Returns pairs that do either."""
     n_agree, n_contradict = 0, 0
     for slot, other in enumerate(mates):
         if other <= slot:
@@ -199,9 +199,7 @@ def _count_mates_once(site_reads: Sequence[SiteRead], mates: Sequence[int]) -> t
     return n_agree, n_contradict
 
 
-def weigh(
-    allele: Allele, contig: Contig, reads: Sequence[Read], mate: Sequence[int], indels: Sequence[Sequence[Indel]]
-) -> Site:
+def weigh(allele: Allele, contig: Contig, reads: Sequence[Read], mate: Sequence[int], indels: Sequence[Sequence[Indel]]) -> Site:
     """The reads that cover an allele with margins and groups. mate: index into reads. indels: of each read."""
     slot_of_read: dict[int, int] = {}
     site_reads: list[SiteRead] = []
