@@ -22,7 +22,9 @@ def run(*arguments: object, stdin: bytes | None = None, **environment: str) -> s
     return subprocess.run(command, input=stdin, capture_output=True, env={**os.environ, **environment}, check=False)
 
 
-def filter_of(sample: SampleFiles, *more: object, calls: object = None, reads: object = None, reference: object = None) -> list[object]:
+def filter_of(
+    sample: SampleFiles, *more: object, calls: object = None, reads: object = None, reference: object = None
+) -> list[object]:
     """Arguments of `filter` on a sample; any file can be replaced."""
     return [
         "filter",
