@@ -130,6 +130,7 @@ def test_a_network_without_reads_takes_the_same_file(folder):
         ({"validation": {"regions": ["chr9"]}}, "chr9"),
         ({"model": {"colour": 2}}, "colour"),
         ({"data": ["none.h5"]}, r"none\.h5"),
+        ({"data": []}, "sources"),
     ],
 )
 def test_mistakes_in_the_configuration_are_named(folder, capfd, changes, said):
@@ -147,8 +148,8 @@ def test_configuration_values(folder):
     (folder / "config.yaml").write_text("data: [a")
     with pytest.raises(TrainingError, match="YAML"):
         load_train_config(folder / "config.yaml")
-    (folder / "config.yaml").write_text("model_id: x")
-    with pytest.raises(TrainingError, match="data"):
+    (folder / "config.yaml").write_text("data: [a]")
+    with pytest.raises(TrainingError, match="model_id"):
         load_train_config(folder / "config.yaml")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from vcffilter.errors import MissingExtraError, TrainingError
 from vcffilter.training.dataset import ArrayDataset
+from vcffilter.training.example_source import ExampleSource
 from vcffilter.training.fit_config import FitConfig
 
 
@@ -48,16 +49,20 @@ class TrainConfig:
     """A training run.
 
     model_id: name of the weights and of their file. data: example files (`pileup-filter examples`), relative to the YAML file.
-    architecture, model: name and settings (see `vcffilter.models.registry`); left out: those of --init, else `read_set` with
-    its defaults. validation: what is held out and chooses the
-    best epoch; never drawn at random. exclude: what is neither trained on nor validated with. in_memory: False leaves read
-    tensors on disk. calibration: `isotonic`, `platt`, `temperature` or `none`, fitted on the held-out examples. recall_snv,
-    recall_indel: share of true variants that the default thresholds keep on the held-out examples. description, limits,
-    licence: for the model card.
+    sources: labelled calls and reads instead, encoded anew every epoch with other fragments (see `ExampleSource`); validation
+    sees all of them. rows, columns: of the read tensor then. architecture, model: name and settings (see
+    `vcffilter.models.registry`); left out: those of --init, else `read_set` with its defaults. validation: what is held out and
+    chooses the best epoch; never drawn at random. exclude: what is neither trained on nor validated with. in_memory: False leaves
+    read tensors on disk. calibration: `isotonic`, `platt`, `temperature` or `none`, fitted on the held-out examples. recall_snv,
+    recall_indel: share of true variants that the default thresholds keep on the held-out examples. description, limits, licence:
+    for the model card.
     """
 
     model_id: str
-    data: tuple[str, ...]
+    data: tuple[str, ...] = ()
+    sources: tuple[ExampleSource, ...] = ()
+    rows: int = 49
+    columns: int = 1
     architecture: str = ""
     model: dict[str, Any] = field(default_factory=dict)
     validation: Selection = field(default_factory=Selection)

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,26 +161,52 @@ class ExampleWriter:
     without error.
 
     Use as a context manager. spec: the encoder that made the arrays, kept in the file. note: plain JSON, kept
-    in the file.
+    in the file. append: start from what the file holds, when it is there; TrainingError when another encoder made that.
     """
 
-    def __init__(self, path: str | Path, spec: EncoderSpec, note: dict[str, Any] | None = None) -> None:
+    def __init__(self, path: str | Path, spec: EncoderSpec, note: dict[str, Any] | None = None, append: bool = False) -> None:
         self._path = Path(path)
         self._partial = self._path.with_name(f".{self._path.name}.partial")
         self._names: dict[str, dict[str, int]] = {name: {} for name, dtype in COLUMNS.items() if dtype == "text"}
         self._spec = spec
+        continues = append and self._path.exists()
         try:
-            self._file = _h5py().File(self._partial, "w")
+            if continues:
+                _open_examples(self._path).close()
+                shutil.copyfile(self._path, self._partial)
+            self._file = _h5py().File(self._partial, "r+" if continues else "w")
         except OSError as error:
             raise TrainingError(f"the example file cannot be written ({error})", path=str(path)) from error
+        if continues:
+            self._continue()
+        else:
+            self._begin(note or {})
+
+    def _begin(self, note: dict[str, Any]) -> None:
+        spec = self._spec
         self._file.attrs["format"] = HDF5_FORMAT
         self._file.attrs["encoder"] = json.dumps(spec.to_json(), sort_keys=True)
-        self._file.attrs["note"] = json.dumps(note or {}, sort_keys=True)
+        self._file.attrs["note"] = json.dumps(note, sort_keys=True)
         self._create("features", (spec.n_features,), "float32")
         if spec.rows:
             self._create("reads", (spec.rows, spec.columns, spec.n_channels), "uint8")
         for name, dtype in COLUMNS.items():
             self._create(name, (), "int32" if dtype == "text" else dtype)
+
+    def _continue(self) -> None:
+        if EncoderSpec.from_json(json.loads(self._file.attrs["encoder"])) != self._spec:
+            self._discard()
+            raise TrainingError(
+                "another encoder made the examples that are in the file",
+                path=str(self._path),
+                hint="Give the same --model, --rows and --columns, or write a new file",
+            )
+        for name, table in self._names.items():
+            table.update({value: code for code, value in enumerate(json.loads(self._file[name].attrs["names"]))})
+
+    def _discard(self) -> None:
+        self._file.close()
+        self._partial.unlink(missing_ok=True)
 
     def _create(self, name: str, shape: tuple[int, ...], dtype: str) -> None:
         # Level 1 and byte shuffling: a third of the size of raw tensors at a cost that training does not
@@ -224,19 +251,32 @@ class ExampleWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is not None:
+            self._discard()
+            return
         for name, table in self._names.items():
             self._file[name].attrs["names"] = json.dumps(list(table))
         self._file.close()
-        if kind is None:
-            self._partial.replace(self._path)
-        else:
-            self._partial.unlink(missing_ok=True)
+        self._partial.replace(self._path)
 
 
 def write_examples(path: str | Path, examples: ArrayDataset, spec: EncoderSpec, note: dict[str, Any] | None = None) -> None:
     """Write all examples to one HDF5 file."""
     with ExampleWriter(path, spec, note) as writer:
         writer.append(examples)
+
+
+def _open_examples(path: str | Path) -> Any:
+    try:
+        file = _h5py().File(path, "r")
+    except OSError as error:
+        raise TrainingError(
+            f"the example file cannot be read ({error})", path=str(path), hint="Make one with: pileup-filter examples"
+        ) from error
+    if file.attrs.get("format") != HDF5_FORMAT:
+        file.close()
+        raise TrainingError("not an example file of this version", path=str(path))
+    return file
 
 
 @dataclass(frozen=True)
@@ -253,17 +293,7 @@ def read_examples(path: str | Path, in_memory: bool = True) -> ExampleFile:
 
     Raises TrainingError when there is no such file or it is not one of examples.
     """
-    try:
-        file = _h5py().File(path, "r")
-    except OSError as error:
-        raise TrainingError(
-            f"the example file cannot be read ({error})",
-            path=str(path),
-            hint="Make one with: pileup-filter examples",
-        ) from error
-    if file.attrs.get("format") != HDF5_FORMAT:
-        file.close()
-        raise TrainingError("not an example file of this version", path=str(path))
+    file = _open_examples(path)
     spec = EncoderSpec.from_json(json.loads(file.attrs["encoder"]))
     columns = {}
     for name, dtype in COLUMNS.items():

@@ -79,6 +79,7 @@ def fit(
     *,
     fit_inputs: bool = True,
     channels: tuple[str, ...] = (),
+    train_of_epoch: Callable[[int], ArrayDataset] | None = None,
     state_path: Path | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> FitResult:
@@ -91,7 +92,7 @@ def fit(
     first process. Same data, config and machine give the same weights, also when the run was killed and
     resumed between epochs. Raises TrainingError when data or config cannot be used.
     """
-    return _Trainer(module, train, validation, config, fit_inputs, channels, state_path, on_epoch).run()
+    return _Trainer(module, train, validation, config, fit_inputs, channels, train_of_epoch, state_path, on_epoch).run()
 
 
 def predict(module: Network, data: ArrayDataset, device: torch.device | str = "cpu") -> np.ndarray:
@@ -139,13 +140,14 @@ class _Trainer:
         config: FitConfig,
         fit_inputs: bool,
         channels: tuple[str, ...],
+        train_of_epoch: Callable[[int], ArrayDataset] | None,
         state_path: Path | None,
         on_epoch: Callable[[EpochReport], None] | None,
     ) -> None:
         _check(train, config)
         self._config = config
-        self._train = train
         self._validation = validation
+        self._train_of_epoch = train_of_epoch
         self._state_path = state_path
         self._on_epoch = on_epoch
         self._device = training_device(config.device)
@@ -155,9 +157,8 @@ class _Trainer:
         if fit_inputs:
             module.fit_inputs(train.features, _sample_reads(train))
         self._module = module.to(self._device)
-        self._share = balanced_share(train, config.balance_class, config.balance_type, config.balance_set)
         self._augmentation = Augmentation(config.augmentation, channels, train.features)
-        self._source = BatchSource(train, config.label_smoothing, config.teacher_share, self._device)
+        self._take_examples(train)
         self._optimizer = _optimizer(module, config)
         self._average = MovingAverage(module, config.ema_decay)
         self._autocast_type, use_scaler = _precision(config.mixed_precision, self._device)
@@ -167,6 +168,12 @@ class _Trainer:
         self._best_epoch = -1
         self._best_value = float("nan")
         self._best = {name: tensor.clone() for name, tensor in self._average.values.items()}
+
+    def _take_examples(self, train: ArrayDataset) -> None:
+        config = self._config
+        self._train = train
+        self._share = balanced_share(train, config.balance_class, config.balance_type, config.balance_set)
+        self._source = BatchSource(train, config.label_smoothing, config.teacher_share, self._device)
 
     def run(self) -> FitResult:
         begin = time.monotonic()
@@ -192,6 +199,8 @@ class _Trainer:
 
     def _run_epoch(self, epoch: int) -> None:
         begin = time.monotonic()
+        if self._train_of_epoch is not None and epoch > 0:
+            self._take_examples(self._train_of_epoch(epoch))
         loss = self._train_epoch(epoch)
         facts = {
             "epoch": float(epoch),

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import logging
 import platform
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +22,17 @@ from vcffilter.scoring.calibration import Calibration, fit_calibration
 from vcffilter.scoring.operating_points import operating_points, threshold_for_recall
 from vcffilter.training.board import Board
 from vcffilter.training.config import TrainConfig
-from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples, without_reads
+from vcffilter.training.dataset import ArrayDataset, without_reads
 from vcffilter.training.distributed import is_first_process, leave_world
 from vcffilter.training.fit import EpochReport, FitResult, fit, predict
 from vcffilter.training.metrics import summarise_groups
+from vcffilter.training.split import Split, load_split
 from vcffilter.version import __version__
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_ARCHITECTURE = "read_set"
 STATE_FILE = "state.safetensors"
-
-
-@dataclass(frozen=True)
-class Split:
-    """Examples to train on and those held out, with the encoder they share."""
-
-    train: ArrayDataset
-    validation: ArrayDataset | None
-    spec: EncoderSpec
 
 
 def run_training(config: TrainConfig, base: Path, run_folder: Path, init: str | None = None, resume: bool = False) -> Path:
@@ -53,12 +42,11 @@ def run_training(config: TrainConfig, base: Path, run_folder: Path, init: str | 
     resume: go on with an unfinished run in the folder. Raises TrainingError/ModelError when config, data or weights do not fit.
     """
     started_from = load_checkpoint(init) if init is not None else None
-    paths = [base / name for name in config.data]
-    split = load_split(config, paths)
+    split = load_split(config, base, None if started_from is None else started_from.metadata.encoder)
     architecture, model_config = _architecture(config, started_from)
     spec = split.spec if architecture_takes_reads(architecture, model_config) else without_reads(split.spec)
     module = _starting_module(architecture, model_config, spec, started_from, config.fit.seed)
-    data_facts = _data_facts(paths, split)
+    data_facts = _data_facts(split)
     if is_first_process():
         _prepare_folder(run_folder, resume)
         _write_json(run_folder / "config.json", dataclasses.asdict(config) | {"init": init})
@@ -74,24 +62,6 @@ def run_training(config: TrainConfig, base: Path, run_folder: Path, init: str | 
     target.with_suffix(".md").write_text(render_card(load_checkpoint(target)))
     logger.info("weights and card written to %s", target)
     return target
-
-
-def load_split(config: TrainConfig, paths: Sequence[Path]) -> Split:
-    """Read the example files and part them; raises TrainingError when they do not fit together or a part is empty."""
-    if not paths:
-        raise TrainingError("no example files are given", hint="List them under data:")
-    files = [read_examples(path, config.in_memory) for path in paths]
-    for path, file in zip(paths, files, strict=True):
-        if file.spec != files[0].spec:
-            raise TrainingError(f"made by another encoder than {paths[0]}", path=str(path), hint="Make both anew")
-    examples = concatenate([file.examples for file in files])
-    held_out = config.validation.mask(examples)
-    excluded = config.exclude.mask(examples)
-    asked_for = config.validation != type(config.validation)()
-    if asked_for and not (held_out & ~excluded).any():
-        raise TrainingError("no example lies in what is held out for validation", hint="Check names under validation:")
-    validation = examples.take(held_out & ~excluded) if asked_for else None
-    return Split(examples.take(~held_out & ~excluded), validation, files[0].spec)
 
 
 def architecture_takes_reads(architecture: str, model_config: dict[str, Any]) -> bool:
@@ -179,6 +149,7 @@ def _fit(
             config.fit,
             fit_inputs=not is_fine_tuning,
             channels=spec.channels,
+            train_of_epoch=split.train_of_epoch,
             state_path=run_folder / STATE_FILE,
             on_epoch=on_epoch,
         )
@@ -250,19 +221,14 @@ def calibrate_on(
     return calibration.to_json(), operating_points(probabilities, labels, snv), thresholds, evaluation
 
 
-def _data_facts(paths: Sequence[Path], split: Split) -> dict[str, Any]:
-    facts: dict[str, Any] = {f"file {path.name}": _sha256_of_file(path) for path in paths}
+def _data_facts(split: Split) -> dict[str, Any]:
+    facts: dict[str, Any] = {f"file {name}": digest for name, digest in split.hashes.items()}
     for name, part in (("train", split.train), ("validation", split.validation)):
         if part is not None:
             facts[f"{name} examples"] = len(part)
             facts[f"{name} true"] = int((part.label > 0.5).sum())
             facts[f"{name} sets"] = ", ".join(sorted(set(part.set_name.tolist())))
     return facts
-
-
-def _sha256_of_file(path: Path) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:

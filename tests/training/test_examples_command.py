@@ -1,0 +1,127 @@
+"""Examples from a simulated sample: by the command, down-sampled, appended; and a run straight from the reads."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vcffilter.commands.main import run as run_command
+from vcffilter.kernels.encode import FEATURE_NAMES
+from vcffilter.models.checkpoint import load_checkpoint
+from vcffilter.training.dataset import read_examples
+from vcffilter.training.downsampled_reads import kept_names
+
+yaml = pytest.importorskip("yaml")
+pytest.importorskip("h5py")
+
+
+@pytest.fixture
+def make(simulated, tmp_path):
+    files = simulated.files
+
+    def run(*options, output="examples.h5"):
+        arguments = ["examples", str(files.calls), "-b", str(files.reads), "-f", str(files.reference)]
+        arguments += ["--labels", str(files.labels), "-o", str(tmp_path / output), "-q", *options]
+        code = run_command(arguments)
+        return code, read_examples(tmp_path / output) if code == 0 else None
+
+    return run
+
+
+def labelled(simulated):
+    """How often each (pos0, label) of TP and FP occurs."""
+    with open(simulated.files.labels) as lines:
+        rows = [row for row in csv.reader(lines, delimiter="\t") if row[4] in ("TP", "FP")]
+    return Counter((int(row[1]) - 1, row[4]) for row in rows)
+
+
+def test_every_labelled_call_with_reads_becomes_an_example(make, simulated):
+    code, file = make()
+    assert code == 0
+    examples, expected = file.examples, labelled(simulated)
+    got = Counter(zip(examples.pos0.tolist(), np.where(examples.label > 0.5, "TP", "FP").tolist(), strict=True))
+    assert got <= expected
+    assert got.total() > 0.95 * expected.total()
+    assert file.spec.features == FEATURE_NAMES
+    assert examples.features.shape == (len(examples), len(FEATURE_NAMES))
+    assert examples.reads.shape[1:] == (49, 1, file.spec.n_channels)
+    assert 20 < np.median(examples.depth) < 40
+    assert examples.is_snv.any()
+    assert not examples.is_snv.all()
+    assert set(examples.group) == set(examples.contig)
+    assert set(examples.set_name) == {simulated.files.calls.name.split(".")[0]}
+
+
+def test_downsampling_sees_that_share_of_the_fragments(make):
+    _, full = make()
+    _, half = make("--downsample", "0.5", output="half.h5")
+    _, again = make("--downsample", "0.5", output="again.h5")
+    _, other = make("--downsample", "0.5", "--seed", "2", output="other.h5")
+    assert np.array_equal(half.examples.features, again.examples.features)
+    assert not np.array_equal(half.examples.depth, other.examples.depth)
+    common = np.isin(full.examples.pos0, half.examples.pos0)
+    assert half.examples.depth.mean() / full.examples.depth[common].mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_copies_of_a_range_differ_and_samples_share_a_file(make):
+    _, one = make("--rows", "0")
+    code, file = make("--append", "--rows", "0", "--set", "thin", "--group", "g", "--downsample", "0.3-0.9", "--copies", "3")
+    assert code == 0
+    examples = file.examples
+    thin = examples.take(examples.set_name == "thin")
+    assert len(examples) == len(one.examples) + len(thin)
+    assert np.array_equal(examples.features[: len(one.examples)], one.examples.features)
+    assert 2 * len(one.examples) < len(thin) <= 3 * len(one.examples)
+    assert set(thin.group) == {"g"}
+    assert len({tuple(depths) for depths in np.array_split(thin.depth[: 3 * (len(thin) // 3)], 3)}) == 3
+    assert make("--append", "--rows", "9")[0] == 1  # another encoder
+
+
+def test_names_are_kept_by_chance_and_seed():
+    names = np.random.default_rng(0).integers(0, 2**63, 20_000).astype(np.uint64)
+    kept = kept_names(names, 0.3, 1)
+    assert kept.mean() == pytest.approx(0.3, abs=0.02)
+    assert np.array_equal(kept, kept_names(names, 0.3, 1))
+    assert (kept & kept_names(names, 0.3, 2)).mean() == pytest.approx(0.09, abs=0.02)
+    assert not (kept & ~kept_names(names, 0.5, 1)).any()
+
+
+@pytest.mark.parametrize(
+    "options", [["--downsample", "2"], ["--downsample", "0.5-0.1"], ["--downsample", "x"], ["--columns", "2"], ["--rows", "-1"]]
+)
+def test_wrong_options_are_usage_errors(make, options):
+    assert make(*options)[0] == 2
+
+
+def test_labels_of_other_calls_are_said(make, tmp_path, capfd):
+    (tmp_path / "labels.tsv").write_text("chrom\tpos\tref\talt\tlabel\nchr99\t1\tA\tC\tTP\n")
+    assert make("--labels", str(tmp_path / "labels.tsv"))[0] == 1
+    assert "labels.tsv" in capfd.readouterr().err
+
+
+def test_training_straight_from_the_reads(simulated, tmp_path):
+    files = simulated.files
+    source = {"calls": str(files.calls), "labels": str(files.labels), "reads": [str(files.reads)]}
+    source |= {"reference": str(files.reference), "downsample": [0.3, 1.0]}
+    contig = Path(f"{files.reference}.fai").read_text().split("\t")[0]
+    config = {
+        "model_id": "direct",
+        "sources": [source],
+        "rows": 16,
+        "model": {"hidden": [8], "n_members": 2},
+        "validation": {"regions": [f"{contig}:1-8000"]},
+        "fit": {"epochs": 3, "batch_size": 32, "device": "cpu", "metric": "log_loss"},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    hashes = []
+    for name in "ab":
+        assert run_command(["train", str(tmp_path / "config.yaml"), "-o", str(tmp_path / name), "-q"]) == 0
+        hashes.append(load_checkpoint(tmp_path / name / "direct.safetensors").sha256)
+    assert hashes[0] == hashes[1]
+    metadata = load_checkpoint(tmp_path / "a" / "direct.safetensors").metadata
+    assert metadata.encoder.rows == 16
+    assert metadata.training["data"]["validation examples"] > 0

@@ -1,0 +1,98 @@
+"""What a run trains on and what it holds out: example files parted by place, or calls and reads encoded anew every epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vcffilter.errors import TrainingError
+from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
+from vcffilter.kernels.tensor import CHANNEL_NAMES
+from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.training.config import Selection, TrainConfig
+from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples
+from vcffilter.training.example_source import ExampleMaker, ExampleSource
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples to train on and those held out, with the encoder they share.
+
+    train_of_epoch: the training examples of a later epoch, where they change. hashes: sha256 of every file that was read.
+    """
+
+    train: ArrayDataset
+    validation: ArrayDataset | None
+    spec: EncoderSpec
+    train_of_epoch: Callable[[int], ArrayDataset] | None
+    hashes: dict[str, str]
+
+
+def load_split(config: TrainConfig, base: Path, spec: EncoderSpec | None) -> Split:
+    """Part a run's examples. base: folder that relative paths start from. spec: the encoder that sources must use, if any.
+
+    Raises TrainingError when nothing is given, files do not fit together, or a part is empty.
+    """
+    if bool(config.data) == bool(config.sources):
+        raise TrainingError("a run needs either example files or sources", hint="List them under data: or under sources:")
+    if config.data:
+        return _split_of_files(config, [base / name for name in config.data])
+    return _split_of_sources(config, [_resolved(source, base) for source in config.sources], spec)
+
+
+def _split_of_files(config: TrainConfig, paths: Sequence[Path]) -> Split:
+    files = [read_examples(path, config.in_memory) for path in paths]
+    for path, file in zip(paths, files, strict=True):
+        if file.spec != files[0].spec:
+            raise TrainingError(f"made by another encoder than {paths[0]}", path=str(path), hint="Make both anew")
+    examples = concatenate([file.examples for file in files])
+    hashes = {path.name: _sha256_of_file(path) for path in paths}
+    return Split(_trained_on(config, examples), _held_out(config, examples), files[0].spec, None, hashes)
+
+
+def _split_of_sources(config: TrainConfig, sources: Sequence[ExampleSource], spec: EncoderSpec | None) -> Split:
+    if spec is None:
+        channels = CHANNEL_NAMES if config.rows else ()
+        spec = EncoderSpec(ENCODER_VERSION, FEATURE_NAMES, channels, config.rows, config.columns if config.rows else 0)
+    makers = [ExampleMaker(source, spec) for source in sources]
+
+    def train_of_epoch(epoch: int) -> ArrayDataset:
+        seed = config.fit.seed * 100_003 + epoch
+        return _trained_on(config, concatenate([piece for maker in makers for piece in maker.examples(seed)]))
+
+    full_depth = concatenate([piece for maker in makers for piece in maker.examples(0, full_depth=True)])
+    files = sorted({path for source in sources for path in (source.calls, source.labels)})
+    hashes = {Path(path).name: _sha256_of_file(Path(path)) for path in files}
+    return Split(train_of_epoch(0), _held_out(config, full_depth), spec, train_of_epoch, hashes)
+
+
+def _resolved(source: ExampleSource, base: Path) -> ExampleSource:
+    return dataclasses.replace(
+        source,
+        calls=str(base / source.calls),
+        labels=str(base / source.labels),
+        reads=tuple(str(base / path) for path in source.reads),
+        reference=str(base / source.reference),
+        set_name=source.set_name or Path(source.calls).name.split(".")[0],
+    )
+
+
+def _trained_on(config: TrainConfig, examples: ArrayDataset) -> ArrayDataset:
+    return examples.take(~config.validation.mask(examples) & ~config.exclude.mask(examples))
+
+
+def _held_out(config: TrainConfig, examples: ArrayDataset) -> ArrayDataset | None:
+    if config.validation == Selection():
+        return None
+    chosen = config.validation.mask(examples) & ~config.exclude.mask(examples)
+    if not chosen.any():
+        raise TrainingError("no example lies in what is held out for validation", hint="Check names under validation:")
+    return examples.take(chosen)
+
+
+def _sha256_of_file(path: Path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
