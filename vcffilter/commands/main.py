@@ -33,6 +33,7 @@ class _Subcommand:
 _SUBCOMMANDS = {
     "filter": _Subcommand("filter", "filter_command", "Score the ALTs of a VCF by their reads; write FILTER and INFO."),
     "label": _Subcommand("label", "label", "TP / FP / OUT for every ALT, by comparing haplotypes with a truth set."),
+    "examples": _Subcommand("examples", "examples", "Labelled calls and their reads to a file to train on."),
     "train": _Subcommand("train", "train", "Train or fine-tune a network on labelled examples."),
     "simulate": _Subcommand("simulate", "simulate", "Make a sample with known variants: reads, truth, and calls true and false."),
     "demo": _Subcommand("demo", "demo", "Simulate a small sample, filter it, compare with the planted truth."),
