@@ -153,6 +153,33 @@ def test_device_choice(caplog):
             NetworkScorer(checkpoint, "cuda")
 
 
+class _ShortOfMemory(torch.nn.Module):
+    """Stands for a GPU that cannot hold more than so many alleles."""
+
+    def __init__(self, largest):
+        super().__init__()
+        self.largest = largest
+
+    def forward(self, features, reads):
+        if len(features) > self.largest:
+            raise torch.cuda.OutOfMemoryError("no memory")
+        return features.sum(1)
+
+
+def test_the_batch_is_halved_when_memory_runs_out(monkeypatch, caplog):
+    checkpoint = make_checkpoint("site_mlp", 0)
+    features, _ = make_arrays(checkpoint.metadata.encoder, 300)
+    scorer = NetworkScorer(checkpoint, "cpu")
+    monkeypatch.setattr(scorer, "_module", _ShortOfMemory(CPU_TILE // 4))
+    assert np.allclose(scorer.logits(features, None), features.sum(1), rtol=1e-5)
+    assert caplog.text.count("halved") == 2
+    assert np.allclose(scorer.logits(features, None), features.sum(1), rtol=1e-5)
+    assert caplog.text.count("halved") == 2
+    monkeypatch.setattr(scorer, "_module", _ShortOfMemory(0))
+    with pytest.raises(ModelError, match="memory"):
+        scorer.logits(features, None)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_gpu_agrees_with_the_cpu():
     checkpoint = make_checkpoint("read_set")

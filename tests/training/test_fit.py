@@ -223,6 +223,29 @@ class TestAugmentation:
         assert (new_reads[:, 7:] == 0).all()
         assert torch.equal(new_reads[:, 0], reads[:, 0])
 
+    def test_snvs_seen_from_the_other_strand(self):
+        channels = ("base", "differs", "strand")
+        base = torch.tensor([60, 120, 180, 240, 30, 0], dtype=torch.uint8)
+        reads = torch.zeros(2, 2, 6, 3, dtype=torch.uint8)
+        reads[:, 1, :, 0] = base
+        reads[:, 1, :, 2] = 80
+        reads[:, 1, 4, 1] = 255
+        features = torch.tensor([[1.0, 5, 2, 7], [0, 5, 2, 7]])
+        names = ("is_snv", "run_left", "run_right", "other")
+        mirror = Augmentation(AugmentationConfig(reverse_complement=1.0), channels, features.numpy(), names)
+        new_features, new_reads = mirror.apply(features, reads)
+        assert new_features.tolist() == [[1, 2, 5, 7], [0, 5, 2, 7]]
+        assert new_reads[0, 1, :, 0].tolist() == [0, 30, 60, 120, 180, 240]  # T G C A from the other side is A C G T
+        assert new_reads[0, 1, :, 2].tolist() == [240] * 6
+        assert new_reads[0, 1, :, 1].tolist() == [0, 255, 0, 0, 0, 0]
+        assert (new_reads[0, 0] == 0).all()
+        assert torch.equal(new_reads[1], reads[1])
+        again = mirror.apply(new_features, new_reads)
+        assert torch.equal(again[0], features)
+        assert torch.equal(again[1], reads)
+        with pytest.raises(TrainingError, match="is_snv"):
+            Augmentation(AugmentationConfig(reverse_complement=0.5), channels, features.numpy())
+
 
 @pytest.mark.parametrize(
     ("change", "said"),

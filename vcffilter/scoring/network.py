@@ -8,6 +8,7 @@ shape, padded at the end, on one intra-op thread; parallelism comes from several
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 #: Alleles per tile. Part of the result: another value may change the last bits of a logit.
 CPU_TILE = 128
 GPU_TILE = 4096
+SMALLEST_TILE = 16
 PROBABILITY_DECIMALS = 4
 
 
@@ -76,10 +78,8 @@ class NetworkScorer:
         takes none. Raises ModelError when the arrays are not what the checkpoint's encoder yields.
         """
         reads = self._check(features, reads)
-        if self.device.type == "cpu":
-            return self._run(features, reads)
-        with self._gpu_lock:
-            return self._run_on_gpu(features, reads)
+        with contextlib.nullcontext() if self.device.type == "cpu" else self._gpu_lock:
+            return self._run_within_memory(features, reads)
 
     def probabilities(
         self,
@@ -151,14 +151,16 @@ class NetworkScorer:
                 logits[begin:end] = out.float().cpu().numpy()[:count]
         return logits
 
-    def _run_on_gpu(self, features: np.ndarray, reads: np.ndarray | None) -> np.ndarray:
+    def _run_within_memory(self, features: np.ndarray, reads: np.ndarray | None) -> np.ndarray:
         """As `_run`, with the tile halved for good when the GPU's memory does not suffice."""
         while True:
             try:
                 return self._run(features, reads)
             except torch.cuda.OutOfMemoryError as error:
-                if self._tile <= 16:
-                    raise ModelError("the GPU's memory does not suffice for 16 alleles", hint="Use --device cpu") from error
+                if self._tile <= SMALLEST_TILE:
+                    raise ModelError(
+                        f"the GPU's memory does not suffice for {SMALLEST_TILE} alleles", hint="Use --device cpu"
+                    ) from error
                 self._tile //= 2
                 torch.cuda.empty_cache()
                 logger.warning("the GPU is out of memory: batch halved to %d alleles", self._tile)

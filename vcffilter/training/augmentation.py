@@ -10,15 +10,31 @@ import torch
 from vcffilter.errors import TrainingError
 from vcffilter.training.fit_config import AugmentationConfig
 
+IS_SNV = "is_snv"
+#: Site features that change places when a site is seen from the other strand; all others are the same on both.
+FEATURE_PAIRS = (("run_left", "run_right"),)
+#: Channels whose values swap in pairs that add up to this: A 60 and T 240, C 120 and G 180; forward 80 and reverse 240.
+MIRRORED_CHANNELS = {"base": 300, "strand": 320}
+
 
 class Augmentation:
     """An AugmentationConfig bound to an encoder's channels and to the spread of the training features."""
 
-    def __init__(self, config: AugmentationConfig, channels: tuple[str, ...], features: np.ndarray) -> None:
+    def __init__(
+        self,
+        config: AugmentationConfig,
+        channels: tuple[str, ...],
+        features: np.ndarray,
+        feature_names: tuple[str, ...] = (),
+    ) -> None:
         unknown = [name for name, _ in config.channel_noise if name not in channels]
         if unknown:
             raise TrainingError(f"channel_noise names no channel of the tensor: {', '.join(unknown)}")
+        if config.reverse_complement and IS_SNV not in feature_names:
+            raise TrainingError(f"reverse_complement needs the site feature {IS_SNV}")
         self._config = config
+        self._channels = channels
+        self._feature_names = feature_names
         self._channel_noise = [(channels.index(name), largest) for name, largest in config.channel_noise]
         deviation = features.std(0)
         # One-hots and small counts would turn into values that never occur.
@@ -30,6 +46,8 @@ class Augmentation:
     def apply(self, features: torch.Tensor, reads: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Changed copies of a batch; draws from torch's global generator, which training seeds per epoch."""
         config = self._config
+        if config.reverse_complement:
+            features, reads = self._reverse_complement(features, reads)
         if config.feature_noise:
             noise = torch.randn_like(features) * self._deviation.to(features.device)
             features = features + config.feature_noise * noise
@@ -41,6 +59,29 @@ class Augmentation:
             for channel, largest in self._channel_noise:
                 reads = jitter_channel(reads, channel, largest)
         return features, reads
+
+    def _reverse_complement(self, features: torch.Tensor, reads: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Some SNVs from the other strand: neighbouring runs change sides, columns turn round, bases and strands swap."""
+        names = self._feature_names
+        turned = torch.rand(len(features), device=features.device) < self._config.reverse_complement
+        turned &= features[:, names.index(IS_SNV)] > 0.5
+        features = features.clone()
+        for left, right in FEATURE_PAIRS:
+            if left in names and right in names:
+                pair = [names.index(left), names.index(right)]
+                features[:, pair] = torch.where(turned[:, None], features[:, pair[::-1]], features[:, pair])
+        if reads is None:
+            return features, None
+        mirrored = reads.flip(2)
+        for name, total in MIRRORED_CHANNELS.items():
+            if name in self._channels:
+                values = mirrored[..., self._channels.index(name)]
+                # An unknown base lies below every pair and has no mirror image.
+                paired = values >= total - 255
+                mirrored[..., self._channels.index(name)] = torch.where(paired, total - values.to(torch.int16), values).to(
+                    torch.uint8
+                )
+        return features, torch.where(turned[:, None, None, None], mirrored, reads)
 
 
 def drop_rows(reads: torch.Tensor, keep_from: float) -> torch.Tensor:

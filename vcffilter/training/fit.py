@@ -79,6 +79,7 @@ def fit(
     *,
     fit_inputs: bool = True,
     channels: tuple[str, ...] = (),
+    feature_names: tuple[str, ...] = (),
     train_of_epoch: Callable[[int], ArrayDataset] | None = None,
     state_path: Path | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
@@ -87,12 +88,14 @@ def fit(
 
     validation: held-out examples that choose the best epoch; None = the last epoch's weights are kept.
     fit_inputs: set knots and scales from `train` first; False when the weights come from a checkpoint.
-    channels: names of the tensor's channels, needed by augmentations that name one. state_path: where the
-    state is kept after each epoch and resumed from when it is there. on_epoch: called after each epoch in the
-    first process. Same data, config and machine give the same weights, also when the run was killed and
-    resumed between epochs. Raises TrainingError when data or config cannot be used.
+    channels, feature_names: names of the tensor's channels and of the site features, needed by augmentations that name one.
+    state_path: where the state is kept after each epoch and resumed from when it is there. on_epoch: called after each epoch in
+    the first process. Same data, config and machine give the same weights, also when the run was killed and resumed between
+    epochs. Raises TrainingError when data or config cannot be used.
     """
-    return _Trainer(module, train, validation, config, fit_inputs, channels, train_of_epoch, state_path, on_epoch).run()
+    return _Trainer(
+        module, train, validation, config, fit_inputs, channels, feature_names, train_of_epoch, state_path, on_epoch
+    ).run()
 
 
 def predict(module: Network, data: ArrayDataset, device: torch.device | str = "cpu") -> np.ndarray:
@@ -140,6 +143,7 @@ class _Trainer:
         config: FitConfig,
         fit_inputs: bool,
         channels: tuple[str, ...],
+        feature_names: tuple[str, ...],
         train_of_epoch: Callable[[int], ArrayDataset] | None,
         state_path: Path | None,
         on_epoch: Callable[[EpochReport], None] | None,
@@ -157,7 +161,7 @@ class _Trainer:
         if fit_inputs:
             module.fit_inputs(train.features, _sample_reads(train))
         self._module = module.to(self._device)
-        self._augmentation = Augmentation(config.augmentation, channels, train.features)
+        self._augmentation = Augmentation(config.augmentation, channels, train.features, feature_names)
         self._take_examples(train)
         self._optimizer = _optimizer(module, config)
         self._average = MovingAverage(module, config.ema_decay)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 class AugmentationConfig:
     """All off by default.
 
-    keep_reads_from: lowest share of read rows kept; each example draws its own share between this and 1.
-    shuffle_reads: another order of the read rows. feature_noise: standard deviation added to continuous site
-    features, in units of each feature's own. channel_noise: channel name -> largest change of its uint8 value
-    in rows that hold a read. mixup: alpha of the Beta distribution with which pairs of examples are mixed in
-    the network's loss and site features; 0 = never.
+    keep_reads_from: lowest share of read rows kept; each example draws its own share between this and 1. shuffle_reads: another
+    order of the read rows. feature_noise: standard deviation added to continuous site features, in units of each feature's own.
+    channel_noise: channel name -> largest change of its uint8 value in rows that hold a read. mixup: alpha of the Beta
+    distribution with which pairs of examples are mixed in the network's loss and site features; 0 = never. reverse_complement:
+    share of SNVs shown from the other strand (indels are left-aligned and so have no mirror image).
     """
 
     keep_reads_from: float = 1.0
@@ -21,6 +21,7 @@ class AugmentationConfig:
     feature_noise: float = 0.0
     channel_noise: tuple[tuple[str, int], ...] = ()
     mixup: float = 0.0
+    reverse_complement: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,7 @@ def _fit(
             config.fit,
             fit_inputs=not is_fine_tuning,
             channels=spec.channels,
+            feature_names=spec.features,
             train_of_epoch=split.train_of_epoch,
             state_path=run_folder / STATE_FILE,
             on_epoch=on_epoch,
