@@ -254,7 +254,8 @@ class VariantReader:
         contig_index, pos0 = kernels.waiting_record(self._state)
         if contig_index >= len(self._contigs):  # a contig that only records name
             self._contigs = self.header.contig_names()
-        self._finished_contigs.add(self._current_contig())
+        if self._state[kernels.STATE_CONTIG] >= 0:
+            self._finished_contigs.add(self._current_contig())
         self._state[kernels.STATE_CONTIG] = contig_index
         contig = self._current_contig()
         if contig in self._finished_contigs:
