@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
 import sys
 import time
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from vcffilter.variants.reader import VariantReader
     from vcffilter.variants.regions import Regions
     from vcffilter.variants.writer import OutputSpec
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,8 @@ def filter_command(**parsed: Any) -> None:
     chosen = FilterOptions(**parsed)
     options.start_logging(quiet=chosen.quiet, verbose=chosen.verbose)
     summary = run_filter(chosen, started)
-    log.info("%s", summary.line())
+    if not chosen.quiet:
+        click.echo(f"pileup-filter: {summary.line()}", err=True)
     if chosen.summary_path is not None:
         summary.save(chosen.summary_path)
 
