@@ -157,7 +157,8 @@ def normalise_alleles(
     """Trim, left-align and measure the shift range of every allele; marks those that cannot be used.
 
     start0: int64 (n,), POS - 1 as written. ref_offset, alt_offset: int64 (n + 1,), into ref_bases, alt_bases: uint8 ASCII pools.
-    code_of_base: `base_code_table`. ref_codes, alt_codes: uint8, as long as the pools, scratch. alleles: written. Normalisation as in Tan et al. 2015 (vt), with MAX_SHIFT as the limit.
+    code_of_base: `base_code_table`. ref_codes, alt_codes: uint8, as long as the pools, scratch. alleles: written.
+    Normalisation as in Tan et al. 2015 (vt), with MAX_SHIFT as the limit.
     """
     for index in range(len(ref_bases)):
         ref_codes[index] = code_of_base[ref_bases[index]]

@@ -1,6 +1,6 @@
 """Site features of the allele and the reference around it; no reads are looked at.
 
-Every block function fills `out` in the order of the names tuple above it. Shares and logarithms, so that no value depends on depth.
+Every block function fills `out` in the order of the names tuple above it.
 """
 
 from __future__ import annotations

@@ -73,8 +73,8 @@ def encode_alleles(
     """Encode every usable allele of a chunk.
 
     furthest_end0: int64 (n_reads,), running maximum of the reads' unclipped ends. channels: int64, indices into CHANNEL_NAMES.
-    Written: features: float32 (n_alleles, len(FEATURE_NAMES)); tensor: uint8 (n_alleles, rows, columns, channels), zeroed before, with
-    0 rows where none is wanted; n_informing: int32 (n_alleles,), reads counted (each pair of mates once), 0 = no reads.
+    Written: features: float32 (n_alleles, len(FEATURE_NAMES)); tensor: uint8 (n_alleles, rows, columns, channels), zeroed before,
+    with 0 rows where none is wanted; n_informing: int32 (n_alleles,), reads counted (each pair of mates once), 0 = no reads.
     """
     for allele in range(len(alleles.problem)):
         n_informing[allele] = 0

@@ -36,8 +36,9 @@ class Haplotypes(NamedTuple):
     """Haplotypes of one allele. Row 0 is REF, row 1 ALT; then REF and ALT in turn with each nearby indel.
 
     codes: uint8 (MAX_HAPLOTYPES, MAX_HAPLOTYPE_LENGTH). Index 0 of every row is reference position `window[0]`.
-    delta: int64 (MAX_HAPLOTYPES,), length minus that of REF. first0, last0: int64 (MAX_HAPLOTYPES,), where the first replaced stretch
-    begins and the last one ends on the reference: left of the first, right of the last, reference coordinates hold (plus delta).
+    delta: int64 (MAX_HAPLOTYPES,), length minus that of REF. first0, last0: int64 (MAX_HAPLOTYPES,), where the first replaced
+    stretch begins and the last one ends on the reference: left of the first, right of the last, reference coordinates hold (plus
+    delta).
     valid: uint8 (MAX_HAPLOTYPES,). window: int64 (4,), position of index 0, compared window start and end, haplotypes in use.
     nearby_pos0, nearby_length, nearby_hash, nearby_count: (MAX_DISTINCT_NEARBY,), the indels that reads carry around the allele.
     nearby_read, nearby_query: int32, a read that carries the indel and the index of its first inserted base.

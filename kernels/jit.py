@@ -55,9 +55,9 @@ def _set_cache_directory() -> bool:
 
 _CAN_CACHE = _set_cache_directory()
 
-#: Decorator of every kernel. `_nrt=False`: no kernel allocates, so none needs numba's reference counts, which are atomic and would be
-#: taken on every array of every named tuple at every call.
+#: Decorator of every kernel. `_nrt=False`: no kernel allocates, so none needs numba's reference counts, which are atomic and would
+#: be taken on every array of every named tuple at every call.
 kernel = numba.njit(nogil=True, cache=_CAN_CACHE, boundscheck=False, fastmath=False, _nrt=False)
-#: Decorator of small functions called inside a kernel's loops. Forced inline: as calls they would pass every array of a named tuple
-#: by value, field by field.
+#: Decorator of small functions called inside a kernel's loops. Forced inline: as calls they would pass every array of a named
+#: tuple by value, field by field.
 inline_kernel = numba.njit(nogil=True, boundscheck=False, fastmath=False, forceinline=True, _nrt=False)

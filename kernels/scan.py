@@ -23,8 +23,8 @@ class ReadEvents(NamedTuple):
     """Differences of each read from the reference, inside the chunk's segments.
 
     mismatch_offset: int64 (n_reads + 1,). mismatch_pos0: int64 pool. mismatch_code, mismatch_quality_phred: uint8 pools.
-    indel_offset: int64 (n_reads + 1,). indel_pos0: int64 pool, the left-most equivalent position of the first base after the insertion
-    point or of the first deleted base. indel_length: int32 pool, inserted bases positive, deleted negative.
+    indel_offset: int64 (n_reads + 1,). indel_pos0: int64 pool, the left-most equivalent position of the first base after the
+    insertion point or of the first deleted base. indel_length: int32 pool, inserted bases positive, deleted negative.
     indel_hash: uint64 pool, of the inserted bases after shifting, 0 for deletions.
     indel_read_pos0: int64 pool, the position at which the aligner put it.
     mate: int32 (n_reads,), index of the read with the same name, -1 where there is none in the chunk.
@@ -162,7 +162,7 @@ def _add_indel(
     events: ReadEvents,
     used: int,
 ) -> None:
-    """Write one indel (deletion: length < 0) left-aligned; one that begins outside the segments stays where the aligner put it."""
+    """Write one indel (deletion: length < 0) left-aligned; one outside the segments stays where the aligner put it."""
     segment = np.searchsorted(segments.start0, pos0, side="right") - 1
     inside = segment >= 0 and pos0 < segments.end0[segment] and pos0 - min(length, 0) <= segments.end0[segment]
     shifted = pos0

@@ -41,7 +41,7 @@ class SiteReads(NamedTuple):
     """The reads that cover one allele, in order of alignment start. Every array int32 (n_reads of the chunk,) unless said.
 
     read: index in ReadArrays. margin_phred: support, positive for ALT. group: uint8, see the codes.
-    query_index: index of the base at the event, or of the next one aligned after it. aligned: uint8, 1 = a base is aligned at the event.
+    query_index: index of the base at the event, or of the next one aligned after it. aligned: uint8, 1 = a base is aligned there.
     third: uint8, 1 = shows a third allele. exact_indel: uint8, 1 = its alignment carries the allele as an indel.
     indel_shift: position at which the aligner put that indel, minus the left-most one.
     spans: uint8, 1 = aligned across the whole shift range. literal: uint8, 1 = its alignment shows the
@@ -99,7 +99,7 @@ _FIRST_POS0, _FIRST_QUERY, _LAST_POS0, _LAST_QUERY, _COMPARE_FROM, _COMPARE_TO, 
 def _walk(allele: int, alleles: NormalisedAlleles, reads: ReadArrays, read: int, anchors: np.ndarray) -> bool:
     """Find the read's first and last aligned base in the compared window and its base at the event; False if it does not cover.
 
-    A reference skip (N, spliced reads) ends the read: what lies beyond it is not compared, and a skip over the event is no deletion.
+    A reference skip (N, spliced reads) ends the read: what lies beyond is not compared, and a skip over the event is no deletion.
     Soft-clipped bases next to the window are compared too, except for substitutions, whose column must be aligned.
     """
     start0, end0, shift_end0 = alleles.start0[allele], alleles.end0[allele], alleles.shift_end0[allele]
@@ -178,7 +178,7 @@ def find_site_reads(
         site.read[n_site] = read
         site.query_index[n_site] = site.anchors[_EVENT_QUERY]
         site.aligned[n_site] = site.anchors[_EVENT_ALIGNED]
-        pure_indel = kind == INSERTION or kind == DELETION
+        pure_indel = kind in (INSERTION, DELETION)
         first_needed0 = alleles.start0[allele] - (1 if pure_indel else 0)
         last_needed0 = alleles.shift_end0[allele] + (1 if pure_indel else 0)
         site.spans[n_site] = reads.start0[read] <= first_needed0 and reads.end0[read] >= last_needed0
@@ -318,7 +318,7 @@ def _note_indels(allele: int, alleles: NormalisedAlleles, events: ReadEvents, si
     """Whether the read's own alignment carries the allele, or another indel in its shift range."""
     read = site.read[slot]
     kind = alleles.kind[allele]
-    pure_indel = kind == INSERTION or kind == DELETION
+    pure_indel = kind in (INSERTION, DELETION)
     n_new = alleles.alt_offset[allele + 1] - alleles.alt_offset[allele]
     length = n_new - (alleles.end0[allele] - alleles.start0[allele])
     for event in range(events.indel_offset[read], events.indel_offset[read + 1]):

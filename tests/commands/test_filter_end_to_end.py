@@ -38,6 +38,11 @@ def filter_of(
     ]
 
 
+def text_of(path: Path) -> bytes:
+    """A compressed VCF's text."""
+    return gzip.decompress(path.read_bytes())
+
+
 def body(vcf: bytes) -> list[bytes]:
     """The records of a VCF's text."""
     return [line for line in vcf.splitlines() if not line.startswith(b"#")]
@@ -93,13 +98,13 @@ def test_threads_and_batches_change_nothing(files: SampleFiles, plain: bytes, mo
 
 
 def test_stdin_gives_the_records_of_the_file(files: SampleFiles, plain: bytes) -> None:
-    piped = run(*filter_of(files, calls="-"), stdin=gzip.open(files.calls).read())
+    piped = run(*filter_of(files, calls="-"), stdin=text_of(files.calls))
     assert piped.returncode == 0
     assert body(piped.stdout) == body(plain)
 
 
 def test_four_shards_give_the_records_of_the_whole(files: SampleFiles, plain: bytes) -> None:
-    text = gzip.open(files.calls).read().splitlines(keepends=True)
+    text = text_of(files.calls).splitlines(keepends=True)
     header = b"".join(line for line in text if line.startswith(b"#"))
     records = [line for line in text if not line.startswith(b"#")]
     quarter = -(-len(records) // 4)
@@ -177,7 +182,7 @@ def test_contigs_without_reads_are_no_error(files: SampleFiles, tmp_path: Path) 
     assert result.returncode == 0
     assert body(result.stdout)
     assert all(b"PILEUP_STATUS=no_reads" in line and b"PILEUP_PROB" not in line for line in body(result.stdout))
-    before = body(gzip.open(files.calls).read())
+    before = body(text_of(files.calls))
     assert [line.split(b"\t")[6] for line in body(result.stdout)] == [line.split(b"\t")[6] for line in before]
 
 
@@ -212,11 +217,11 @@ class TestFaults:
 
     def test_other_contig_names(self, files: SampleFiles, tmp_path: Path) -> None:
         contig = pysam.AlignmentFile(str(files.reads)).references[0]
-        renamed = gzip.open(files.calls).read().replace(contig.encode(), b"chr" + contig.encode())
+        renamed = text_of(files.calls).replace(contig.encode(), b"chr" + contig.encode())
         self.fails(tmp_path, filter_of(files, calls="-"), f"'chr{contig}'", f"'{contig}'", "rename-chrs", stdin=renamed)
 
     def test_ref_of_another_reference(self, files: SampleFiles, tmp_path: Path) -> None:
-        text = gzip.open(files.calls).read().splitlines(keepends=True)
+        text = text_of(files.calls).splitlines(keepends=True)
         header = [line for line in text if line.startswith(b"#")]
         fields = next(line for line in text if not line.startswith(b"#")).split(b"\t")
         fields[3], fields[4] = {b"A": (b"C", b"G"), b"C": (b"G", b"T"), b"G": (b"T", b"A"), b"T": (b"A", b"C")}[fields[3][:1]]
@@ -228,7 +233,7 @@ class TestFaults:
         assert b"PILEUP_STATUS=ref_mismatch" in allowed.stdout
 
     def test_sample_that_the_reads_lack(self, files: SampleFiles, tmp_path: Path) -> None:
-        text = gzip.open(files.calls).read()
+        text = text_of(files.calls)
         sample = pysam.VariantFile(str(files.calls)).header.samples[0].encode()
         other = text.replace(b"FORMAT\t" + sample, b"FORMAT\tNOBODY")
         self.fails(tmp_path, filter_of(files, "-s", "NOBODY", calls="-"), "NOBODY", sample.decode(), stdin=other)

@@ -21,8 +21,8 @@ from vcffilter.reads.alignment_file import AlignmentFile
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.variants.alleles import AlleleChunk
 
-#: Reference kept around each record: enough for the longest shift (kernels.scan.MAX_SHIFT), flanks and slack on either side, so that
-#: nothing depends on the neighbours in the chunk.
+#: Reference kept around each record: enough for the longest shift (kernels.scan.MAX_SHIFT), flanks and slack on either side, so
+#: that nothing depends on the neighbours in the chunk.
 _PAD_LEFT, _PAD_RIGHT = 512, 1024
 #: Alleles encoded at once: at first, and how many reads a piece should hold at most.
 _FIRST_PIECE, _MAX_PIECE = 64, 4096
@@ -35,8 +35,8 @@ _JOIN_GAP = 256
 class EncodedAlleles:
     """Arrays of one chunk.
 
-    features: float32 (n_alleles, n_features), in the order of the spec. reads: uint8 (n_alleles, rows, columns, channels) or None.
-    n_informing: int32 (n_alleles,), reads counted. problem: uint8 (n_alleles,), codes of kernels.alleles (FINE, REF_MISMATCH, ...).
+    features: float32 (n_alleles, n_features), in the order of the spec. reads: uint8 (n_alleles, rows, columns, channels) or
+    None. n_informing: int32 (n_alleles,), reads counted. problem: uint8 (n_alleles,), codes of kernels.alleles (FINE, ...).
     """
 
     features: np.ndarray
