@@ -27,7 +27,7 @@ class RunSummary:
     """What a run did.
 
     counts: of records and alleles. stages: seconds by stage. elapsed_seconds: wall clock, start-up included.
-    peak_bytes: of resident memory. device: where the network ran, if known.
+    peak_bytes: of resident memory.
     """
 
     counts: AnnotationCounts
@@ -38,7 +38,6 @@ class RunSummary:
     elapsed_seconds: float
     peak_bytes: int
     n_threads: int
-    device: str | None = None
 
     @property
     def records_per_second(self) -> float:
@@ -93,7 +92,6 @@ class RunSummary:
             "records_per_second": round(self.records_per_second, 1),
             "peak_memory_bytes": self.peak_bytes,
             "threads": self.n_threads,
-            "device": self.device,
         }
 
     def save(self, path: str) -> None:
