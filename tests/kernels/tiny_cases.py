@@ -214,8 +214,8 @@ def _odd_calls(random: Random, contig: str) -> list[Called]:
         Called(last0 + 2000, "A", "C"),
         Called(there, wrong, "ACT"),
         Called(there, contig[there], contig[there]),
-        Called(there, contig[there], contig[there] + "ACGGT" * 25),
-        Called(there, contig[there], contig[there] + "ACGGT" * 26),
+        Called(there, contig[there], contig[there] + ("ACGGT" * 26)[:128]),
+        Called(there, contig[there], contig[there] + ("ACGGT" * 26)[:129]),
         Called(0, contig, contig[0]),
         Called(there, contig[there], "N"),
     ]
