@@ -263,7 +263,7 @@ def network_table(checkpoint: Checkpoint, arguments: argparse.Namespace) -> Tabl
     """The network alone on random input, beside the matrix rate of this machine."""
     network = NetworkScorer(checkpoint, arguments.device)
     spec = checkpoint.metadata.encoder
-    n = 16_384
+    n = arguments.network_alleles
     draw = np.random.default_rng(1)
     features = draw.normal(size=(n, spec.n_features)).astype(np.float32)
     reads = draw.integers(0, 255, (n, spec.rows, spec.columns, spec.n_channels), np.uint8) if spec.rows else None
@@ -359,7 +359,8 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     options.add_argument("--device", default="cpu")
-    options.add_argument("--vcf-records", type=int, default=200_000)
+    options.add_argument("--vcf-records", type=int, default=200_000, help="records of the VCF in and out")
+    options.add_argument("--network-alleles", type=int, default=16_384, help="random alleles for the network alone")
     arguments = options.parse_args()
     report = Report("stages", arguments)
     made = sample(arguments)

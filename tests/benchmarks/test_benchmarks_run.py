@@ -1,0 +1,76 @@
+"""The benchmark scripts run on tiny input, and what they print is what they measured. No timing is judged here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pysam
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+TINY = ("--megabases", "0.04", "--depth", "12", "--rounds", "1")
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work folder that the scripts share, as they do for a user."""
+    return tmp_path_factory.mktemp("benchmarks")
+
+
+def run(script: str, work: Path, *options: str) -> dict[str, object]:
+    """Run a script of benchmarks/ on tiny input and return the JSON that it wrote."""
+    command = [sys.executable, str(BENCHMARKS / f"{script}.py"), *TINY, "--work", str(work), "--results", str(work / "results")]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, cwd=BENCHMARKS.parent)
+    assert done.returncode == 0, done.stderr
+    return json.loads((work / "results" / f"{script}.json").read_text())
+
+
+def table(report: dict[str, object], start: str) -> list[dict[str, object]]:
+    """Rows of the table whose title starts so, by column."""
+    found = next(table for table in report["tables"] if table["title"].startswith(start))
+    return [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]
+
+
+def test_stages_prints_a_rate_for_every_stage(work: Path) -> None:
+    report = run("stages", work, "--vcf-records", "200", "--network-alleles", "256")
+    stages = table(report, "Scoring, stage by stage")
+    names = [row["stage"] for row in stages]
+    assert names[0] == "htslib alone"
+    assert {"reads decoded", "scan of the reads", "site features", "site features and tensor", "all of scoring"} <= set(names)
+    assert all(row["per second, 1 thread"] > 0 and row["per second, 2 threads"] > 0 for row in stages)
+    assert [row["output"] for row in table(report, "VCF in and out")] == ["-Oz", "-Ov", "-Ou"]
+    assert [row["threads"] for row in table(report, "Network alone")] == [1, 2]
+    assert "commit" in report["machine"]
+    assert (work / "results" / "stages.md").read_text().count("### ") == len(report["tables"])
+
+
+def test_invariance_compares_whole_records(work: Path) -> None:
+    rows = table(run("invariance", work), "Records by way of running")
+    assert len(rows) >= 5
+    assert {row["records that differ"] for row in rows} == {0}
+    assert {row["records"] for row in rows} != {0}
+
+
+def test_tiles_repeat_reads_and_calls(work: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from workloads import simulated;"
+        "print(simulated(Path(sys.argv[1]), 0.08, 12, slice_length=40_000).calls)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(work)], capture_output=True, text=True, check=True, cwd=BENCHMARKS)
+    calls = Path(done.stdout.strip())
+    with pysam.VariantFile(str(calls)) as records, pysam.FastaFile(str(calls.with_name("reference.fa"))) as fasta:
+        positions0 = [record.start for record in records]
+        records.reset()
+        assert all(fasta.fetch("tiled", record.start, record.stop).upper() == record.ref for record in records)
+    half = len(positions0) // 2
+    assert positions0[half:] == [pos0 + 40_000 for pos0 in positions0[:half]]
+    with pysam.AlignmentFile(str(calls.with_name("reads.bam"))) as reads:
+        first = [read for read in reads.fetch("tiled", 0, 39_800) if read.reference_start < 39_800]
+        second = list(reads.fetch("tiled", 40_000, 79_800))
+    assert [(r.reference_start + 40_000, r.query_sequence) for r in first] == [
+        (r.reference_start, r.query_sequence) for r in second if r.reference_start >= 40_000
+    ]
+    assert not {read.query_name for read in first} & {read.query_name for read in second if read.reference_start >= 40_000}
