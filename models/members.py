@@ -60,8 +60,11 @@ class MemberHead(nn.Module):
         self.out_bias = nn.Parameter(torch.zeros(n_members))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits of each member."""
-        x = x.unsqueeze(1)
+        """Logits of each member, all given the same (n, n_in)."""
+        return self.apply_to_members(x.unsqueeze(1))
+
+    def apply_to_members(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits of each member, each given its own (n, n_members, n_in)."""
         for layer in self.layers:
             x = self.dropout(torch.relu(layer(x)))
         return (x * self.out_weight).sum(2) + self.out_bias

@@ -22,6 +22,7 @@ ARCHITECTURES = {
     "cnn2d": ("cnn2d", "Cnn2dConfig", "Cnn2d"),
     "wide_resnet": ("wide_resnet", "WideResnetConfig", "WideResnet"),
     "read_attention": ("read_attention", "ReadAttentionConfig", "ReadAttention"),
+    "forest": ("forest", "ForestConfig", "Forest"),
     "ensemble": ("ensemble", "EnsembleConfig", "Ensemble"),
 }
 TIMM_PREFIX = "timm:"

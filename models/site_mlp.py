@@ -21,8 +21,8 @@ class SiteMlpConfig:
     hidden: layer widths.
 
     n_members: implicit members. average: `logit` or `probability`. dropout: between layers, training only.
-    feature_dropout: share of whole features hidden from a training example, so that no single one is leant
-    on.
+    feature_dropout: share of whole features hidden from a training example, so that no single one is leant on.
+    feature_share: share of the features that each member sees, drawn once (random subspaces, as trees of a forest have).
     """
 
     n_bins: int = 12
@@ -32,6 +32,7 @@ class SiteMlpConfig:
     average: str = "logit"
     dropout: float = 0.1
     feature_dropout: float = 0.0
+    feature_share: float = 1.0
 
 
 class SiteMlp(Network):
@@ -44,6 +45,10 @@ class SiteMlp(Network):
         self.config = config
         self.embedding = QuantileEmbedding(spec.n_features, config.n_bins, config.embedding)
         self.head = MemberHead(self.embedding.out_features, config.hidden, config.n_members, config.dropout)
+        if config.feature_share < 1:
+            shown = torch.rand(config.n_members, spec.n_features, 1) < config.feature_share
+            width = self.embedding.out_features // spec.n_features
+            self.register_buffer("shown", shown.expand(-1, -1, width).flatten(1).to(torch.float32))
 
     def fit_inputs(self, features: np.ndarray, reads: np.ndarray | None) -> None:
         """Set knots from the training data."""
@@ -52,7 +57,10 @@ class SiteMlp(Network):
     def member_logits(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """(n, n_members): trained each on its own loss."""
         embedded = self.embedding(features)
-        return self.head(drop_features(embedded, self.embedding.n_features, self.config.feature_dropout, self.training))
+        embedded = drop_features(embedded, self.embedding.n_features, self.config.feature_dropout, self.training)
+        if self.config.feature_share < 1:
+            return self.head.apply_to_members(embedded.unsqueeze(1) * self.shown)
+        return self.head(embedded)
 
     def forward(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """Average of the members."""

@@ -149,6 +149,8 @@ class _Trainer:
         on_epoch: Callable[[EpochReport], None] | None,
     ) -> None:
         _check(train, config)
+        if not any(True for _ in module.parameters()):
+            raise TrainingError("the network has no weights that training could change")
         self._config = config
         self._validation = validation
         self._train_of_epoch = train_of_epoch

@@ -71,7 +71,7 @@ def architecture_takes_reads(architecture: str, model_config: dict[str, Any]) ->
             architecture_takes_reads(member["architecture"], member.get("config", {}))
             for member in model_config.get("members", ())
         )
-    return architecture != "site_mlp"
+    return architecture not in ("site_mlp", "forest")
 
 
 def versions() -> dict[str, str]:
