@@ -1,0 +1,72 @@
+"""`pileup-filter evaluate` as a user runs it."""
+
+import json
+import sys
+
+import pytest
+from comparison_files import line, snv, truth_line, write_files
+
+from vcffilter.commands.main import run
+
+
+@pytest.fixture
+def files(tmp_path):
+    calls = [
+        line(snv(50), probability=0.99),
+        line(snv(100), probability=0.97),
+        line(snv(150), probability=0.02, filters="LowPileupSNV", qual="3"),
+    ]
+    return write_files(tmp_path, calls, [truth_line(snv(50)), truth_line(snv(100)), truth_line(snv(300))])
+
+
+def test_table_and_files(files, tmp_path, capfd):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("jinja2")
+    bed = tmp_path / "mine.bed"
+    bed.write_text("chr1\t0\t60\n")
+    folder = tmp_path / "report"
+    assert run(["evaluate", *files.arguments(), "-o", str(folder), "--stratification", f"mine={bed}"]) == 0
+    out = capfd.readouterr().out
+    assert out.startswith("| Type ")
+    cells = [[cell.strip() for cell in text.split("|")[1:-1]] for text in out.splitlines()]
+    assert ["SNP", "*", "*", "PASS", "3", "2", "1", "2", "0", "0.6667", "1.0000", "0.8000"] in cells
+    assert ["SNP", "*", "mine", "PASS", "1", "1", "0", "1", "0", "1.0000", "1.0000", "1.0000"] in cells
+    data = json.loads((folder / "evaluation.json").read_text())
+    assert data["report"] == "vcffilter-evaluation"
+    assert data["parameters"]["strata"] == {"mine": str(bed)}
+    assert {entry["group"] for entry in data["scores"]} >= {"all", "hard", "snv"}
+    assert (folder / "counts.csv").read_text().startswith("Type,Subtype,Subset,Filter,TRUTH.TOTAL,")
+    assert "auroc_low" in (folder / "scores.csv").read_text()
+    page = (folder / "evaluation.html").read_text()
+    assert page.count("data:image/png;base64,") == 6
+    assert "METRIC.F1_Score" in page
+    assert {path.name for path in folder.iterdir()} == {"evaluation.json", "counts.csv", "scores.csv", "evaluation.html"}
+
+
+def test_without_annotation_the_callers_score_is_judged(tmp_path, capfd):
+    calls = [line(snv(50), probability=None), line(snv(150), probability=None, qual="3")]
+    files = write_files(tmp_path, calls, [truth_line(snv(50))])
+    assert run(["evaluate", *files.arguments()]) == 0
+    captured = capfd.readouterr()
+    assert "QUAL/TLOD" in captured.out
+    assert "PILEUP_PROB" not in captured.out
+
+
+def test_a_missing_extra_is_named_before_any_work(files, tmp_path, capfd, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert run(["evaluate", *files.arguments(), "-o", str(tmp_path / "report")]) == 1
+    assert "vcffilter[report]" in capfd.readouterr().err
+    assert not (tmp_path / "report").exists()
+    assert run(["evaluate", *files.arguments(), "-o", str(tmp_path / "report"), "--no-html"]) == 0
+    assert not (tmp_path / "report" / "evaluation.html").exists()
+
+
+@pytest.mark.parametrize("wrong", [["--stratification", "mine"], ["--stratification", "=x.bed"], ["--bootstrap", "-1"]])
+def test_wrong_options_are_usage_errors(files, wrong):
+    assert run(["evaluate", *files.arguments(), *wrong]) == 2
+
+
+def test_no_calls_at_all(tmp_path, capfd):
+    files = write_files(tmp_path, [], [truth_line(snv(50))])
+    assert run(["evaluate", *files.arguments()]) == 0
+    assert "0.0000" in capfd.readouterr().out

@@ -1,0 +1,86 @@
+"""What an allele is and where it lies: kind, size, and the repeats of the reference around it. Plain strings, no files."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import NamedTuple
+
+from vcffilter.labelling.intervals import Intervals
+from vcffilter.labelling.normalise import Edit, Span, equivalent_span, left_align, trim
+
+SNV, INSERTION, DELETION, COMPLEX = range(4)
+KIND_NAMES = ("snv", "insertion", "deletion", "complex")
+_TRANSITIONS = frozenset(("AG", "GA", "CT", "TC"))
+#: A tandem repeat: so many copies of a unit of 2 to 6 bases, and so many bases.
+_MIN_COPIES, _MIN_REPEAT_BASES, _UNITS = 3, 10, range(2, 7)
+
+
+class PlacedAllele(NamedTuple):
+    """An allele, trimmed. normalised: left-most spelling. span: reference bases over which it can be written.
+
+    size_bases: 1 for an SNV, else bases inserted, deleted, or of the longer side of a complex allele.
+    """
+
+    normalised: Edit
+    span: Span
+    kind: int
+    size_bases: int
+    is_transition: bool
+
+
+def place(pos0: int, ref: str, alt: str, reference: str) -> PlacedAllele:
+    """Trim and normalise an allele. reference: the contig's sequence, upper case; an allele that is not on it stays in place."""
+    written = trim(pos0, ref, alt)
+    n_replaced, n_written = written.end0 - written.start0, len(written.alt)
+    if n_replaced == n_written == 1:
+        change = reference[written.start0 : written.end0] + written.alt
+        return PlacedAllele(written, Span(written.start0, written.end0), SNV, 1, change in _TRANSITIONS)
+    kind = COMPLEX if n_replaced and n_written else INSERTION if n_written else DELETION
+    if reference[pos0 : pos0 + len(ref)] != ref:
+        return PlacedAllele(written, Span(written.start0, written.end0), kind, max(n_replaced, n_written), False)
+    span = equivalent_span(written, reference)
+    return PlacedAllele(left_align(written, reference), span, kind, max(n_replaced, n_written), False)
+
+
+def homopolymer_bases(span: Span, reference: str) -> int:
+    """Length of the longest run of one base that lies at the span or touches it; runs of N count 0."""
+    longest, pos0 = 0, max(span.start0 - 1, 0)
+    while pos0 <= min(span.end0, len(reference) - 1):
+        base, first, last = reference[pos0], pos0, pos0
+        while first > 0 and reference[first - 1] == base:
+            first -= 1
+        while last + 1 < len(reference) and reference[last + 1] == base:
+            last += 1
+        if base != "N":
+            longest = max(longest, last - first + 1)
+        pos0 = last + 1
+    return longest
+
+
+def in_tandem_repeat(span: Span, reference: str) -> bool:
+    """Whether at least three copies of a unit of 2 to 6 bases, ten bases or more, lie at the span or touch it."""
+    return any(
+        _repeats(first, unit, reference)
+        for unit in _UNITS
+        for first in (span.start0, span.start0 - unit, span.end0)
+        if 0 <= first <= len(reference) - unit
+    )
+
+
+def _repeats(first: int, unit: int, reference: str) -> bool:
+    """Whether the `unit` bases at `first` belong to a tandem repeat of that unit."""
+    start, end = first, first + unit
+    while start > 0 and reference[start - 1] == reference[start - 1 + unit]:
+        start -= 1
+    while end < len(reference) and reference[end] == reference[end - unit]:
+        end += 1
+    long_enough = end - start >= max(_MIN_COPIES * unit, _MIN_REPEAT_BASES)
+    return long_enough and len(set(reference[first : first + unit])) > 1
+
+
+def overlaps(intervals: Intervals | None, start0: int, end0: int) -> bool:
+    """Whether [start0, end0) shares a base with one of the intervals; None has none."""
+    if intervals is None:
+        return False
+    index = bisect_right(intervals.starts0, max(end0 - 1, start0)) - 1
+    return index >= 0 and intervals.ends0[index] > start0

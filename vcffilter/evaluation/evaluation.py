@@ -1,0 +1,57 @@
+"""A whole evaluation: compared tables in, every number of the report out. Knows no output format."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from vcffilter.evaluation.comparison import ComparisonInputs, compare
+from vcffilter.evaluation.counts import CountRow, count_rows
+from vcffilter.evaluation.scores import Curve, ReliabilityBin, ScoreRow, curves, judged, reliability, score_rows
+from vcffilter.evaluation.tables import TRUE, CallTable, TruthTable
+
+logger = logging.getLogger(__name__)
+
+_HISTOGRAM_BINS = 20
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found. histogram: number of (false, true) calls per bin of equal width of the probability."""
+
+    inputs: ComparisonInputs
+    rows: list[CountRow]
+    scores: list[ScoreRow]
+    curves: list[Curve]
+    reliability: list[ReliabilityBin]
+    histogram: tuple[list[int], list[int]]
+
+
+def evaluate(inputs: ComparisonInputs, n_draws: int = 500) -> Evaluation:
+    """Compare, count and judge. n_draws: of the bootstrap. Raises what `comparison.compare` raises."""
+    calls, truth = compare(inputs)
+    if not np.isfinite(calls.probability).any():
+        logger.warning("%s: no call has INFO/%s_PROB; only the caller's score is judged", inputs.calls, inputs.info_prefix)
+    return evaluate_tables(inputs, calls, truth, n_draws)
+
+
+def evaluate_tables(inputs: ComparisonInputs, calls: CallTable, truth: TruthTable, n_draws: int = 500) -> Evaluation:
+    """The same from tables."""
+    return Evaluation(
+        inputs,
+        count_rows(calls, truth, tuple(inputs.strata)),
+        score_rows(calls, n_draws),
+        curves(calls),
+        reliability(calls),
+        _histogram(calls),
+    )
+
+
+def _histogram(calls: CallTable) -> tuple[list[int], list[int]]:
+    chosen = judged(calls) & np.isfinite(calls.probability)
+    index = np.minimum((calls.probability[chosen] * _HISTOGRAM_BINS).astype(int), _HISTOGRAM_BINS - 1)
+    true = calls.label[chosen] == TRUE
+    false_counts, true_counts = (np.bincount(index[side], minlength=_HISTOGRAM_BINS) for side in (~true, true))
+    return false_counts.tolist(), true_counts.tolist()
