@@ -99,16 +99,17 @@ def allele_chunk(contig: str, alleles: Sequence[tuple[int, str, str]]) -> Allele
     return AlleleChunk(contig, start0, ref_offset, ref_bases, alt_offset, alt_bases, index, np.zeros_like(index))
 
 
-def reference_of(data: Path, set_name: str) -> Path:
-    """The reference that came with a set."""
-    for kind in ("real", "unlabelled"):
-        path = data / kind / set_name / "reference.fa.gz"
+def reference_of(data: Path, set_name: str, bam: Path) -> Path:
+    """The reference that came with a set, or that lies beside its reads or the copies of them."""
+    beside = [data / kind / set_name / "reference.fa.gz" for kind in ("real", "unlabelled")]
+    beside += [bam.parent / "reference.fa.gz", bam.parent.parent / "ref.fa"]
+    for path in beside:
         if path.exists():
             return path
-    raise SystemExit(f"no reference for {set_name} under {data}")
+    raise SystemExit(f"no reference for {set_name} under {data} nor beside {bam}")
 
 
-def encode_table(table: Path, reference: Path) -> Alleles | None:
+def encode_table(table: Path, data: Path) -> Alleles | None:
     """Encode one harvest table; None when it holds no labelled allele."""
     match = _TABLE_NAME.match(table.name)
     if match is None:
@@ -117,6 +118,7 @@ def encode_table(table: Path, reference: Path) -> Alleles | None:
         rows = [row for row in csv.DictReader(lines, delimiter="\t") if row["label"] in ("TP", "FP")]
     if not rows:
         return None
+    reference = reference_of(data, match["set"], Path(rows[0]["bam"]))
     parts = [
         _encode_rows([row for row in rows if row["chrom"] == contig], reference, match)
         for contig in sorted({row["chrom"] for row in rows})
@@ -179,10 +181,7 @@ def load_harvest(folders: Iterable[Path], data: Path, cache: Path) -> Alleles:
             digest.update(table.read_bytes())
             path = cache / f"{table.stem}.{digest.hexdigest()[:12]}.npz"
             if not path.exists():
-                match = _TABLE_NAME.match(table.name)
-                if match is None:
-                    continue
-                alleles = encode_table(table, reference_of(data, match["set"]))
+                alleles = encode_table(table, data)
                 if alleles is None:
                     continue
                 partial = path.with_name(f"partial.{path.name}")

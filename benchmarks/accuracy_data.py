@@ -1,0 +1,194 @@
+"""Labelled calls of the real sets: every caller's records with QUAL or TLOD, pooled by allele, scored as the program does.
+
+Knows the layout of ../shared/data and of harvest folders; no figures are computed here.
+"""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pysam
+
+sys.path.insert(0, str(Path(__file__).parent / "recipe"))
+from alleles import as_vcf, normalised
+from dataset import allele_chunk
+
+from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
+
+SHORT_CALLERS = (
+    "bcftools",
+    "bcftools-nobaq",
+    "freebayes",
+    "freebayes-sensitive",
+    "haplotypecaller",
+    "haplotypecaller-sensitive",
+    "mutect2",
+)
+LONG_CALLERS = ("bcftools", "bcftools-nobaq", "haplotypecaller", "haplotypecaller-sensitive", "mutect2", "pileup-sensitive")
+#: Set -> the fold whose weights never saw its chromosome.
+FOLD_OF_SET = {
+    "nygc-chr21": "chr21",
+    "nygc-chr21b": "chr21",
+    "na19401-nygc-chr21": "chr21",
+    "nygc-chr22": "chr22",
+    "na19401-nygc-chr22": "chr22",
+    "broad8x-chr20": "chr20",
+}
+_INFO_OF_HARD_FILTERS = ("QD", "FS", "SOR", "MQ", "MQRankSum", "ReadPosRankSum")
+
+Key = tuple[int, str, str]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One split record of one caller. key: (pos1, ref, alt) left-aligned. score: QUAL, or TLOD. info: numbers."""
+
+    key: Key
+    label: int
+    score: float
+    info: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Alleles of one set, whoever called them; arrays of n.
+
+    score: the highest QUAL or TLOD of any caller. probability: of the model, NaN where it gave none. depth: reads that
+    informed. forest: logit of the forest, NaN without one.
+    """
+
+    set_name: str
+    keys: list[Key]
+    label: np.ndarray
+    score: np.ndarray
+    probability: np.ndarray
+    depth: np.ndarray
+    forest: np.ndarray
+
+    @property
+    def is_snv(self) -> np.ndarray:
+        """bool (n,)."""
+        return np.array([len(ref) == 1 and len(alt) == 1 for _, ref, alt in self.keys], bool)
+
+    @property
+    def hard(self) -> np.ndarray:
+        """bool (n,): a caller gave QUAL or TLOD of 1 or more."""
+        return self.score >= 1
+
+
+def contig_of(folder: Path) -> str:
+    """The one contig of a set's reference."""
+    with pysam.FastaFile(str(folder / "reference.fa.gz")) as fasta:
+        return fasta.references[0]
+
+
+def read_reference(folder: Path) -> str:
+    """The set's contig, upper case."""
+    with pysam.FastaFile(str(folder / "reference.fa.gz")) as fasta:
+        return fasta.fetch(fasta.references[0]).upper()
+
+
+def _number(text: str) -> float:
+    return float("nan") if text in (".", "") else float(text.split(",")[0])
+
+
+def caller_records(folder: Path, caller: str, reference: str) -> list[Record]:
+    """TP and FP records of `bcftools norm -m -any`, with the labels that came with the set."""
+    with open(folder / f"{caller}.labels.tsv") as lines:
+        rows = [row for row in csv.reader(lines, delimiter="\t") if len(row) >= 5 and row[1].isdigit()]
+    labels = {(int(row[1]), row[2], row[3]): row[4] for row in rows}
+    path = folder / f"{caller}.vcf.gz"
+    header = subprocess.run(["bcftools", "view", "-h", str(path)], check=True, capture_output=True, text=True).stdout
+    names = [name for name in ("TLOD", *_INFO_OF_HARD_FILTERS) if f"##INFO=<ID={name}," in header]
+    query = "\\t".join(["%POS", "%REF", "%ALT", "%QUAL", *(f"%INFO/{name}" for name in names)]) + "\\n"
+    split = subprocess.run(["bcftools", "norm", "-m", "-any", str(path)], check=True, capture_output=True).stdout
+    text = subprocess.run(["bcftools", "query", "-f", query], input=split, check=True, capture_output=True).stdout.decode()
+    records = []
+    for line in text.splitlines():
+        pos, ref, alt, qual, *values = line.split("\t")
+        label = labels.get((int(pos), ref, alt))
+        edit = normalised(int(pos) - 1, ref, alt, reference) if label in ("TP", "FP") else None
+        if edit is None:
+            continue
+        info = {name: _number(value) for name, value in zip(names, values, strict=True)}
+        score = _number(qual) if qual != "." else info.get("TLOD", 0.0)
+        records.append(Record(as_vcf(edit, reference), int(label == "TP"), score, info))
+    return records
+
+
+def score_alleles(
+    model: Path | str, bam: Path, reference: Path, contig: str, keys: Sequence[Key]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(probabilities, reads that informed) of sorted alleles, by the same scorer that the command uses."""
+    options = EvidenceOptions("benchmark", (str(bam),), str(reference), model=str(model), device="cpu", allow_ref_mismatch=True)
+    scorer = open_scorer(options)
+    try:
+        scores = scorer.score(allele_chunk(contig, keys))
+    finally:
+        scorer.close()
+    return scores.probability.astype(np.float64), scores.n_reads
+
+
+def thresholds_of(model: Path) -> dict[str, float]:
+    """Default thresholds of a checkpoint."""
+    from vcffilter.models.checkpoint import load_checkpoint
+
+    return load_checkpoint(model).metadata.thresholds
+
+
+def pool_records(
+    set_name: str, folder: Path, records: dict[str, list[Record]], model: Path, forest: dict[tuple[str, Key], float]
+) -> Pool:
+    """All callers' alleles of a set, each scored once."""
+    score: dict[Key, float] = {}
+    label: dict[Key, int] = {}
+    for of_caller in records.values():
+        for record in of_caller:
+            score[record.key] = max(score.get(record.key, 0.0), np.nan_to_num(record.score))
+            label[record.key] = max(label.get(record.key, 0), record.label)
+    keys = sorted(score)
+    probability, depth = score_alleles(model, folder / "reads.bam", folder / "reference.fa.gz", contig_of(folder), keys)
+    return Pool(
+        set_name,
+        keys,
+        np.array([label[key] for key in keys]),
+        np.array([score[key] for key in keys]),
+        probability,
+        depth,
+        np.array([forest.get((set_name, key), np.nan) for key in keys]),
+    )
+
+
+def harvested_pools(
+    harvest: Iterable[Path], data: Path, model_of_fold: dict[str, Path], forest: dict[tuple[str, str, Key], float]
+) -> dict[tuple[str, str], Pool]:
+    """(set, copy such as f0.25-s1) -> pool, of every down-sampled copy of the benchmark's sets."""
+    pools = {}
+    for work in harvest:
+        for table in sorted((work / "harvest").glob("*.tsv")):
+            set_name, _, copy = table.stem.partition(".")
+            if set_name not in FOLD_OF_SET or copy.startswith("f1.00") or (set_name, copy) in pools:
+                continue
+            with open(table) as lines:
+                rows = [row for row in csv.DictReader(lines, delimiter="\t") if row["label"] in ("TP", "FP")]
+            rows.sort(key=lambda row: int(row["pos"]))
+            keys = [(int(row["pos"]), row["ref"], row["alt"]) for row in rows]
+            model = model_of_fold[FOLD_OF_SET[set_name]]
+            reference = data / "real" / set_name / "reference.fa.gz"
+            probability, depth = score_alleles(model, Path(rows[0]["bam"]), reference, rows[0]["chrom"], keys)
+            pools[set_name, copy] = Pool(
+                set_name,
+                keys,
+                np.array([int(row["label"] == "TP") for row in rows]),
+                np.array([float(row["max_qual"]) if int(row["hard"]) else 0.0 for row in rows]),
+                probability,
+                depth,
+                np.array([forest.get((set_name, copy, key), np.nan) for key in keys]),
+            )
+    return pools
