@@ -15,6 +15,8 @@ from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
 
 #: An indel moves left over at most this many bases, so that no result depends on where a chunk's reference window begins.
 MAX_SHIFT = 200
+#: A longer deletion stays where the aligner put it: its far end may lie outside the reference kept around a chunk's alleles.
+MAX_SHIFTED_DELETION = 128
 #: Returns of `scan_reads`.
 SCAN_DONE, SCAN_NEED_SPACE = 0, 1
 
@@ -168,7 +170,7 @@ def _add_indel(
     shifted = pos0
     value = np.uint64(0)
     if length < 0:
-        if inside:
+        if inside and -length <= MAX_SHIFTED_DELETION:
             shifted = _shift_deletion(segments, segment, pos0, -length)
     else:
         shift = _shift_insertion(reads, read, query_index, segments, segment, pos0, length) if inside else 0

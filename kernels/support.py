@@ -348,7 +348,9 @@ def _shows_third_base(
     reference = segments.codes[segments.offset[segment] + alleles.start0[allele] - segments.start0[segment]]
     code = read_code(reads, read, at)
     known = code != UNKNOWN_BASE and reads.quality_phred[reads.quality_offset[read] + at] >= INFORMATIVE_PHRED
-    return known and code != reference and code != alleles.alt_codes[alleles.alt_offset[allele]]
+    first, last = alleles.alt_offset[allele], alleles.alt_offset[allele + 1]
+    is_alternate = first < last and code == alleles.alt_codes[first]
+    return known and code != reference and not is_alternate
 
 
 @inline_kernel

@@ -328,7 +328,7 @@ def _write_read_columns(
             query_index += length
         elif operation == 3:
             pos0 += length
-        if pos0 >= last0:
+        if pos0 >= last0 and query_index > 0:
             break
 
 

@@ -43,9 +43,6 @@ def test_read_names_that_are_not_unique(tmp_path: Path) -> None:
     assert_same(encode(bams, fasta, _CONTIG, [_snv(1050)], Shape()), together, of_other=[1])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a soft clip behind a hard clip is not drawn where the read is aligned right of the window"
-)
 def test_soft_clip_behind_hard_clip(tmp_path: Path) -> None:
     read = _read("read", 1020, cigar="5H20S80M", bases="A" * 20 + _BASES[1020:1100], flag=2048)
     bams, fasta = _files(tmp_path, [read])

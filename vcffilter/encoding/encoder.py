@@ -23,7 +23,7 @@ from vcffilter.variants.alleles import AlleleChunk
 
 #: Reference kept around each record: enough for the longest shift (kernels.scan.MAX_SHIFT), flanks and slack on either side, so
 #: that nothing depends on the neighbours in the chunk.
-_PAD_LEFT, _PAD_RIGHT = 512, 1024
+_PAD_LEFT, _PAD_RIGHT = 640, 1024
 #: Alleles encoded at once: at first, and how many reads a piece should hold at most.
 _FIRST_PIECE, _MAX_PIECE = 64, 4096
 _READS_PER_PIECE = 50_000

@@ -9,6 +9,8 @@ from twin.reads import DELETION, INSERTION, PAIRED, SUPPLEMENTARY, Read
 from twin.reference import Contig
 
 MAX_SHIFT = 200
+#: A longer deletion stays where the aligner put it.
+MAX_SHIFTED_DELETION = 128
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def mismatches(read: Read, contig: Contig, start0: int, end0: int) -> list[Misma
 
 def _deletion(contig: Contig, pos0: int, length: int) -> Indel:
     shifted = pos0
-    while shifted > 0 and pos0 - shifted < MAX_SHIFT and contig.base(shifted - 1) == contig.base(shifted + length - 1):
+    furthest0 = max(pos0 - MAX_SHIFT, 0) if length <= MAX_SHIFTED_DELETION else pos0
+    while shifted > furthest0 and contig.base(shifted - 1) == contig.base(shifted + length - 1):
         shifted -= 1
     return Indel(shifted, -length, "", pos0)
 
