@@ -68,7 +68,11 @@ def n_truth_alleles(folder: Path, reference: str) -> int:
             called = {index for sample in record.samples.values() for index in sample.get("GT", ()) if index}
             for number, alt in enumerate(record.alts or (), 1):
                 edit = normalised(record.pos - 1, record.ref, alt, reference)
-                if edit is not None and (not called or number in called) and confident.contains(edit.start0, max(edit.end0, edit.start0 + 1)):
+                if (
+                    edit is not None
+                    and (not called or number in called)
+                    and confident.contains(edit.start0, max(edit.end0, edit.start0 + 1))
+                ):
                     found.add(edit)
     return len(found)
 
@@ -127,7 +131,11 @@ def hifi_figures(data: Path, folds: Path) -> dict[str, Any]:
         }
         parts.append(pool_records("hifi-revio-chr20", folder, inside, model, {}))
     kept = [kept_at(pool, thresholds_of(model)) for pool, model in zip(parts, models, strict=True)]
-    figures: dict[str, Any] = {"revio": pooled_figures(parts), "kept": dict(zip(("1", "2", "3", "4"), kept, strict=True)), "calibration": calibration_figures(parts)}
+    figures: dict[str, Any] = {
+        "revio": pooled_figures(parts),
+        "kept": dict(zip(("1", "2", "3", "4"), kept, strict=True)),
+        "calibration": calibration_figures(parts),
+    }
     figures["chm13"] = chm13_figures(data, blind)
     return figures
 
@@ -216,7 +224,8 @@ def thinned_records(harvest: Sequence[Path], data: Path) -> dict[str, list[Recor
                 continue
             with open(table) as lines:
                 labels = {
-                    (int(row["pos"]), row["ref"], row["alt"]): int(row["label"] == "TP") for row in csv.DictReader(lines, delimiter="\t")
+                    (int(row["pos"]), row["ref"], row["alt"]): int(row["label"] == "TP")
+                    for row in csv.DictReader(lines, delimiter="\t")
                 }
             folder = data / "real" / set_name
             reference, contig = read_reference(folder), contig_of(folder)

@@ -21,7 +21,10 @@ def join(pools: Sequence[Pool]) -> Pool:
     return Pool(
         "+".join(dict.fromkeys(pool.set_name for pool in pools)),
         [key for pool in pools for key in pool.keys],
-        *(np.concatenate([getattr(pool, name) for pool in pools]) for name in ("label", "score", "probability", "depth", "forest")),
+        *(
+            np.concatenate([getattr(pool, name) for pool in pools])
+            for name in ("label", "score", "probability", "depth", "forest")
+        ),
     )
 
 

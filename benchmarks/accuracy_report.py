@@ -9,12 +9,13 @@ Figures = dict[str, Any]
 SLICES = ("all", "all SNV", "all non-SNV", "hard", "hard SNV", "hard non-SNV")
 _INTRO = """# Accuracy
 
-Written by `benchmarks/accuracy.py`; every figure was measured in one run of it. Each set is scored by the program's own scorer with weights that
-never saw its chromosome: not in training, calibration or thresholds (`benchmarks/folds`). "Hard" = a caller gave QUAL (Mutect2: TLOD) of 1 or
-more; the rest is easy for any cut. "Pooled by allele": every allele once, whichever callers wrote it; QUAL is then the highest of theirs.
-AUROC with 95% intervals from a bootstrap over 1 kb blocks. "Removed" = share of false alleles removed while 99% of the true ones stay.
-DISPUTED and OUT records are not counted. "Forest" = LightGBM averaged with ExtraTrees on the same site features, alleles and folds.
-The false calls of broad8x-chr20 are provisional (the confident regions are another sample's).
+Written by `benchmarks/accuracy.py`; every figure was measured in one run of it. Each set is scored by the program's own
+scorer with weights that never saw its chromosome: not in training, calibration or thresholds (`benchmarks/folds`).
+"Hard" = a caller gave QUAL (Mutect2: TLOD) of 1 or more; the rest is easy for any cut. "Pooled by allele": every allele
+once, whichever callers wrote it; QUAL is then the highest of theirs. AUROC with 95% intervals from a bootstrap over 1 kb
+blocks. "Removed" = share of false alleles removed while 99% of the true ones stay. DISPUTED and OUT records are not
+counted. "Forest" = LightGBM averaged with ExtraTrees on the same site features, alleles and folds. The false calls of
+broad8x-chr20 are provisional (its confident regions are another sample's).
 """
 
 
@@ -47,7 +48,9 @@ def _pooled_table(groups: dict[str, dict[str, Figures]], slices: Iterable[str] =
         for name in slices:
             one = of_group.get(name)
             if one and one["n_true"] and one["n_false"]:
-                rows.append((group, name, one["n_true"], one["n_false"], *(_cell(one, score) for score in ("model", "forest", "QUAL"))))
+                rows.append(
+                    (group, name, one["n_true"], one["n_false"], *(_cell(one, score) for score in ("model", "forest", "QUAL")))
+                )
     return _table(("group", "slice", "true", "false", "model: AUROC, removed", "forest", "QUAL"), rows)
 
 
@@ -81,7 +84,18 @@ def _kept_table(kept: dict[str, dict[str, Figures]], thresholds: dict[str, dict[
         for name, one in of_fold.items():
             limit = thresholds[fold]["snv" if name == "SNV" else "indel"] if fold in thresholds else "-"
             kept_share = _share(one["kept"], 2)
-            rows.append((fold, name, limit, one["n_true"], kept_share, one["n_false"], _share(one["removed"]), _share(one["hard_removed"])))
+            rows.append(
+                (
+                    fold,
+                    name,
+                    limit,
+                    one["n_true"],
+                    kept_share,
+                    one["n_false"],
+                    _share(one["removed"]),
+                    _share(one["hard_removed"]),
+                )
+            )
     return _table(("fold", "type", "threshold", "true", "kept", "false", "removed", "hard removed"), rows)
 
 
@@ -94,8 +108,16 @@ def _hard_filters(figures: Figures) -> str:
     return _table(
         ("filter", "true kept", "false removed"),
         [
-            ("GATK hard filters", f"{figures['filters_true_kept']} of {figures['n_true']}", f"{figures['filters_false_removed']} of {figures['n_false']}"),
-            (f"model, probability >= {figures['model_cut']:.4f}", f"{figures['model_true_kept']} of {figures['n_true']}", f"{figures['model_false_removed']} of {figures['n_false']}"),
+            (
+                "GATK hard filters",
+                f"{figures['filters_true_kept']} of {figures['n_true']}",
+                f"{figures['filters_false_removed']} of {figures['n_false']}",
+            ),
+            (
+                f"model, probability >= {figures['model_cut']:.4f}",
+                f"{figures['model_true_kept']} of {figures['n_true']}",
+                f"{figures['model_false_removed']} of {figures['n_false']}",
+            ),
         ],
     )
 
@@ -118,9 +140,9 @@ def _hifi(hifi: dict[str, Any]) -> str:
             _pooled_table({"hifi-revio-chr20": hifi["revio"]}),
             _kept_table(hifi["kept"], {}),
             _calibration_table({"hifi-revio-chr20": hifi["calibration"]}),
-            f"CHM13, weights trained without it: {_share(chm13['hard_removed'])} of its {chm13['n_hard']} hard false alleles fail at the "
-            f"default thresholds, {_share(chm13['hard_removed_half'])} at probability 0.5; {_share(chm13['removed'])} of all {chm13['n_false']} "
-            "at the defaults.\n",
+            f"CHM13, weights trained without it: {_share(chm13['hard_removed'])} of its {chm13['n_hard']} hard false "
+            f"alleles fail at the default thresholds, {_share(chm13['hard_removed_half'])} at probability 0.5; "
+            f"{_share(chm13['removed'])} of all {chm13['n_false']} at the defaults.\n",
         ]
     )
 
@@ -134,9 +156,20 @@ def marks(figures: dict[str, Any]) -> list[tuple[str, str, bool]]:
 
     hard, everything = figures["pooled"]["hard"], figures["pooled"]["all"]
     add("hard, folds pooled: AUROC 0.93 or more", hard["model"]["auroc"], lambda x: x >= 0.93)
-    add("hard, folds pooled: AUROC above the 0.9955 of an earlier forest on other data", hard["model"]["auroc"], lambda x: x > 0.9955)
-    add("hard, folds pooled: 75% of false removed at 99% of true kept", hard["model"]["removed_99"], lambda x: x >= 0.75, "{:.3f}")
-    add("all, folds pooled: 97% of false removed at 99% of true kept", everything["model"]["removed_99"], lambda x: x >= 0.97, "{:.3f}")
+    add(
+        "hard, folds pooled: AUROC above the 0.9955 of an earlier forest on other data",
+        hard["model"]["auroc"],
+        lambda x: x > 0.9955,
+    )
+    add(
+        "hard, folds pooled: 75% of false removed at 99% of true kept", hard["model"]["removed_99"], lambda x: x >= 0.75, "{:.3f}"
+    )
+    add(
+        "all, folds pooled: 97% of false removed at 99% of true kept",
+        everything["model"]["removed_99"],
+        lambda x: x >= 0.97,
+        "{:.3f}",
+    )
     for part, above in (("hard", True), ("all", False)):
         lost = [
             f"{set_name} {caller}"
@@ -145,15 +178,32 @@ def marks(figures: dict[str, Any]) -> list[tuple[str, str, bool]]:
             if "model" in one[part] and _is_below(one[part], above)
         ]
         relation = "above" if above else "not below"
-        found.append((f"{part}: AUROC {relation} QUAL/TLOD for every caller", "missed: " + ", ".join(lost) if lost else "everywhere", not lost))
+        found.append(
+            (
+                f"{part}: AUROC {relation} QUAL/TLOD for every caller",
+                "missed: " + ", ".join(lost) if lost else "everywhere",
+                not lost,
+            )
+        )
         lost = [name for name, one in figures["folds"].items() if _is_below(one[part], above)]
-        found.append((f"{part}, pooled by allele: AUROC {relation} QUAL in every fold", "missed: " + ", ".join(lost) if lost else "everywhere", not lost))
+        found.append(
+            (
+                f"{part}, pooled by allele: AUROC {relation} QUAL in every fold",
+                "missed: " + ", ".join(lost) if lost else "everywhere",
+                not lost,
+            )
+        )
     found += _forest_marks(figures)
     for fold, of_fold in figures["kept"].items():
         for name, least in (("SNV", 0.995), ("non-SNV", 0.98)):
             kept = of_fold[name]["kept"]
             if kept is not None:
-                add(f"{fold}: {100 * least:g}% of true {name} kept by default", 100 * kept, lambda x, least=least: x >= 100 * least - 1e-9, "{:.2f}%")
+                add(
+                    f"{fold}: {100 * least:g}% of true {name} kept by default",
+                    100 * kept,
+                    lambda x, least=least: x >= 100 * least - 1e-9,
+                    "{:.2f}%",
+                )
     calibration = figures["calibration"].get("pooled, thinned too", figures["calibration"]["pooled"])
     for group, parts in {"whole reads": figures["calibration"]["pooled"], "thinned copies too": calibration}.items():
         for part, one in parts.items():
@@ -162,7 +212,13 @@ def marks(figures: dict[str, Any]) -> list[tuple[str, str, bool]]:
                 add(f"calibration error on hard, {group}, {part}: below {limit}", one["ece"], lambda x, limit=limit: x < limit)
     filters = figures["hard_filters"]
     text = f"{filters['model_false_removed']} against {filters['filters_false_removed']} of {filters['n_false']}"
-    found.append(("HaplotypeCaller: more false removed than by GATK's hard filters", text, filters["model_false_removed"] > filters["filters_false_removed"]))
+    found.append(
+        (
+            "HaplotypeCaller: more false removed than by GATK's hard filters",
+            text,
+            filters["model_false_removed"] > filters["filters_false_removed"],
+        )
+    )
     for caller, one in figures["low_depth"].items():
         best = max(one["default"], one["half"])
         text = f"{best:.4f} against {one['called']:.4f} and {one['qual_cut']:.4f}"
@@ -197,16 +253,24 @@ def _forest_marks(figures: dict[str, Any]) -> list[tuple[str, str, bool]]:
             }
             if pairs:
                 text = ", ".join(f"{fold} {model:.4f}/{forest:.4f}" for fold, (model, forest) in pairs.items())
-                found.append((f"{name}, {where}: model at or above the forest in every fold", text, all(a >= b for a, b in pairs.values())))
+                found.append(
+                    (f"{name}, {where}: model at or above the forest in every fold", text, all(a >= b for a, b in pairs.values()))
+                )
     return found
 
 
 def render(figures: dict[str, Any]) -> str:
     """The whole page."""
-    groups = {"three sets": figures["three_sets"], "all six sets": figures["pooled"], **figures["folds"], "NA19401": figures["na19401"]}
+    groups = {
+        "three sets": figures["three_sets"],
+        "all six sets": figures["pooled"],
+        **figures["folds"],
+        "NA19401": figures["na19401"],
+    }
     sections = [
         _INTRO,
-        "## Marks\n\n" + _table(("mark", "measured", "met"), [(text, value, "yes" if met else "**no**") for text, value, met in marks(figures)]),
+        "## Marks\n\n"
+        + _table(("mark", "measured", "met"), [(text, value, "yes" if met else "**no**") for text, value, met in marks(figures)]),
         "## Pooled by allele, all reads\n\n" + _pooled_table(groups),
         "## Per caller: AUROC of the model and of the caller's own QUAL (Mutect2: TLOD)\n\n" + _caller_table(figures["callers"]),
         "## Down-sampled reads, hard alleles\n\n" + _thinned_table(figures["thinned"]) if figures.get("thinned") else "",

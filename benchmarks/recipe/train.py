@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from dataset import Alleles, concatenate, load_harvest
+from dataset import Alleles, load_harvest
 from teacher import ForestConfig, fit_forest, log_odds, made_up_rows
 
 from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
@@ -35,8 +35,8 @@ from vcffilter.models.checkpoint import CheckpointMetadata, load_checkpoint, sav
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.ensemble import combine
 from vcffilter.models.network import Network
-from vcffilter.scoring.calibration import VARIANT_TYPES, Calibration, LogitMap, fit_calibration
-from vcffilter.scoring.operating_points import at_thresholds, operating_points, threshold_for_recall
+from vcffilter.scoring.calibration import VARIANT_TYPES, Calibration, fit_calibration
+from vcffilter.scoring.operating_points import operating_points, threshold_for_recall
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.fit import FitConfig, fit, predict
 from vcffilter.version import __version__
@@ -52,10 +52,11 @@ ALWAYS = "always"
 class Recipe:
     """How one kind of weights is made.
 
-    members: networks averaged in the checkpoint. network: settings of `site_mlp`. direct_networks: networks trained on
-    the labels that join the teacher, their share in it. temperature: the network learns the teacher's logit divided by
-    this, so that differences among sure calls count too; calibration puts the scale back. made_up: unlabelled rows per
-    training. epochs: passes over real and made-up rows. simulated_snvs: train on those too, not only on simulated indels. kept: share of true ones to keep by default, by type.
+    members: networks averaged in the checkpoint. hidden, n_members: of each (`site_mlp`). direct_networks: networks
+    trained on the labels that join the teacher, for direct_epochs; direct_share: their share in it. temperature: the
+    network learns the teacher's logit divided by this, so that differences among sure calls count too; calibration puts
+    the scale back. made_up: unlabelled rows per training. epochs: passes over real and made-up rows. simulated_snvs:
+    train on those too, not only on simulated indels. kept_snv, kept_indel: share of true ones to keep by default.
     """
 
     name: str
@@ -188,9 +189,7 @@ class Workshop:
         return np.concatenate(indices), np.concatenate(logits)
 
 
-def default_thresholds(
-    alleles: Alleles, group: np.ndarray, probability: np.ndarray, recipe: Recipe
-) -> dict[str, float]:
+def default_thresholds(alleles: Alleles, group: np.ndarray, probability: np.ndarray, recipe: Recipe) -> dict[str, float]:
     """Per type the highest threshold that keeps the recipe's share of true ones in every group, whole reads and all copies."""
     thresholds = {}
     for name, of_type, kept in zip(
@@ -206,7 +205,9 @@ def default_thresholds(
     return thresholds
 
 
-def finish(workshop: Workshop, groups: Sequence[str], model_id: str, description: str, limits: list[str]) -> tuple[CheckpointMetadata, Network]:
+def finish(
+    workshop: Workshop, groups: Sequence[str], model_id: str, description: str, limits: list[str]
+) -> tuple[CheckpointMetadata, Network]:
     """The model of these groups with calibration, thresholds and everything for the card."""
     recipe = workshop.recipe
     config, module = workshop.model(groups)
@@ -325,7 +326,9 @@ def _is_long(alleles: Alleles) -> np.ndarray:
     return np.char.find(alleles.set_name, "hifi") >= 0
 
 
-def _run_jobs(workshop: Workshop, jobs: list[tuple[str, tuple[str, ...]]], text: str, limits: list[str], arguments: argparse.Namespace) -> None:
+def _run_jobs(
+    workshop: Workshop, jobs: list[tuple[str, tuple[str, ...]]], text: str, limits: list[str], arguments: argparse.Namespace
+) -> None:
     for model_id, groups in jobs:
         metadata, module = finish(workshop, groups, model_id, text, limits)
         path = arguments.out / f"{model_id}.safetensors"
