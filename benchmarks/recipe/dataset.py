@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+import vcffilter.kernels
 from vcffilter.encoding.encoder import ChunkEncoder
 from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
 from vcffilter.kernels.htslib import load_htslib
@@ -162,6 +163,12 @@ def _load_cached(path: Path) -> Alleles:
         return Alleles(**{field.name: stored[field.name] for field in fields(Alleles)})
 
 
+def _kernels_source() -> bytes:
+    """The text of all kernels: an encoding made by other kernels is not taken from the cache."""
+    folder = Path(vcffilter.kernels.__file__).parent
+    return b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
+
+
 def load_harvest(folders: Iterable[Path], data: Path, cache: Path) -> Alleles:
     """All tables of the harvest folders, encoded or from the cache. Copies of a set's own reads (share 1) are taken
     once, from the first folder that has them.
@@ -170,7 +177,7 @@ def load_harvest(folders: Iterable[Path], data: Path, cache: Path) -> Alleles:
     cache.mkdir(parents=True, exist_ok=True)
     parts: list[Alleles] = []
     seen: set[str] = set()
-    layout = hashlib.sha256(repr(FULL_SPEC).encode())
+    layout = hashlib.sha256(repr(FULL_SPEC).encode() + _kernels_source())
     for folder in folders:
         tables = sorted(folder.glob("*.tsv")) or sorted((folder / "harvest").glob("*.tsv"))
         for table in tables:
