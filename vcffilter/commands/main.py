@@ -36,6 +36,7 @@ _SUBCOMMANDS = {
     "examples": _Subcommand("examples", "examples", "Labelled calls and their reads to a file to train on."),
     "train": _Subcommand("train", "train", "Train or fine-tune a network on labelled examples."),
     "evaluate": _Subcommand("evaluate", "evaluate", "Recall, precision, F1 before and after filtering; the scores' worth."),
+    "calibrate": _Subcommand("calibrate", "calibrate", "Fit probabilities and thresholds to labelled calls; show what cuts do."),
     "simulate": _Subcommand("simulate", "simulate", "Make a sample with known variants: reads, truth, and calls true and false."),
     "demo": _Subcommand("demo", "demo", "Simulate a small sample, filter it, compare with the planted truth."),
 }

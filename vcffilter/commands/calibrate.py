@@ -1,0 +1,279 @@
+"""`pileup-filter calibrate`: probabilities and thresholds fitted to labelled calls; without labels, what each cut would do."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vcffilter.commands import options
+from vcffilter.errors import UsageError
+
+if TYPE_CHECKING:
+    from vcffilter.evaluation.recalibration import CalibrationQuality, RecalibrationSettings
+    from vcffilter.evaluation.unlabelled import CutRow
+    from vcffilter.training.example_source import ExampleSource
+
+_INPUT, _LABELS, _FIT, _OUTPUT = "Input", "Labels", "Calibration", "Output"
+
+
+class _Borders(click.ParamType):
+    """`8,21`, or `none`."""
+
+    name = "depths"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        if value == "none":
+            return ()
+        parts = str(value).split(",")
+        if not all(part.isdigit() for part in parts) or sorted({int(part) for part in parts}) != [int(part) for part in parts]:
+            self.fail(f"{value!r} is neither none nor rising depths such as 8,21", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
+@dataclass(frozen=True)
+class CalibrateOptions:
+    """The command line of `calibrate`, as parsed."""
+
+    calls: str
+    reads_paths: tuple[str, ...]
+    reference_path: str | None
+    samples: str | None
+    model: str
+    device: str
+    labels: str | None
+    truth: str | None
+    confident: str | None
+    truth_sample: str | None
+    method: str
+    depth_borders: tuple[int, ...]
+    minimum_examples: int
+    recalls: tuple[float, ...]
+    precisions: tuple[float, ...]
+    recall_snv: float
+    recall_indel: float
+    output: str | None
+    model_id: str | None
+    info_prefix: str
+    quiet: bool
+    verbose: bool
+
+
+@click.command("calibrate", cls=options.GroupedCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("calls", metavar="CALLS")
+@options.option(
+    "-b", "--reads", "reads_paths", group=_INPUT, multiple=True, metavar="FILE",
+    help="BAM or CRAM with index; may be given several times.",
+)  # fmt: skip
+@options.option("-f", "--reference", "reference_path", group=_INPUT, metavar="FILE", help="FASTA with .fai.")
+@options.samples
+@options.model
+@options.device
+@options.option("--labels", group=_LABELS, metavar="TSV", help="Written by pileup-filter label; TP and FP count.")
+@options.option("--truth", group=_LABELS, metavar="FILE", help="Truth VCF, instead of --labels.")
+@options.option("--confident", group=_LABELS, metavar="BED", help="Regions where the truth is complete. [default: everywhere]")
+@options.option("--truth-sample", group=_LABELS, metavar="NAME", help="Sample of the truth VCF. [default: the first]")
+@options.option(
+    "--method", group=_FIT, type=click.Choice(["temperature", "platt", "isotonic"]), default="isotonic", show_default=True,
+    help="One map per variant type and depth band.",
+)  # fmt: skip
+@options.option(
+    "--depth-borders", group=_FIT, type=_Borders(), default="8,21", show_default=True, metavar="N,N|none",
+    help="Depths at which the next band begins.",
+)  # fmt: skip
+@options.option(
+    "--minimum-examples", group=_FIT, type=click.IntRange(1), default=200, show_default=True, metavar="N",
+    help="A band with fewer takes the map of its type.",
+)  # fmt: skip
+@options.option(
+    "--target-recall", "recalls", group=_FIT, type=click.FloatRange(0, 1, min_open=True), multiple=True, metavar="R",
+    help="A further operating point for the card, which filter --target-recall then finds.",
+)  # fmt: skip
+@options.option(
+    "--target-precision", "precisions", group=_FIT, type=click.FloatRange(0, 1), multiple=True, metavar="P",
+    help="An operating point by precision among these calls.",
+)  # fmt: skip
+@options.option(
+    "--recall-snv", group=_FIT, type=click.FloatRange(0, 1), default=0.997, show_default=True, metavar="R",
+    help="Of the default threshold.",
+)  # fmt: skip
+@options.option(
+    "--recall-indel", group=_FIT, type=click.FloatRange(0, 1), default=0.99, show_default=True, metavar="R",
+    help="Of the default threshold.",
+)  # fmt: skip
+@options.option(
+    "-o", "--out", "output", group=_OUTPUT, metavar="FILE.safetensors", help="The new checkpoint; its card goes beside it."
+)
+@options.option("--model-id", group=_OUTPUT, metavar="NAME", help="[default: the old one with -calibrated]")
+@options.info_prefix
+@options.quiet
+@options.verbose
+def calibrate(**parsed: Any) -> None:
+    """Fit probabilities and thresholds of a model to CALLS, whose ALTs are labelled, and write them to a new checkpoint.
+
+    \b
+    pileup-filter calibrate calls.vcf.gz -b reads.bam -f ref.fa --truth truth.vcf.gz --confident confident.bed -o new.safetensors
+
+    Without --labels and --truth nothing is fitted: what each threshold would keep is printed, with predicted precision and
+    recall, Ti/Tv, het/hom and insertion/deletion ratios. CALLS that were filtered before need no reads then.
+    """
+    chosen = CalibrateOptions(**parsed)
+    options.start_logging(quiet=chosen.quiet, verbose=chosen.verbose)
+    if chosen.labels is not None and chosen.truth is not None:
+        raise UsageError("--labels and --truth both say which calls are true", hint="Leave one out")
+    if chosen.labels is None and chosen.truth is None:
+        if chosen.output is not None:
+            raise UsageError("without labels there is nothing to fit", hint="Give --labels or --truth, or leave out --out")
+        _print_cuts(chosen)
+        return
+    if chosen.output is None:
+        raise UsageError("no place for the new checkpoint", hint="Add --out new.safetensors")
+    if not chosen.output.endswith(".safetensors"):
+        raise UsageError("the checkpoint's name must end in .safetensors", path=chosen.output)
+    if not chosen.reads_paths or chosen.reference_path is None:
+        raise UsageError("labelled calls are scored anew", hint="Add -b READS and -f REF.fa")
+    _recalibrate(chosen, chosen.reference_path, chosen.output)
+
+
+def _recalibrate(chosen: CalibrateOptions, reference: str, output: str) -> None:
+    from vcffilter.evaluation.output_folder import write_text
+    from vcffilter.evaluation.recalibration import labelled_logits, recalibrate
+    from vcffilter.models.card import render_card
+    from vcffilter.models.checkpoint import load_checkpoint, save_checkpoint
+    from vcffilter.scoring.network import NetworkScorer
+
+    checkpoint = load_checkpoint(chosen.model)
+    with tempfile.TemporaryDirectory() as folder:
+        source = _source(chosen, reference, Path(folder))
+        data = labelled_logits(source, NetworkScorer(checkpoint, chosen.device))
+    provenance = {"calls": Path(chosen.calls).name, "labels": Path(chosen.labels or chosen.truth or "").name}
+    model_id = chosen.model_id or f"{checkpoint.metadata.model_id.removesuffix('-calibrated')}-calibrated"
+    result = recalibrate(checkpoint, data, _settings(chosen), provenance, model_id)
+    save_checkpoint(output, checkpoint.build(), result.metadata)
+    write_text(Path(output).with_suffix(".md"), render_card(load_checkpoint(output)))
+    click.echo("\n".join(_quality_table(result.quality)))
+    click.echo()
+    click.echo("\n".join(_points_table(result.metadata.thresholds, result.metadata.operating_points)))
+
+
+def _source(chosen: CalibrateOptions, reference: str, folder: Path) -> ExampleSource:
+    from vcffilter.labelling.files import LabelInputs, label_file
+    from vcffilter.training.example_source import ExampleSource
+
+    labels = chosen.labels
+    if labels is None:
+        labels = str(folder / "labels.tsv")
+        inputs = LabelInputs(chosen.truth or "", reference, chosen.confident, chosen.truth_sample)
+        with open(labels, "w") as stream:
+            label_file(chosen.calls, inputs, stream)
+    samples = tuple(name for name in (chosen.samples or "").split(",") if name)
+    return ExampleSource(chosen.calls, labels, chosen.reads_paths, reference, samples=samples)
+
+
+def _settings(chosen: CalibrateOptions) -> RecalibrationSettings:
+    from vcffilter.evaluation.recalibration import RecalibrationSettings
+
+    return RecalibrationSettings(
+        method=chosen.method,
+        depth_borders=chosen.depth_borders,
+        minimum_examples=chosen.minimum_examples,
+        recalls=RecalibrationSettings().recalls + chosen.recalls,
+        precisions=chosen.precisions,
+        recall_snv=chosen.recall_snv,
+        recall_indel=chosen.recall_indel,
+    )
+
+
+def _quality_table(rows: list[CalibrationQuality]) -> list[str]:
+    from vcffilter.evaluation.report import markdown_table
+
+    header = ("Calls", "True", "False", "ECE before", "ECE after", "Log loss before", "Log loss after")
+    cells = (
+        (row.group, row.n_true, row.n_false, row.error_before, row.error_after, row.log_loss_before, row.log_loss_after)
+        for row in rows
+    )
+    return markdown_table(header, cells)
+
+
+def _points_table(thresholds: dict[str, float], points: list[dict[str, Any]]) -> list[str]:
+    from vcffilter.evaluation.report import markdown_table
+
+    rows: list[tuple[Any, ...]] = [("default", name, threshold) for name, threshold in sorted(thresholds.items())]
+    rows = [(*row, None, None, None) for row in rows]
+    for point in points:
+        for name, threshold in sorted(point["thresholds"].items()):
+            measured = point["measured"][name]
+            facts = (measured[fact] for fact in ("recall", "precision", "false_removed"))
+            rows.append((point["name"], name, threshold, *facts))
+    return markdown_table(("Operating point", "Type", "Threshold", "Recall", "Precision", "False removed"), rows)
+
+
+def _print_cuts(chosen: CalibrateOptions) -> None:
+    from vcffilter.evaluation.unlabelled import cut_rows
+    from vcffilter.models.checkpoint import load_checkpoint
+
+    own = load_checkpoint(chosen.model).metadata.thresholds if chosen.reads_paths else None
+    rows = cut_rows(_unlabelled(chosen), own)
+    if not rows:
+        raise UsageError("no call could be scored", path=chosen.calls, hint="Are these the reads of the calls' sample?")
+    click.echo("\n".join(_cut_table(rows)))
+
+
+def _unlabelled(chosen: CalibrateOptions) -> Any:
+    import numpy as np
+
+    from vcffilter.evaluation.unlabelled import score_contig, unlabelled_calls
+    from vcffilter.evaluation.variants import CalledVariant, CallsFile
+
+    calls: list[CalledVariant] = []
+    probability = [np.empty(0)]
+    scorer = None
+    with CallsFile(chosen.calls, prefix=chosen.info_prefix) as file:
+        if chosen.reads_paths:
+            scorer = _open_scorer(chosen)
+        elif not file.has_probabilities:
+            raise UsageError(
+                f"the calls have no INFO/{chosen.info_prefix}_PROB",
+                path=chosen.calls,
+                hint="Add -b READS and -f REF.fa to score them",
+            )
+        for contig, alleles in file.contigs():
+            calls += alleles
+            written = np.array([call.probability for call in alleles])
+            probability.append(written if scorer is None else score_contig(contig, alleles, scorer.score))
+    if scorer is not None:
+        scorer.close()
+    return unlabelled_calls(calls, np.concatenate(probability))
+
+
+def _open_scorer(chosen: CalibrateOptions) -> Any:
+    from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
+
+    if chosen.reference_path is None:
+        raise UsageError("reads are compared with the reference", hint="Add -f REF.fa")
+    samples = tuple(name for name in (chosen.samples or "").split(",") if name)
+    return open_scorer(
+        EvidenceOptions(chosen.calls, chosen.reads_paths, chosen.reference_path, samples, chosen.model, chosen.device)
+    )
+
+
+def _cut_table(rows: list[CutRow]) -> list[str]:
+    from vcffilter.evaluation.report import markdown_table
+
+    header = (
+        "Type", "Threshold", "Kept", "Removed", "Predicted precision", "Predicted recall", "Ti/Tv kept", "Ti/Tv removed",
+        "Ins/del kept", "Het/hom kept",
+    )  # fmt: skip
+    cells = (
+        (
+            row.type, row.threshold, row.n_kept, row.n_removed, row.predicted_precision, row.predicted_recall, row.ti_tv_kept,
+            row.ti_tv_removed, row.insertion_deletion_kept, row.het_hom_kept,
+        )
+        for row in rows
+    )  # fmt: skip
+    return markdown_table(header, cells)

@@ -1,0 +1,248 @@
+"""A checkpoint's probabilities and thresholds fitted anew on labelled calls. Knows networks only through their scorer."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vcffilter.errors import TrainingError
+from vcffilter.evaluation.counts import DEPTH_BANDS, band_name, within
+from vcffilter.models.checkpoint import Checkpoint, CheckpointMetadata
+from vcffilter.scoring.calibration import VARIANT_TYPES, Calibration, fit_calibration
+from vcffilter.scoring.network import NetworkScorer
+from vcffilter.scoring.operating_points import (
+    at_thresholds,
+    operating_points,
+    threshold_for_precision,
+    threshold_for_recall,
+)
+from vcffilter.training.example_source import ExampleMaker, ExampleSource
+from vcffilter.training.metrics import expected_calibration_error, log_loss, summarise_groups
+
+logger = logging.getLogger(__name__)
+
+_N_FOLDS, _BLOCK_BASES = 5, 10_000
+#: Fewer examples of a class than this make a threshold a guess.
+_FEW = 50
+
+
+@dataclass(frozen=True)
+class LabelledLogits:
+    """n labelled alleles. logits: float32 (n,), uncalibrated. label: float32 (n,). is_snv, hard: bool (n,).
+
+    depth: int32 (n,). block: int64 (n,), id of the allele's 10 kb block.
+    """
+
+    logits: np.ndarray
+    label: np.ndarray
+    is_snv: np.ndarray
+    hard: np.ndarray
+    depth: np.ndarray
+    block: np.ndarray
+
+
+@dataclass(frozen=True)
+class RecalibrationSettings:
+    """method: a key of scoring.calibration.FIT_METHODS. depth_borders: depths at which the next band begins; empty = one band.
+
+    minimum_examples: a band with fewer takes its type's map. recalls, precisions: operating points for the card.
+    recall_snv, recall_indel: share of true variants that the default thresholds keep.
+    """
+
+    method: str = "isotonic"
+    depth_borders: tuple[int, ...] = (8, 21)
+    minimum_examples: int = 200
+    recalls: tuple[float, ...] = (0.9999, 0.999, 0.998, 0.995, 0.99, 0.98, 0.95, 0.9)
+    precisions: tuple[float, ...] = ()
+    recall_snv: float = 0.997
+    recall_indel: float = 0.99
+
+
+@dataclass(frozen=True)
+class CalibrationQuality:
+    """Calibration error and log loss of one group: as the checkpoint came, and by maps fitted on other blocks."""
+
+    group: str
+    n_true: int
+    n_false: int
+    error_before: float
+    error_after: float
+    log_loss_before: float
+    log_loss_after: float
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """metadata: of the new checkpoint. quality: one row per group that has alleles."""
+
+    metadata: CheckpointMetadata
+    quality: list[CalibrationQuality]
+
+
+def labelled_logits(source: ExampleSource, scorer: NetworkScorer) -> LabelledLogits:
+    """Score every labelled allele of the source at full depth. Raises TrainingError when none has reads."""
+    columns: dict[str, list[np.ndarray]] = {field.name: [] for field in dataclasses.fields(LabelledLogits)}
+    contig_codes: dict[str, int] = {}
+    with ExampleMaker(source, scorer.encoder) as maker:
+        for piece in maker.examples(0, full_depth=True):
+            if len(piece) == 0:
+                continue
+            codes = np.array([contig_codes.setdefault(name, len(contig_codes)) for name in piece.contig.tolist()], np.int64)
+            columns["logits"].append(scorer.logits(piece.features, piece.read_rows(np.arange(len(piece)))))
+            columns["block"].append(codes * 1_000_000 + piece.pos0 // _BLOCK_BASES)
+            for name in ("label", "is_snv", "hard", "depth"):
+                columns[name].append(getattr(piece, name))
+    if not columns["logits"]:
+        raise TrainingError("no labelled allele has reads", path=source.calls, hint="Are these the reads of the calls' sample?")
+    return LabelledLogits(**{name: np.concatenate(parts) for name, parts in columns.items()})
+
+
+def recalibrate(
+    checkpoint: Checkpoint, data: LabelledLogits, settings: RecalibrationSettings, provenance: dict[str, Any], model_id: str
+) -> Recalibration:
+    """Fit calibration, default thresholds and operating points; the weights stay.
+
+    provenance: plain JSON for the card, what the labelled calls were. Raises TrainingError when a class is missing.
+    """
+    if not (np.any(data.label > 0.5) and np.any(data.label <= 0.5)):
+        raise TrainingError(
+            "the labelled calls are all true or all false: nothing can be calibrated",
+            hint="Take an unfiltered call set with its false calls",
+        )
+    everything = np.ones(len(data.label), bool)
+    calibration = _fit(data, everything, settings)
+    probabilities = calibration.probabilities(data.logits, data.is_snv, data.depth)
+    before = Calibration.from_json(checkpoint.metadata.calibration).logits(data.logits, data.is_snv, data.depth)
+    after = _cross_fitted(data, settings)
+    old = checkpoint.metadata
+    metadata = dataclasses.replace(
+        old,
+        model_id=model_id,
+        calibration=calibration.to_json(),
+        thresholds=_default_thresholds(probabilities, data, settings, old.thresholds),
+        operating_points=_points(probabilities, data, settings),
+        training={
+            **old.training,
+            "calibration": {
+                **provenance,
+                "weights": f"{old.model_id} {checkpoint.sha256}",
+                "method": settings.method,
+                "true": int((data.label > 0.5).sum()),
+                "false": int((data.label <= 0.5).sum()),
+            },
+        },
+        evaluation={
+            **old.evaluation,
+            "calibrated anew, each block by maps fitted on the others": _plain(
+                summarise_groups(data.label, after, data.is_snv, data.hard)
+            ),
+        },
+    )
+    return Recalibration(metadata, _quality(data, before, after))
+
+
+def _fit(data: LabelledLogits, chosen: np.ndarray, settings: RecalibrationSettings) -> Calibration:
+    return fit_calibration(
+        data.logits[chosen],
+        data.label[chosen],
+        data.is_snv[chosen],
+        method=settings.method,
+        depth=data.depth[chosen],
+        depth_borders=settings.depth_borders,
+        minimum_examples=settings.minimum_examples,
+    )
+
+
+def _cross_fitted(data: LabelledLogits, settings: RecalibrationSettings) -> np.ndarray:
+    """Calibrated logits, float64 (n,), of each fold of blocks by maps that were fitted without it."""
+    _, block = np.unique(data.block, return_inverse=True)
+    fold = block % _N_FOLDS
+    logits = np.empty(len(data.label))
+    for number in range(_N_FOLDS):
+        held_out = fold == number
+        if held_out.any():
+            maps = _fit(data, ~held_out if (~held_out).any() else held_out, settings)
+            logits[held_out] = maps.logits(data.logits[held_out], data.is_snv[held_out], data.depth[held_out])
+    return logits
+
+
+def _default_thresholds(
+    probabilities: np.ndarray, data: LabelledLogits, settings: RecalibrationSettings, old: dict[str, float]
+) -> dict[str, float]:
+    thresholds = {}
+    recalls = (settings.recall_snv, settings.recall_indel)
+    for name, of_type, recall in zip(VARIANT_TYPES, (data.is_snv, ~data.is_snv), recalls, strict=True):
+        n_true = int((data.label[of_type] > 0.5).sum())
+        if n_true < _FEW:
+            logger.warning("only %d true %s: thresholds for that type are a guess", n_true, f"{name}s")
+        if n_true == 0:
+            thresholds[name] = float(old.get(name, 0.5))
+            continue
+        thresholds[name] = threshold_for_recall(probabilities[of_type], data.label[of_type], recall)
+    return thresholds
+
+
+def _points(probabilities: np.ndarray, data: LabelledLogits, settings: RecalibrationSettings) -> list[dict[str, Any]]:
+    """Rows of the card: by recall, then by precision; a precision that a type cannot reach is left out with a warning."""
+    recalls = tuple(sorted(set(settings.recalls), reverse=True))
+    rows = operating_points(probabilities, data.label, data.is_snv, recalls)
+    for precision in sorted(set(settings.precisions), reverse=True):
+        thresholds = {
+            name: threshold_for_precision(probabilities[of_type], data.label[of_type], precision)
+            for name, of_type in zip(VARIANT_TYPES, (data.is_snv, ~data.is_snv), strict=True)
+        }
+        missed = [name for name, threshold in thresholds.items() if np.isnan(threshold)]
+        if missed:
+            logger.warning("no threshold reaches a precision of %g for %s: left out", precision, " and ".join(missed))
+            continue
+        rows.append(
+            {
+                "name": f"precision_{precision:g}",
+                "target_precision": precision,
+                "thresholds": thresholds,
+                "measured": at_thresholds(probabilities, data.label, data.is_snv, thresholds),
+            }
+        )
+    return rows
+
+
+def _quality(data: LabelledLogits, before: np.ndarray, after: np.ndarray) -> list[CalibrationQuality]:
+    snv, hard = data.is_snv, data.hard
+    groups = {
+        "all": np.ones(len(snv), bool),
+        "snv": snv,
+        "indel": ~snv,
+        "hard": hard,
+        "hard_snv": hard & snv,
+        "hard_indel": hard & ~snv,
+        **{f"hard_depth_{band_name(low, high)}": hard & within(data.depth, low, high) for low, high in DEPTH_BANDS[:3]},
+    }
+    rows = []
+    for name, chosen in groups.items():
+        if chosen.any():
+            label = data.label[chosen]
+            rows.append(
+                CalibrationQuality(
+                    name,
+                    int((label > 0.5).sum()),
+                    int((label <= 0.5).sum()),
+                    expected_calibration_error(label, _sigmoid(before[chosen])),
+                    expected_calibration_error(label, _sigmoid(after[chosen])),
+                    log_loss(label, before[chosen]),
+                    log_loss(label, after[chosen]),
+                )
+            )
+    return rows
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1.0 / (1.0 + np.exp(-np.clip(x, -500, 500)))
+
+
+def _plain(numbers: dict[str, float]) -> dict[str, float | None]:
+    """JSON has no NaN."""
+    return {name: float(value) if np.isfinite(value) else None for name, value in numbers.items()}
