@@ -65,7 +65,7 @@ _CAN_CACHE = _set_cache_directory()
 #: taken on every array of every named tuple at every call.
 kernel = numba.njit(nogil=True, cache=_CAN_CACHE, boundscheck=False, fastmath=False, _nrt=False, no_cfunc_wrapper=True)
 #: Decorator of small functions called inside a kernel's loops. Forced inline: as calls they would pass every array of a named
-#: tuple by value, field by field. Without wrappers for calls from Python they compile in two thirds of the time.
+#: tuple by value, field by field. Without wrappers they compile in two thirds of the time, and cannot be called from Python.
 inline_kernel = numba.njit(
     nogil=True,
     boundscheck=False,

@@ -63,7 +63,7 @@ COUNT_ALT_STATUS = COUNT_STATUS + len(STATUS_NAMES)
 COUNT_SIZE = COUNT_ALT_STATUS + len(STATUS_NAMES)
 
 
-@inline_kernel
+@kernel
 def fails(probability, threshold):
     """Whether a probability of 4 decimals is below a threshold, whatever float32 made of it."""
     return np.rint(np.float64(probability) * PROBABILITY_STEPS) < threshold * PROBABILITY_STEPS - 1e-6
