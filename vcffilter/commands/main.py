@@ -37,6 +37,7 @@ _SUBCOMMANDS = {
     "train": _Subcommand("train", "train", "Train or fine-tune a network on labelled examples."),
     "evaluate": _Subcommand("evaluate", "evaluate", "Recall, precision, F1 before and after filtering; the scores' worth."),
     "calibrate": _Subcommand("calibrate", "calibrate", "Fit probabilities and thresholds to labelled calls; show what cuts do."),
+    "compare": _Subcommand("compare", "compare", "Several models on the same data and folds, with tests and costs."),
     "simulate": _Subcommand("simulate", "simulate", "Make a sample with known variants: reads, truth, and calls true and false."),
     "demo": _Subcommand("demo", "demo", "Simulate a small sample, filter it, compare with the planted truth."),
 }

@@ -11,9 +11,10 @@ from vcffilter.evaluation.counts import DEPTH_BANDS, band_name, find_row
 from vcffilter.evaluation.evaluation import Evaluation
 from vcffilter.evaluation.scores import CALLER_SCORE, PROBABILITY, Curve
 
-_BEFORE, _AFTER, _FALSE, _GUIDE = "#9aa5b1", "#1f6feb", "#d1495b", "#c9ced6"
-_COLOUR_OF_SCORE = {PROBABILITY: _AFTER, CALLER_SCORE: "#8a6d3b"}
-_STYLE: dict[Any, Any] = {
+#: Colours of before and after, and matplotlib's settings, for every plot.
+BEFORE, AFTER, _FALSE, _GUIDE = "#9aa5b1", "#1f6feb", "#d1495b", "#c9ced6"
+_COLOUR_OF_SCORE = {PROBABILITY: AFTER, CALLER_SCORE: "#8a6d3b"}
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -25,13 +26,16 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def require_matplotlib() -> Any:
-    """matplotlib with a backend that needs no screen; raises MissingExtraError that names the extra."""
+def require_matplotlib(without: str = "--no-html") -> Any:
+    """matplotlib with a backend that needs no screen; raises MissingExtraError that names the extra.
+
+    without: the option that does without plots.
+    """
     try:
         import matplotlib
     except ImportError as error:
         raise MissingExtraError(
-            "plots need matplotlib", hint="Install it with: pip install 'vcffilter[report]', or give --no-html"
+            "plots need matplotlib", hint=f"Install it with: pip install 'vcffilter[report]', or give {without}"
         ) from error
     matplotlib.use("Agg")
     return matplotlib
@@ -42,7 +46,7 @@ def all_plots(evaluation: Evaluation) -> list[tuple[str, bytes]]:
     require_matplotlib()
     from matplotlib import pyplot
 
-    with pyplot.rc_context(_STYLE):
+    with pyplot.rc_context(STYLE):
         return [(title, image) for title, image in _plots(evaluation) if image is not None]
 
 
@@ -60,7 +64,7 @@ def _plots(evaluation: Evaluation) -> list[tuple[str, bytes | None]]:
 def types_plot(evaluation: Evaluation) -> bytes | None:
     """Three metrics per type, before and after."""
     names = (("SNP", "*", "SNV"), ("INDEL", "INS", "insertion"), ("INDEL", "DEL", "deletion"), ("INDEL", "COMPLEX", "complex"))
-    figure, axes = _figure(3, (9.0, 2.8))
+    figure, axes = new_figure(3, (9.0, 2.8))
     for axis, metric in zip(axes, ("recall", "precision", "f1"), strict=True):
         shown = []
         for kind, subtype, label in names:
@@ -71,13 +75,13 @@ def types_plot(evaluation: Evaluation) -> bytes | None:
         _bars(axis, shown)
         axis.set_title({"f1": "F1"}.get(metric, metric))
     _legend_above(figure, axes)
-    return _png(figure)
+    return png(figure)
 
 
 def depth_plot(evaluation: Evaluation) -> bytes | None:
     """F1 of SNVs and of the rest in the finer depth bands."""
     bands = [band_name(low, high) for low, high in DEPTH_BANDS[3:]]
-    figure, axes = _figure(2, (9.0, 2.8))
+    figure, axes = new_figure(2, (9.0, 2.8))
     any_shown = False
     for axis, kind in zip(axes, ("SNP", "INDEL"), strict=True):
         shown = []
@@ -91,7 +95,7 @@ def depth_plot(evaluation: Evaluation) -> bytes | None:
         axis.set_title(f"F1, {'SNVs' if kind == 'SNP' else 'indels and complex'}")
         axis.set_xlabel("reads at the allele")
     _legend_above(figure, axes)
-    image = _png(figure)
+    image = png(figure)
     return image if any_shown else None
 
 
@@ -99,7 +103,7 @@ def curves_plot(evaluation: Evaluation, is_roc: bool) -> bytes | None:
     """ROC or precision-recall curves of all and of hard calls."""
     if not evaluation.curves:
         return None
-    figure, axes = _figure(2, (9.0, 3.6))
+    figure, axes = new_figure(2, (9.0, 3.6))
     for axis, group in zip(axes, ("all", "hard"), strict=True):
         for curve in (one for one in evaluation.curves if one.group == group):
             _draw_curve(axis, curve, is_roc)
@@ -111,18 +115,18 @@ def curves_plot(evaluation: Evaluation, is_roc: bool) -> bytes | None:
         axis.set_ylim(lowest, 1 + 0.03 * (1 - lowest))
         if axis.get_legend_handles_labels()[0]:
             axis.legend(loc="lower right" if is_roc else "lower left")
-    return _png(figure)
+    return png(figure)
 
 
 def reliability_plot(evaluation: Evaluation) -> bytes | None:
     """Claimed against observed share of true calls; the number of calls beside each point."""
     if not evaluation.reliability:
         return None
-    figure, axes = _figure(2, (9.0, 3.6))
+    figure, axes = new_figure(2, (9.0, 3.6))
     for axis, group in zip(axes, ("all", "hard"), strict=True):
         bins = [one for one in evaluation.reliability if one.group == group]
         axis.plot([0, 1], [0, 1], color=_GUIDE, linewidth=1)
-        axis.plot([one.claimed for one in bins], [one.observed for one in bins], "o-", color=_AFTER, linewidth=1, markersize=4)
+        axis.plot([one.claimed for one in bins], [one.observed for one in bins], "o-", color=AFTER, linewidth=1, markersize=4)
         for one in bins:
             above = one.observed < 0.9
             axis.annotate(
@@ -134,7 +138,7 @@ def reliability_plot(evaluation: Evaluation) -> bytes | None:
         axis.set_ylabel("share that is true")
         axis.set_xlim(-0.03, 1.03)
         axis.set_ylim(-0.03, 1.06)
-    return _png(figure)
+    return png(figure)
 
 
 def histogram_plot(evaluation: Evaluation) -> bytes | None:
@@ -142,16 +146,16 @@ def histogram_plot(evaluation: Evaluation) -> bytes | None:
     false_counts, true_counts = evaluation.histogram
     if not any(false_counts) and not any(true_counts):
         return None
-    figure, (axis,) = _figure(1, (9.0, 2.6))
+    figure, (axis,) = new_figure(1, (9.0, 2.6))
     width = 1 / len(true_counts)
     left = [number * width for number in range(len(true_counts))]
-    axis.bar(left, true_counts, width * 0.45, align="edge", color=_AFTER, label="true")
+    axis.bar(left, true_counts, width * 0.45, align="edge", color=AFTER, label="true")
     axis.bar([x + width * 0.45 for x in left], false_counts, width * 0.45, align="edge", color=_FALSE, label="false")
     axis.set_yscale("symlog", linthresh=1)
     axis.set_xlabel("PILEUP_PROB")
     axis.set_ylabel("calls")
     axis.legend(loc="upper center")
-    return _png(figure)
+    return png(figure)
 
 
 def _draw_curve(axis: Any, curve: Curve, is_roc: bool) -> None:
@@ -164,7 +168,7 @@ def _draw_curve(axis: Any, curve: Curve, is_roc: bool) -> None:
 
 def _bars(axis: Any, shown: Sequence[tuple[str, Sequence[float | None]]]) -> None:
     """Pairs of bars, before and after."""
-    for offset, (label, colour) in enumerate((("before", _BEFORE), ("after", _AFTER))):
+    for offset, (label, colour) in enumerate((("before", BEFORE), ("after", AFTER))):
         values = [pair[offset] or 0.0 for _, pair in shown]
         axis.bar([x + 0.38 * (offset - 0.5) for x in range(len(shown))], values, 0.36, color=colour, label=label)
     axis.set_xticks(range(len(shown)), [label for label, _ in shown])
@@ -179,7 +183,8 @@ def _legend_above(figure: Any, axes: Any) -> None:
         figure.legend(handles, labels, loc="outside upper right", ncols=2)
 
 
-def _figure(n_axes: int, size: tuple[float, float]) -> tuple[Any, Any]:
+def new_figure(n_axes: int, size: tuple[float, float]) -> tuple[Any, Any]:
+    """(figure, row of axes); size in inches."""
     require_matplotlib()
     from matplotlib import pyplot
 
@@ -187,7 +192,8 @@ def _figure(n_axes: int, size: tuple[float, float]) -> tuple[Any, Any]:
     return figure, axes[0]
 
 
-def _png(figure: Any) -> bytes:
+def png(figure: Any) -> bytes:
+    """The figure as PNG; it is closed."""
     from matplotlib import pyplot
 
     stream = io.BytesIO()

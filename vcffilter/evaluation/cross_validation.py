@@ -1,0 +1,203 @@
+"""One model trained and judged in every fold: its out-of-fold scores, calibrated and cut by what the other folds say."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from vcffilter.errors import MissingExtraError, TrainingError
+from vcffilter.evaluation.experiments import ComparisonConfig, Experiment, fit_config
+from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.models.network import Network
+from vcffilter.models.registry import build, config_to_json, count_parameters, parse_config
+from vcffilter.scoring.calibration import FIT_METHODS, fit_calibration
+from vcffilter.scoring.operating_points import DECIMALS, threshold_for_recall
+from vcffilter.training.dataset import ArrayDataset, without_reads
+from vcffilter.training.fit import fit, predict
+from vcffilter.training.forests import from_lightgbm, from_sklearn
+from vcffilter.training.metrics import summarise_groups
+from vcffilter.training.run import architecture_takes_reads
+
+TREES_PREFIX = "trees:"
+_TREES = ("lightgbm", "extratrees")
+_FLOP_BATCH, _CPU_BATCH, _GPU_BATCH = 64, 1024, 4096
+
+
+@dataclass(frozen=True)
+class ModelCost:
+    """parameters: trained numbers (of trees: all numbers). flops: per allele, None where there are no matrix products.
+
+    cpu_alleles_per_second: one thread, the network alone. gpu_alleles_per_second: None without a GPU. train_seconds: all folds.
+    """
+
+    parameters: int
+    flops: float | None
+    cpu_alleles_per_second: float
+    gpu_alleles_per_second: float | None
+    train_seconds: float
+
+
+@dataclass(frozen=True)
+class JudgedScores:
+    """logits: float64 (n,), calibrated by maps fitted on the other folds. passed: bool (n,), by thresholds chosen there.
+
+    fold_metrics: one dictionary of metrics per fold. pooled: the same over all folds together.
+    """
+
+    logits: np.ndarray
+    passed: np.ndarray
+    fold_metrics: list[dict[str, float]]
+    pooled: dict[str, float]
+
+
+def check_experiments(config: ComparisonConfig, data: ArrayDataset) -> None:
+    """Raise TrainingError or ModelError on what would otherwise end the comparison only after hours."""
+    metrics = _metrics(data, np.zeros(len(data)))
+    if config.metric not in metrics:
+        raise TrainingError(f"unknown metric {config.metric!r}", hint=f"Known are: {', '.join(metrics)}")
+    if config.calibration not in FIT_METHODS:
+        raise TrainingError(f"unknown calibration {config.calibration!r}", hint=f"Known are: {', '.join(FIT_METHODS)}")
+    for experiment in config.experiments:
+        kind = experiment.architecture.removeprefix(TREES_PREFIX)
+        if kind == experiment.architecture:
+            parse_config(experiment.architecture, experiment.model)
+        elif kind not in _TREES:
+            raise TrainingError(f"unknown trees {kind!r}", hint=f"Known are: {', '.join(TREES_PREFIX + name for name in _TREES)}")
+
+
+def out_of_fold_logits(
+    experiment: Experiment, config: ComparisonConfig, data: ArrayDataset, spec: EncoderSpec, folds: np.ndarray
+) -> tuple[np.ndarray, ModelCost]:
+    """Uncalibrated logits float32 (n,) of every example by a model that was trained without its fold, and what the model costs.
+
+    No fold chooses its own epoch: the last epoch's averaged weights count. Raises TrainingError, ModelError, MissingExtraError.
+    """
+    uses_reads = not experiment.architecture.startswith(TREES_PREFIX) and architecture_takes_reads(
+        experiment.architecture, experiment.model
+    )
+    if not uses_reads:
+        data, spec = dataclasses.replace(data, reads=None), without_reads(spec)
+    logits = np.empty(len(data), np.float32)
+    module: Network | None = None
+    started = time.monotonic()
+    for number in range(int(folds.max()) + 1):
+        held_out = folds == number
+        module = _trained(experiment, config, data.take(~held_out), spec)
+        logits[held_out] = predict(module, data.take(held_out))
+    if module is None:
+        raise TrainingError("there are no folds")
+    return logits, _cost(module, data, time.monotonic() - started)
+
+
+def judge(logits: np.ndarray, data: ArrayDataset, folds: np.ndarray, config: ComparisonConfig) -> JudgedScores:
+    """Calibrate and cut each fold by the others, and compute the metrics."""
+    calibrated, passed = np.empty(len(data)), np.zeros(len(data), bool)
+    for number in range(int(folds.max()) + 1):
+        inside, others = folds == number, folds != number
+        maps = fit_calibration(logits[others], data.label[others], data.is_snv[others], data.weight[others], config.calibration)
+        calibrated[inside] = maps.logits(logits[inside], data.is_snv[inside])
+        learned_from = maps.probabilities(logits[others], data.is_snv[others])
+        probability = np.round(maps.probabilities(logits[inside], data.is_snv[inside]), DECIMALS)
+        is_snv, label = data.is_snv[others], data.label[others]
+        cut_snv = threshold_for_recall(learned_from[is_snv], label[is_snv], config.recall_snv)
+        cut_indel = threshold_for_recall(learned_from[~is_snv], label[~is_snv], config.recall_indel)
+        passed[inside] = probability >= np.where(data.is_snv[inside], cut_snv, cut_indel)
+    every_fold = [_metrics(data.take(folds == number), calibrated[folds == number]) for number in range(int(folds.max()) + 1)]
+    pooled = _metrics(data, calibrated)
+    true = data.label > 0.5
+    for prefix, of_type in (("snv", data.is_snv), ("indel", ~data.is_snv)):
+        pooled[f"{prefix}_true_kept"] = _share(passed[of_type & true])
+        pooled[f"{prefix}_false_removed"] = _share(~passed[of_type & ~true])
+        pooled[f"hard_{prefix}_false_removed"] = _share(~passed[of_type & ~true & data.hard])
+    return JudgedScores(calibrated, passed, every_fold, pooled)
+
+
+def _metrics(data: ArrayDataset, logits: np.ndarray) -> dict[str, float]:
+    return summarise_groups(data.label, logits, data.is_snv, data.hard)
+
+
+def _share(chosen: np.ndarray) -> float:
+    return float(chosen.mean()) if len(chosen) else float("nan")
+
+
+def _trained(experiment: Experiment, config: ComparisonConfig, train: ArrayDataset, spec: EncoderSpec) -> Network:
+    if experiment.architecture.startswith(TREES_PREFIX):
+        return _trees(experiment, train, spec, config.seed)
+    settings = fit_config(config, experiment)
+    model = config_to_json(parse_config(experiment.architecture, experiment.model))
+    with torch.random.fork_rng([]):
+        torch.manual_seed(settings.seed)
+        module = build(experiment.architecture, model, spec)
+    return fit(module, train, None, settings, channels=spec.channels, feature_names=spec.features).module
+
+
+def _trees(experiment: Experiment, train: ArrayDataset, spec: EncoderSpec, seed: int) -> Network:
+    """A forest on the site features, as a network."""
+    kind = experiment.architecture.removeprefix(TREES_PREFIX)
+    label = (train.label > 0.5).astype(int)
+    settings: dict[str, Any] = {"random_state": seed, "n_jobs": 1, **experiment.model}
+    try:
+        if kind == "lightgbm":
+            from lightgbm import LGBMClassifier
+
+            fitted = LGBMClassifier(**{"verbose": -1, **settings}).fit(train.features, label, sample_weight=train.weight)
+            return from_lightgbm(fitted, spec)[1]
+        from sklearn.ensemble import ExtraTreesClassifier
+
+        forest = ExtraTreesClassifier(**{"n_estimators": 300, "min_samples_leaf": 2, **settings})
+        return from_sklearn(forest.fit(train.features, label, sample_weight=train.weight), spec)[1]
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{experiment.architecture} needs {error.name}", hint="Install it with: pip install 'vcffilter[train]'"
+        ) from error
+
+
+def _cost(module: Network, data: ArrayDataset, train_seconds: float) -> ModelCost:
+    parameters = count_parameters(module) or sum(tensor.numel() for tensor in module.state_dict().values())
+    gpu = None
+    if torch.cuda.is_available():
+        gpu = _speed(module.to("cuda"), data, "cuda", _GPU_BATCH)
+        module.to("cpu")
+    return ModelCost(parameters, _flops(module, data), _speed(module, data, "cpu", _CPU_BATCH), gpu, train_seconds)
+
+
+def _batch(data: ArrayDataset, size: int, device: str) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """`size` examples, repeated where there are fewer."""
+    index = np.arange(size) % len(data)
+    order, place = np.unique(index, return_inverse=True)
+    reads = data.read_rows(order)
+    features = torch.from_numpy(data.features[index]).to(device)
+    return features, None if reads is None else torch.from_numpy(np.ascontiguousarray(reads[place])).to(device)
+
+
+def _flops(module: Network, data: ArrayDataset) -> float | None:
+    """Per allele; None for models without matrix products."""
+    features, reads = _batch(data, _FLOP_BATCH, "cpu")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module(features, reads)
+    total = counter.get_total_flops()
+    return total / _FLOP_BATCH if total else None
+
+
+def _speed(module: Network, data: ArrayDataset, device: str, batch: int, least_seconds: float = 0.3) -> float:
+    """Alleles per second through the network alone; on the CPU with one thread."""
+    features, reads = _batch(data, batch, device)
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            module(features, reads).cpu()
+            n_done, started, elapsed = 0, time.perf_counter(), 0.0
+            while elapsed < least_seconds:
+                module(features, reads).cpu()
+                n_done += batch
+                elapsed = time.perf_counter() - started
+    finally:
+        torch.set_num_threads(n_threads)
+    return n_done / elapsed
