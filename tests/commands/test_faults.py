@@ -293,7 +293,7 @@ def test_no_write_permission(capfd):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_run_leaves_nothing_behind(number, code, tmp_path):
     source, target = tmp_path / "in.vcf", tmp_path / "out.vcf"
-    source.write_text(SITES + "".join(line("1", 10 + i) for i in range(60_000)))
+    source.write_text(SITES + "".join(line("1", 10 + i) for i in range(400_000)))
     process = subprocess.Popen(
         [*PROGRAM, "0.5", "filter", str(source), *COMMON, "--threads", "2", "-o", str(target)], stderr=subprocess.PIPE
     )
@@ -301,7 +301,7 @@ def test_interrupted_run_leaves_nothing_behind(number, code, tmp_path):
     while not list(tmp_path.glob(".out.vcf.*")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    time.sleep(0.3)
+    time.sleep(0.1)
     process.send_signal(number)
     assert process.wait(timeout=60) == code
     process.stderr.close()
