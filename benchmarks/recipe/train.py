@@ -80,7 +80,7 @@ class Recipe:
         return {"hidden": self.hidden, "n_members": self.n_members, "dropout": 0.0}
 
 
-RECIPES = {"illumina": Recipe("illumina-germline"), "hifi": Recipe("hifi-germline", made_up=40_000)}
+RECIPES = {"illumina": Recipe("illumina-germline"), "hifi": Recipe("hifi-germline", made_up=25_000)}
 
 
 def illumina_group(alleles: Alleles) -> np.ndarray:
