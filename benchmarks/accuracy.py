@@ -31,6 +31,7 @@ from accuracy_data import (
     pool_records,
     read_reference,
     thresholds_of,
+    withheld_alleles,
 )
 from accuracy_figures import (
     Figures,
@@ -86,8 +87,9 @@ def short_read_pools(
     for set_name, fold in FOLD_OF_SET.items():
         folder = data / "real" / set_name
         reference = read_reference(folder)
+        withheld = withheld_alleles(folder, SHORT_CALLERS, reference)
         records[set_name] = {
-            caller: caller_records(folder, caller, reference)
+            caller: [record for record in caller_records(folder, caller, reference) if record.key not in withheld]
             for caller in SHORT_CALLERS
             if (folder / f"{caller}.labels.tsv").exists()
         }

@@ -18,6 +18,7 @@ import pysam
 sys.path.insert(0, str(Path(__file__).parent / "recipe"))
 from alleles import as_vcf, normalised
 from dataset import allele_chunk
+from harvest import PANEL_SETS
 
 from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
 
@@ -47,7 +48,7 @@ Key = tuple[int, str, str]
 
 @dataclass(frozen=True)
 class Record:
-    """One split record of one caller. key: (pos1, ref, alt) left-aligned. score: QUAL, or TLOD. info: numbers."""
+    """One split record of one caller. key: (pos1, ref, alt) left-aligned. label: 1 TP, 0 FP. score: QUAL, or TLOD."""
 
     key: Key
     label: int
@@ -120,6 +121,23 @@ def caller_records(folder: Path, caller: str, reference: str) -> list[Record]:
         score = _number(qual) if qual != "." else info.get("TLOD", 0.0)
         records.append(Record(as_vcf(edit, reference), int(label == "TP"), score, info))
     return records
+
+
+def withheld_alleles(folder: Path, callers: Iterable[str], reference: str) -> set[Key]:
+    """Alleles that some caller's labels call DISPUTED (of a population panel also OUT): not counted, whoever calls them."""
+    withheld = {"DISPUTED", "OUT"} if folder.name in PANEL_SETS else {"DISPUTED"}
+    found = set()
+    for caller in callers:
+        path = folder / f"{caller}.labels.tsv"
+        if not path.exists():
+            continue
+        with open(path) as lines:
+            for row in csv.reader(lines, delimiter="\t"):
+                if len(row) >= 5 and row[4] in withheld:
+                    edit = normalised(int(row[1]) - 1, row[2], row[3], reference)
+                    if edit is not None:
+                        found.add(as_vcf(edit, reference))
+    return found
 
 
 def score_alleles(

@@ -190,14 +190,15 @@ class Workshop:
 
 
 def default_thresholds(alleles: Alleles, group: np.ndarray, probability: np.ndarray, recipe: Recipe) -> dict[str, float]:
-    """Per type the highest threshold that keeps the recipe's share of true ones in every group, whole reads and all copies."""
+    """Per type the highest threshold that keeps the recipe's share of true ones in every group at every share of reads."""
     thresholds = {}
     for name, of_type, kept in zip(
         VARIANT_TYPES, (alleles.is_snv, ~alleles.is_snv), (recipe.kept_snv, recipe.kept_indel), strict=True
     ):
         lowest = []
         for one in np.unique(group):
-            for chosen in ((group == one) & (alleles.share == 1), group == one):
+            for share in np.unique(alleles.share):
+                chosen = (group == one) & (alleles.share == share)
                 true = of_type & chosen & (alleles.label > 0.5)
                 if true.sum() >= 20:
                     lowest.append(threshold_for_recall(probability[true], alleles.label[true], kept))
