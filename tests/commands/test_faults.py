@@ -295,7 +295,10 @@ def test_interrupted_run_leaves_nothing_behind(number, code, tmp_path):
     source, target = tmp_path / "in.vcf", tmp_path / "out.vcf"
     source.write_text(SITES + "".join(line("1", 10 + i) for i in range(400_000)))
     process = subprocess.Popen(
-        [*PROGRAM, "0.5", "filter", str(source), *COMMON, "--threads", "2", "-o", str(target)], stderr=subprocess.PIPE
+        [*PROGRAM, "0.5", "filter", str(source), *COMMON, "--threads", "2", "-o", str(target)],
+        stderr=subprocess.PIPE,
+        # A shell's background job ignores SIGINT, and so would everything that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".out.vcf.*")):
