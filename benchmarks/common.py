@@ -104,7 +104,7 @@ class Report:
         self._name = name
         self._folder = Path(arguments.results)
         self._machine = machine()
-        self._command = shlex.join(["python", *sys.argv])
+        self._command = shlex.join(["python", *_without_places(sys.argv)])
         self._tables: list[Table] = []
         self._facts: dict[str, Any] = {}
 
@@ -130,6 +130,12 @@ class Report:
         data["tables"] = [asdict(table) for table in self._tables]
         (self._folder / f"{self._name}.json").write_text(json.dumps(data, indent=1, default=str) + "\n")
         print(f"written: {self._folder / self._name}.md and .json")
+
+
+def _without_places(arguments: Sequence[str]) -> list[str]:
+    """A command line less --work and --results: where files lay is nobody's concern."""
+    places = [at for at, argument in enumerate(arguments) if argument in ("--work", "--results")]
+    return [argument for at, argument in enumerate(arguments) if at not in places and at - 1 not in places]
 
 
 def machine() -> dict[str, Any]:

@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 
 from common import Report, Table, parser
+from scoring import Best, open_warm, timed_scoring
+from stages import read_chunks
 from tiling import Sample
 from whole_job import Run, run_filter
 from workloads import DENSE_SPACING, describe, model, simulated, thinned_calls
@@ -78,19 +80,33 @@ def _around(samples: tuple[tuple[float, int], ...], at: float) -> float:
 
 
 def depth_table(arguments: argparse.Namespace) -> Table:
-    """Time and memory against depth, at a genome's density of calls."""
+    """Scoring time and memory against depth, at a genome's density of calls."""
     used = model(arguments)
-    table = Table("Depth, one record every 600 bases", ["depth", "records", "threads", *_COST])
+    columns = [
+        "depth",
+        "alleles",
+        "reads an allele",
+        "us an allele",
+        "CPU us an allele",
+        "CPU us a read and allele",
+        "peak MiB of the job",
+    ]
+    table = Table("Depth, one record every 600 bases, 1 thread (fastest round; scoring without start-up)", columns)
     with tempfile.TemporaryDirectory(dir=arguments.work) as folder:
         for depth in arguments.depths:
             made = simulated(arguments.work, _DEPTH_MEGABASES, depth, slice_length=_DEPTH_SLICE)
-            calls, n_records = thinned_calls(made, DENSE_SPACING)
-            start = _start(made, used, folder)
-            for n_threads in arguments.threads:
-                options = ("--threads", str(n_threads), "-Oz")
-                runs = [run_filter(made, calls, used, *options, out=f"{folder}/out") for _ in range(arguments.rounds)]
-                best = min(runs, key=lambda run: run.seconds)
-                table.add(f"{depth:g}x", n_records, n_threads, *_row(best, start))
+            calls, _ = thinned_calls(made, DENSE_SPACING)
+            chunks = read_chunks(calls)
+            scorer = open_warm(made, used)
+            best = Best()
+            for _ in range(arguments.rounds + 1):
+                best.add(depth, timed_scoring(scorer, chunks, 1))
+            n_reads = sum(int(scorer.score(chunk).n_reads.sum()) for chunk in chunks)
+            scorer.close()
+            n = sum(chunk.n_alleles for chunk in chunks)
+            wall, cpu = 1e6 * best.wall[depth] / n, 1e6 * best.cpu[depth] / n
+            job = run_filter(made, calls, used, "-Oz", out=f"{folder}/out")
+            table.add(f"{depth:g}x", n, n_reads / n, wall, cpu, cpu * n / n_reads, job.peak_bytes / _MEBIBYTE)
     return table
 
 
@@ -102,7 +118,8 @@ def main() -> None:
     options.add_argument("--depths", type=float, nargs="*", default=[8, 30, 100, 300, 1000])
     arguments = options.parse_args()
     Path(arguments.work).mkdir(parents=True, exist_ok=True)
-    report = Report("memory", arguments)
+    name = "memory" if arguments.depths and arguments.records else "memory-depth" if arguments.depths else "memory-records"
+    report = Report(name, arguments)
     if arguments.depths:
         report.add(depth_table(arguments))
         report.save()

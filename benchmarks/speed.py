@@ -6,27 +6,24 @@ Run: python benchmarks/speed.py [--data ../shared/data] [--megabases 5] [--spars
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import statistics
 import sys
 import tempfile
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from common import Report, Table, parser
+from scoring import Best, open_warm, timed_scoring
 from stages import read_chunks
 from tiling import Sample
 from whole_job import Process, Run, command, run_filter, timed_process
 from workloads import DENSE_SPACING, describe, mix, model, sample, thinned_calls
 
-from vcffilter.pipeline.evidence import EvidenceOptions, EvidenceScorer, open_scorer
-from vcffilter.variants.alleles import AlleleChunk
 from vcffilter.variants.reader import BatchLimits
 
 _GENOME_VARIANTS = 5_000_000
 _SPARSE_SPACINGS = (10_000, 100_000, 1_000_000, 10_000_000)
+_TABLES = ("startup", "dense", "bound", "chunks", "sparse")
 _CHUNK_ALTS = (128, 256, 512, 1024, 2048, 4096)
 
 
@@ -117,30 +114,6 @@ def bound_table(made: Sample, dense: Path, arguments: argparse.Namespace) -> Tab
     return table
 
 
-def _open(made: Sample, arguments: argparse.Namespace) -> EvidenceScorer:
-    return open_scorer(EvidenceOptions("calls", (str(made.reads),), str(made.reference), model=model(arguments), device="cpu"))
-
-
-def _timed(scorer: EvidenceScorer, chunks: list[AlleleChunk], n_threads: int) -> tuple[float, float]:
-    """(wall, CPU) seconds of scoring the chunks."""
-    started, cpu_started = time.perf_counter(), time.process_time()
-    with ThreadPoolExecutor(n_threads) as pool:
-        list(pool.map(scorer.score, chunks))
-    return time.perf_counter() - started, time.process_time() - cpu_started
-
-
-class _Best:
-    """Least wall and CPU seconds by key."""
-
-    def __init__(self) -> None:
-        self.wall: dict[object, float] = {}
-        self.cpu: dict[object, float] = {}
-
-    def add(self, key: object, seconds: tuple[float, float]) -> None:
-        self.wall[key] = min(seconds[0], self.wall.get(key, math.inf))
-        self.cpu[key] = min(seconds[1], self.cpu.get(key, math.inf))
-
-
 def sparse_table(made: Sample, arguments: argparse.Namespace) -> Table:
     """Scoring alone, files open and kernels loaded, by the distance between calls; one thread."""
     table = Table(
@@ -157,11 +130,11 @@ def sparse_table(made: Sample, arguments: argparse.Namespace) -> Table:
     )
     call_sets = {spacing: thinned_calls(made, spacing) for spacing in (DENSE_SPACING, *_SPARSE_SPACINGS)}
     chunks = {spacing: read_chunks(path) for spacing, (path, _) in call_sets.items()}
-    scorer = _open(made, arguments)
-    best = _Best()
+    scorer = open_warm(made, model(arguments))
+    best = Best()
     for _ in range(arguments.rounds + 1):
         for spacing, parts in chunks.items():
-            best.add(spacing, _timed(scorer, parts, 1))
+            best.add(spacing, timed_scoring(scorer, parts, 1))
     scorer.close()
     number = {spacing: sum(chunk.n_alleles for chunk in parts) for spacing, parts in chunks.items()}
     dense_cpu = best.cpu[DENSE_SPACING] / number[DENSE_SPACING]
@@ -176,13 +149,13 @@ def chunk_size_table(made: Sample, dense: Path, arguments: argparse.Namespace) -
     """Throughput of scoring by alleles per chunk; the filter's own choice is `BatchLimits`."""
     columns = ["ALTs a chunk", "chunks", "CPU us an allele, 1 thread", *(f"alleles/s, {n} threads" for n in arguments.threads)]
     table = Table(f"Chunk size (the filter uses {BatchLimits().n_alts} ALTs; fastest round)", columns)
-    scorer = _open(made, arguments)
+    scorer = open_warm(made, model(arguments))
     chunks = {n_alts: read_chunks(dense, BatchLimits(n_alts=n_alts)) for n_alts in _CHUNK_ALTS}
-    best = _Best()
+    best = Best()
     for _ in range(arguments.rounds + 1):
         for n_alts, parts in chunks.items():
             for n_threads in arguments.threads:
-                best.add((n_alts, n_threads), _timed(scorer, parts, n_threads))
+                best.add((n_alts, n_threads), timed_scoring(scorer, parts, n_threads))
     scorer.close()
     for n_alts, parts in chunks.items():
         n = sum(chunk.n_alleles for chunk in parts)
@@ -196,19 +169,25 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     options.add_argument("--sparse-megabases", type=float, default=100.0, help="length of the sample for sparse calls")
+    options.add_argument("--tables", nargs="+", choices=_TABLES, default=list(_TABLES), help="which to measure")
     arguments = options.parse_args()
-    report = Report("speed", arguments)
+    chosen = [name for name in _TABLES if name in arguments.tables]
+    report = Report("speed" if len(chosen) == len(_TABLES) else "speed-" + "-".join(chosen), arguments)
     made = sample(arguments)
     dense, _ = thinned_calls(made, DENSE_SPACING)
     print(f"{describe(made)}\n{mix(dense)}\n")
     report.fact("sample", describe(made))
     report.fact("calls", mix(dense))
-    report.add(startup_table(made, arguments))
-    report.add(dense_table(made, dense, arguments))
-    report.add(bound_table(made, dense, arguments))
-    report.add(chunk_size_table(made, dense, arguments))
-    report.add(sparse_table(sample(arguments, megabases=arguments.sparse_megabases), arguments))
-    report.save()
+    work = {
+        "startup": lambda: startup_table(made, arguments),
+        "dense": lambda: dense_table(made, dense, arguments),
+        "bound": lambda: bound_table(made, dense, arguments),
+        "chunks": lambda: chunk_size_table(made, dense, arguments),
+        "sparse": lambda: sparse_table(sample(arguments, megabases=arguments.sparse_megabases), arguments),
+    }
+    for name in chosen:
+        report.add(work[name]())
+        report.save()
 
 
 if __name__ == "__main__":
