@@ -46,6 +46,8 @@ logger = logging.getLogger("train")
 PROJECT = Path(__file__).resolve().parents[2]
 #: Groups that every model trains on: no benchmark region lies in them.
 ALWAYS = "always"
+#: Fewest true alleles from which a default threshold is read.
+MINIMUM_TRUE = 50
 
 
 @dataclass(frozen=True)
@@ -197,10 +199,11 @@ def default_thresholds(alleles: Alleles, group: np.ndarray, probability: np.ndar
     ):
         lowest = []
         for one in np.unique(group):
-            for share in np.unique(alleles.share):
-                chosen = (group == one) & (alleles.share == share)
+            cells = [(group == one) & (alleles.share == share) for share in np.unique(alleles.share)]
+            for chosen in [*cells, group == one]:
                 true = of_type & chosen & (alleles.label > 0.5)
-                if true.sum() >= 20:
+                # In smaller cells the share would hang on the one worst example.
+                if true.sum() >= MINIMUM_TRUE:
                     lowest.append(threshold_for_recall(probability[true], alleles.label[true], kept))
         thresholds[name] = float(min(lowest, default=0.5))
     return thresholds
