@@ -16,6 +16,12 @@ once, whichever callers wrote it; QUAL is then the highest of theirs. AUROC with
 blocks. "Removed" = share of false alleles removed while 99% of the true ones stay. DISPUTED and OUT records are not
 counted. "Forest" = LightGBM averaged with ExtraTrees on the same site features, alleles and folds. The false calls of
 broad8x-chr20 are provisional (its confident regions are another sample's).
+
+Read the fold figures as slightly optimistic. No weights, calibration or threshold value saw its scored chromosome, but the
+recipe itself was settled while looking at these same three folds: about fifteen variants were compared (settings of the
+network, reads as a tensor or not, linear and likelihood blends, which simulated and harvested alleles to add, and how
+thresholds are read off), simulated indels without simulated SNVs being the choice that moved them most. Only data that
+is in none of these sets can say what that is worth. Nothing on HiFi but the rule for its thresholds was chosen so.
 """
 
 
@@ -220,9 +226,15 @@ def marks(figures: dict[str, Any]) -> list[tuple[str, str, bool]]:
         )
     )
     for caller, one in figures["low_depth"].items():
-        best = max(one["default"], one["half"])
+        best = one["default"]
         text = f"{best:.4f} against {one['called']:.4f} and {one['qual_cut']:.4f}"
-        found.append((f"8x {caller}: F1 above as called and best QUAL cut", text, best > max(one["called"], one["qual_cut"])))
+        found.append(
+            (
+                f"8x {caller}: F1 at the default thresholds above as called and best QUAL cut",
+                text,
+                best > max(one["called"], one["qual_cut"]),
+            )
+        )
     if figures.get("hifi"):
         revio = figures["hifi"]["revio"]
         for name in ("hard", "hard non-SNV"):

@@ -46,6 +46,8 @@ logger = logging.getLogger("train")
 PROJECT = Path(__file__).resolve().parents[2]
 #: Groups that every model trains on: no benchmark region lies in them.
 ALWAYS = "always"
+#: Kinds whose groups are pieces of one region: too few true alleles in each to read a threshold from it alone.
+GROUPS_TOGETHER = ("hifi-germline",)
 #: Fewest true alleles from which a default threshold is read.
 MINIMUM_TRUE = 50
 
@@ -192,14 +194,23 @@ class Workshop:
 
 
 def default_thresholds(alleles: Alleles, group: np.ndarray, probability: np.ndarray, recipe: Recipe) -> dict[str, float]:
-    """Per type the highest threshold that keeps the recipe's share of true ones in every group at every share of reads."""
+    """Per type the highest threshold that keeps the recipe's share of true ones in every group at every share of reads.
+
+    Of kinds in GROUPS_TOGETHER in all groups together.
+    """
     thresholds = {}
     for name, of_type, kept in zip(
         VARIANT_TYPES, (alleles.is_snv, ~alleles.is_snv), (recipe.kept_snv, recipe.kept_indel), strict=True
     ):
         lowest = []
+        if recipe.name in GROUPS_TOGETHER:
+            group = np.full(len(alleles), "together")
         for one in np.unique(group):
-            cells = [(group == one) & (alleles.share == share) for share in np.unique(alleles.share)]
+            cells = (
+                []
+                if recipe.name in GROUPS_TOGETHER
+                else [(group == one) & (alleles.share == share) for share in np.unique(alleles.share)]
+            )
             for chosen in [*cells, group == one]:
                 true = of_type & chosen & (alleles.label > 0.5)
                 # In smaller cells the share would hang on the one worst example.
