@@ -18,7 +18,7 @@ counted. "Forest" = LightGBM averaged with ExtraTrees on the same site features,
 broad8x-chr20 are provisional (its confident regions are another sample's).
 
 Read the fold figures as slightly optimistic. No weights, calibration or threshold value saw its scored chromosome, but the
-recipe itself was settled while looking at these same three folds: about fifteen variants were compared (settings of the
+recipe itself was settled while looking at these same three folds: some two dozen variants were compared (settings of the
 network, reads as a tensor or not, linear and likelihood blends, which simulated and harvested alleles to add, and how
 thresholds are read off), simulated indels without simulated SNVs being the choice that moved them most. Only data that
 is in none of these sets can say what that is worth. Nothing on HiFi but the rule for its thresholds was chosen so.
