@@ -1,4 +1,4 @@
-"""Run by torchrun in a test: trains in every process, writes each process's predictions."""
+"""Run in two processes by a test: trains in every process, writes each process's predictions."""
 
 from __future__ import annotations
 
