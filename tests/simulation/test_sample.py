@@ -272,3 +272,15 @@ def test_unknown_names(tmp_path):
 def test_no_depth_at_all(tmp_path):
     report = simulate_sample(tmp_path, small(depth=0))
     assert (report.n_reads, report.n_calls, report.labels) == (0, 0, {})
+
+
+def test_spliced_samples_on_short_contigs(tmp_path):
+    # A hidden copy that lies wholly inside an intron leaves a spliced molecule without bases.
+    for seed in (1, 4, 5):
+        settings = with_options(preset("rna"), seed=seed, length=30_000, artefact_scale=3, depth=8)
+        assert simulate_sample(tmp_path / str(seed), settings).n_reads > 0
+
+
+def test_a_contig_too_short_for_a_gene_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="too few for a gene"):
+        simulate_sample(tmp_path, with_options(preset("rna"), length=2_000))

@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vcffilter.errors import UsageError
 from vcffilter.simulation.haplotypes import Template, without_introns
 from vcffilter.simulation.reference import Reference
 
 _LONGEST_DESERT = 4_000
+#: A copy of an intron with little or nothing of its exons leaves no molecule to draw from.
+_SHORTEST_TRANSCRIPT = 100
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,10 @@ class Gene:
 
 
 def place_genes(rng: np.random.Generator, reference: Reference) -> list[Gene]:
-    """Genes one after the other: 2 to 7 exons of 80 to 400 bases, a long last one, introns of 100 to 1200 bases."""
+    """Genes one after the other: 2 to 7 exons of 80 to 400 bases, a long last one, introns of 100 to 1200 bases.
+
+    Raises UsageError when the reference is too short for one.
+    """
     genes: list[Gene] = []
     at, last = reference.callable0[0] + 300, reference.callable0[1] - 300
     while at < last - 2_000:
@@ -41,6 +47,8 @@ def place_genes(rng: np.random.Generator, reference: Reference) -> list[Gene]:
         if exons:
             genes.append(Gene(exons, float(rng.lognormal(-0.8, 1.4))))
         at += int(rng.integers(100, _LONGEST_DESERT))
+    if not genes:
+        raise UsageError(f"{len(reference)} bases are too few for a gene", hint="Take 5,000 or more: --length 5000")
     return genes
 
 
@@ -56,7 +64,9 @@ def spliced_templates(rng: np.random.Generator, templates: list[Template], genes
             # Alleles of one gene are seldom transcribed equally.
             copies = template.copies * gene.abundance * float(rng.uniform(0.6, 1.4))
             piece = replace(template, bases=template.bases[low:high], ref_pos0=template.ref_pos0[low:high], copies=0.96 * copies)
-            transcripts.append(without_introns(piece, gene.introns))
+            spliced = without_introns(piece, gene.introns)
+            if len(spliced.bases) >= _SHORTEST_TRANSCRIPT:
+                transcripts.append(spliced)
             transcripts.append(replace(piece, copies=0.04 * copies))
     return transcripts
 
