@@ -4,7 +4,7 @@ import json
 import sys
 
 import pytest
-from comparison_files import line, snv, truth_line, write_files
+from comparison_files import HEADER, SEQUENCES, line, mnp, snv, truth_line, write_files
 
 from vcffilter.commands.main import run
 
@@ -70,3 +70,53 @@ def test_no_calls_at_all(tmp_path, capfd):
     files = write_files(tmp_path, [], [truth_line(snv(50))])
     assert run(["evaluate", *files.arguments()]) == 0
     assert "0.0000" in capfd.readouterr().out
+
+
+def counts_of(folder, subset="*"):
+    data = json.loads((folder / "evaluation.json").read_text())
+    rows = {(row["Type"], row["Subtype"], row["Subset"], row["Filter"]): row for row in data["counts"]}
+    return data, rows[("ALL", "*", subset, "ALL")]
+
+
+def test_excluded_regions_count_neither_way(files, tmp_path, capfd):
+    bed = tmp_path / "disputed.bed"
+    bed.write_text("chr1\t149\t150\nchr1\t295\t310\n")
+    assert run(["evaluate", *files.arguments(), "--no-html", "-o", str(tmp_path / "all")]) == 0
+    data, row = counts_of(tmp_path / "all")
+    assert (row["TRUTH.TOTAL"], row["TRUTH.FN"], row["QUERY.FP"]) == (3, 1, 1)
+    assert data["excluded"] == {"calls": 0, "truth": 0}
+    capfd.readouterr()
+    assert run(["evaluate", *files.arguments(), "--exclude", str(bed), "--no-html", "-o", str(tmp_path / "some")]) == 0
+    data, row = counts_of(tmp_path / "some")
+    assert (row["TRUTH.TOTAL"], row["TRUTH.FN"], row["QUERY.TP"], row["QUERY.FP"], row["QUERY.UNK"]) == (2, 0, 2, 0, 0)
+    assert data["excluded"] == {"calls": 1, "truth": 1}
+    assert {score["n_false"] for score in data["scores"]} == {0}
+    assert "neither as true nor as false: 1 called ALTs, 1 truth alleles" in capfd.readouterr().out
+
+
+def test_excluded_alleles_are_known_by_any_spelling_and_still_match_others(tmp_path):
+    # The run of A loses one: called at its end, excluded at its start. At 50 another allele than the true one is excluded.
+    late = ("chr1", 211, "AA", "A")
+    early = ("chr1", 200, SEQUENCES["chr1"][199:201], SEQUENCES["chr1"][199])
+    files = write_files(tmp_path, [line(snv(50)), line(late)], [truth_line(snv(50))])
+    disputed = tmp_path / "disputed.vcf"
+    disputed.write_text(HEADER + line(snv(50, step=2), filters="LowPileupSNV", genotype="0/0") + line(early))
+    assert run(["evaluate", *files.arguments(), "--exclude", str(disputed), "--no-html", "-o", str(tmp_path / "out")]) == 0
+    data, row = counts_of(tmp_path / "out")
+    assert (row["TRUTH.TP"], row["QUERY.TP"], row["QUERY.FP"]) == (1, 1, 0)
+    assert data["excluded"] == {"calls": 1, "truth": 0}
+    # The halves of an MNP: one excluded, the other still found by the pair.
+    pair = [truth_line(snv(500)), truth_line(snv(501))]
+    files = write_files(tmp_path, [line(mnp(500))], pair)
+    disputed.write_text(HEADER + line(snv(501)))
+    assert run(["evaluate", *files.arguments(), "--exclude", str(disputed), "--no-html", "-o", str(tmp_path / "mnp")]) == 0
+    data, row = counts_of(tmp_path / "mnp")
+    assert (row["TRUTH.TOTAL"], row["TRUTH.TP"], row["QUERY.TP"]) == (1, 1, 1)
+
+
+def test_what_is_excluded_must_use_the_calls_contigs(files, tmp_path, capfd):
+    bed = tmp_path / "disputed.bed"
+    bed.write_text("1\t149\t150\n")
+    assert run(["evaluate", *files.arguments(), "--exclude", str(bed)]) == 1
+    assert "disputed.bed" in capfd.readouterr().err
+    assert run(["evaluate", *files.arguments(), "--exclude", str(tmp_path / "none.vcf")]) == 1

@@ -49,6 +49,10 @@ class _NamedFile(click.ParamType):
     help="Count what overlaps these regions apart; may be given several times.",
 )  # fmt: skip
 @options.option(
+    "--exclude", group=_COMPARISON, multiple=True, metavar="BED|VCF",
+    help="Leave what overlaps the BED, or is an allele of the VCF, out of all counts; may be given several times.",
+)  # fmt: skip
+@options.option(
     "--match-genotypes", group=_COMPARISON, is_flag=True, help="A right allele with a wrong genotype counts as wrong."
 )
 @options.option(
@@ -69,6 +73,7 @@ def evaluate(
     truth_sample: str | None,
     info_prefix: str,
     strata: tuple[tuple[str, str], ...],
+    exclude: tuple[str, ...],
     match_genotypes: bool,
     n_draws: int,
     output: str | None,
@@ -111,6 +116,7 @@ def evaluate(
         info_prefix=info_prefix,
         reads=reads_paths,
         match_genotypes=match_genotypes,
+        exclude=exclude,
     )
     evaluation = run_evaluation(inputs, n_draws)
     if folder is not None:

@@ -14,9 +14,11 @@ import pysam
 
 from vcffilter.errors import ReferenceFileError, RegionError, VariantFileError
 from vcffilter.evaluation.context import PlacedAllele, homopolymer_bases, in_tandem_repeat, overlaps, place
+from vcffilter.evaluation.exclusion import Exclusions
 from vcffilter.evaluation.genotypes import GenotypedAllele, right_genotypes
 from vcffilter.evaluation.missed_depth import DepthCounter
 from vcffilter.evaluation.tables import (
+    EXCLUDED,
     FALSE,
     HARD_UNKNOWN,
     NOT_COMPARED,
@@ -45,7 +47,8 @@ _LABEL_CODES = {"FP": FALSE, "TP": TRUE, "OUT": OUTSIDE, ".": NOT_COMPARED}
 class ComparisonInputs:
     """What is compared. confident: BED, None = everywhere. strata: name -> BED. sample, truth_sample: see `variants`.
 
-    reads: BAM or CRAM files that give the depth at truth alleles which no call has; without them it is unknown.
+    reads: BAM or CRAM files that give the depth at truth alleles which no call has; without them it is unknown. exclude: BED or
+    VCF files of what is counted neither as true nor as false.
     """
 
     calls: str
@@ -58,12 +61,14 @@ class ComparisonInputs:
     info_prefix: str = "PILEUP"
     reads: tuple[str, ...] = ()
     match_genotypes: bool = False
+    exclude: tuple[str, ...] = ()
 
 
 class ContigComparison:
     """One contig's calls and truth. The truth alleles are those whose REF lies wholly inside the confident regions.
 
-    calls, truth: as read. labels: one per call. placed_calls, placed_truth: the same, normalised.
+    calls, truth: as read. labels: one per call. placed_calls, placed_truth: the same, normalised. excluded_calls,
+    excluded_truth: bool, one per allele.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class ContigComparison:
         confident: Intervals | None,
         sequence: str,
         limits: SearchLimits | None = None,
+        exclusions: Exclusions | None = None,
     ) -> None:
         self.contig = contig
         self.sequence = sequence
@@ -87,6 +93,9 @@ class ContigComparison:
         self.calls, self.truth = list(calls), usable
         self.placed_calls = [place(*_allele(call), sequence) for call in self.calls]
         self.placed_truth = [place(*_allele(item), sequence) for item in self.truth]
+        exclusions = exclusions or Exclusions(())
+        self.excluded_calls = exclusions.chosen(contig, self.placed_calls, sequence)
+        self.excluded_truth = exclusions.chosen(contig, self.placed_truth, sequence)
 
     def found(self, kept: np.ndarray) -> np.ndarray:
         """bool (n_truth,): truth alleles that the calls in `kept` (bool (n_calls,)) spell."""
@@ -134,24 +143,28 @@ def compared_contigs(inputs: ComparisonInputs, limits: SearchLimits | None = Non
     Raises VariantFileError, ReferenceFileError, RegionError, ContigNamingError.
     """
     confident = None if inputs.confident is None else read_bed(inputs.confident)
+    exclusions = Exclusions(inputs.exclude)
     with (
         CallsFile(inputs.calls, inputs.sample, inputs.info_prefix) as calls,
         GenotypedTruth(inputs.truth, inputs.truth_sample) as truth,
         open_reference(inputs.reference) as reference,
     ):
         _check_names(inputs, calls.file, truth, reference, confident)
+        for path, contigs in exclusions.contigs_of.items():
+            check_contig_names(calls.file, inputs.calls, contigs, path)
         seen: set[str] = set()
         for contig, alleles in calls.contigs():
             seen.add(contig)
             sequence = _sequence(reference, contig, inputs)
             _check_reference(contig, alleles, sequence, inputs)
-            yield ContigComparison(contig, alleles, truth.variants(contig), _inside(confident, contig), sequence, limits)
+            inside = _inside(confident, contig)
+            yield ContigComparison(contig, alleles, truth.variants(contig), inside, sequence, limits, exclusions)
         wanted = truth.contigs if confident is None else truth.contigs & set(confident)
         for contig in sorted((wanted & set(reference.references)) - seen):
             missed = truth.variants(contig)
             if missed:
                 sequence = _sequence(reference, contig, inputs)
-                yield ContigComparison(contig, [], missed, _inside(confident, contig), sequence, limits)
+                yield ContigComparison(contig, [], missed, _inside(confident, contig), sequence, limits, exclusions)
         if calls.n_unsupported:
             logger.info("%d symbolic, `*` and similar ALTs are not compared", calls.n_unsupported)
 
@@ -179,8 +192,10 @@ def tables_of(
     *,
     match_genotypes: bool = False,
 ) -> tuple[CallTable, TruthTable]:
-    """Both tables of one contig. code: the contig's number in them."""
+    """Both tables of one contig. code: the contig's number in them. Excluded alleles still match others."""
     calls, contig = comparison.calls, comparison.contig
+    label = np.array([_LABEL_CODES[one.label] for one in comparison.labels], np.uint8)
+    label[comparison.excluded_calls] = EXCLUDED
     of_contig = [beds.get(contig) for beds in strata.values()]
     caller_score = np.array([call.caller_score for call in calls], np.float64)
     hard = caller_believed(caller_score)
@@ -198,7 +213,7 @@ def tables_of(
             depth=[call.depth for call in calls],
             hard=hard,
         ),
-        label=np.array([_LABEL_CODES[one.label] for one in comparison.labels], np.uint8),
+        label=label,
         passed=passed,
         record=np.array([call.record for call in calls], np.int64),
         probability=np.array([call.probability for call in calls], np.float64),
@@ -216,6 +231,7 @@ def tables_of(
         ),
         found=np.stack(found, 1),
         genotype_right=None if genotypes is None else genotypes[1],
+        excluded=comparison.excluded_truth,
     )
     return call_table, truth_table
 

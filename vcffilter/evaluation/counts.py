@@ -83,13 +83,14 @@ class CountRow:
 def count_rows(calls: CallTable, truth: TruthTable, strata: Sequence[str] = ()) -> list[CountRow]:
     """Every row that has a truth allele or a call; with genotype columns in the tables a wrong genotype counts as wrong."""
     rows = []
+    counted = np.ones(len(truth.facts), bool) if truth.excluded is None else ~truth.excluded
     call_types, truth_types = list(_types(calls.facts)), list(_types(truth.facts))
     subsets = zip(_subsets(calls.facts, strata), _subsets(truth.facts, strata), strict=True)
     for (subset, call_chosen), (_, truth_chosen) in subsets:
         for (kind, subtype, call_kind), (_, _, truth_kind) in zip(call_types, truth_types, strict=True):
             if subset != "*" and subtype not in ("*", "INS", "DEL", "COMPLEX"):
                 continue
-            some_calls, some_truth = call_chosen & call_kind, truth_chosen & truth_kind
+            some_calls, some_truth = call_chosen & call_kind, truth_chosen & truth_kind & counted
             if some_calls.any() or some_truth.any():
                 names = (kind, subtype, subset)
                 rows += [_count(calls, truth, some_calls, some_truth, names, number) for number in range(len(FILTERS))]

@@ -10,7 +10,7 @@ import numpy as np
 from vcffilter.evaluation.comparison import ComparisonInputs, compare
 from vcffilter.evaluation.counts import CountRow, count_rows
 from vcffilter.evaluation.scores import Curve, ReliabilityBin, ScoreRow, curves, judged, reliability, score_rows
-from vcffilter.evaluation.tables import TRUE, CallTable, TruthTable
+from vcffilter.evaluation.tables import EXCLUDED, TRUE, CallTable, TruthTable
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,10 @@ _HISTOGRAM_BINS = 20
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found. histogram: number of (false, true) calls per bin of equal width of the probability."""
+    """What an evaluation found. histogram: number of (false, true) calls per bin of equal width of the probability.
+
+    n_excluded: (calls, truth alleles) that were left out of every count.
+    """
 
     inputs: ComparisonInputs
     rows: list[CountRow]
@@ -27,6 +30,7 @@ class Evaluation:
     curves: list[Curve]
     reliability: list[ReliabilityBin]
     histogram: tuple[list[int], list[int]]
+    n_excluded: tuple[int, int] = (0, 0)
 
 
 def evaluate(inputs: ComparisonInputs, n_draws: int = 500) -> Evaluation:
@@ -46,6 +50,7 @@ def evaluate_tables(inputs: ComparisonInputs, calls: CallTable, truth: TruthTabl
         curves(calls),
         reliability(calls),
         _histogram(calls),
+        (int((calls.label == EXCLUDED).sum()), 0 if truth.excluded is None else int(truth.excluded.sum())),
     )
 
 

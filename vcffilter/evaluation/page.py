@@ -9,6 +9,7 @@ from typing import Any
 from vcffilter.errors import MissingExtraError
 from vcffilter.evaluation.evaluation import Evaluation
 from vcffilter.evaluation.plots import all_plots, require_matplotlib
+from vcffilter.evaluation.report import excluded_text
 from vcffilter.version import __version__
 
 _COUNT_COLUMNS = (
@@ -39,7 +40,7 @@ summary { cursor: pointer; color: #0b57d0; margin: .6rem 0; }
 </head>
 <body>
 <h1>{{ title }}</h1>
-<p class="note">{{ facts | join(", ") }}. Genotypes {{ "count" if match_genotypes else "do not count" }}.</p>
+<p class="note">{{ facts | join(", ") }}. Genotypes {{ "count" if match_genotypes else "do not count" }}. {{ excluded }}</p>
 {% for heading, image in plots %}
 <h2>{{ heading }}</h2>
 <img alt="{{ heading }}" src="data:image/png;base64,{{ image }}">
@@ -84,6 +85,7 @@ def html(evaluation: Evaluation, title: str = "Evaluation of a filtered call set
     return environment.from_string(_TEMPLATE).render(
         title=title,
         facts=[f"calls {inputs.calls}", f"truth {inputs.truth}", f"confident {inputs.confident or 'everywhere'}"],
+        excluded=excluded_text(evaluation) if inputs.exclude else "",
         match_genotypes=inputs.match_genotypes,
         plots=[(heading, base64.b64encode(image).decode()) for heading, image in all_plots(evaluation)],
         tables=[table for table in tables if table["rows"]],

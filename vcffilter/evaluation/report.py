@@ -32,9 +32,17 @@ def markdown(evaluation: Evaluation) -> str:
             shown += _both(rows, kind, subset)
     header = (*_COUNT_HEADER, *_METRIC_HEADER)
     lines = markdown_table(header, ([row.columns()[name] for name in header] for row in shown))
+    if evaluation.inputs.exclude:
+        lines += ["", excluded_text(evaluation)]
     if evaluation.scores:
         lines += ["", *score_table(evaluation.scores)]
     return "\n".join(lines) + "\n"
+
+
+def excluded_text(evaluation: Evaluation) -> str:
+    """One sentence on what was not counted."""
+    n_calls, n_truth = evaluation.n_excluded
+    return f"Excluded, counted neither as true nor as false: {n_calls} called ALTs, {n_truth} truth alleles."
 
 
 def score_table(scores: Sequence[ScoreRow]) -> list[str]:
@@ -79,6 +87,7 @@ def json_text(evaluation: Evaluation) -> str:
         "format_version": FORMAT_VERSION,
         "vcffilter": __version__,
         "parameters": {**dataclasses.asdict(evaluation.inputs), "strata": dict(evaluation.inputs.strata)},
+        "excluded": {"calls": evaluation.n_excluded[0], "truth": evaluation.n_excluded[1]},
         "counts": [row.columns() for row in evaluation.rows],
         "scores": [row.columns() for row in evaluation.scores],
         "curves": [dataclasses.asdict(curve) for curve in evaluation.curves],

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 #: Codes of CallTable.label.
-FALSE, TRUE, OUTSIDE, NOT_COMPARED = 0, 1, 2, 3
+FALSE, TRUE, OUTSIDE, NOT_COMPARED, EXCLUDED = 0, 1, 2, 3, 4
 #: Codes of AlleleFacts.hard.
 EASY, HARD, HARD_UNKNOWN = 0, 1, -1
 #: Calls whose caller score is below this were not believed by the caller itself.
@@ -48,7 +48,7 @@ class AlleleFacts:
 
 @dataclass(frozen=True)
 class CallTable:
-    """The called ALTs. label: uint8, FALSE, TRUE, OUTSIDE or NOT_COMPARED, whatever the genotype. passed: bool.
+    """The called ALTs. label: uint8, FALSE, TRUE, OUTSIDE, NOT_COMPARED or EXCLUDED, whatever the genotype. passed: bool.
 
     record: int64. probability, caller_score: float64, NaN where there is none. is_snv: bool, as the filter's thresholds see it.
     genotype_right: bool (n, 2), among all calls and among those that passed; None when genotypes were not compared.
@@ -68,12 +68,13 @@ class CallTable:
 class TruthTable:
     """The truth alleles inside the confident regions. found: bool (n, 2), by all calls and by those that passed.
 
-    genotype_right: bool (n, 2), as in CallTable.
+    genotype_right: bool (n, 2), as in CallTable. excluded: bool (n,), not counted; None = none of them.
     """
 
     facts: AlleleFacts
     found: np.ndarray
     genotype_right: np.ndarray | None = None
+    excluded: np.ndarray | None = None
 
 
 _DTYPES: dict[str, Any] = {

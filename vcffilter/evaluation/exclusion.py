@@ -1,0 +1,60 @@
+"""Alleles whose truth is disputed: regions of BED files and alleles of VCF files that are not counted. Knows no labels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+
+from vcffilter.evaluation.context import PlacedAllele, overlaps, place
+from vcffilter.labelling.intervals import Intervals, read_bed
+from vcffilter.labelling.normalise import is_sequence
+from vcffilter.labelling.truth_files import Allele, each_record, open_variants
+
+logger = logging.getLogger(__name__)
+
+_BED_ENDINGS = (".bed", ".bed.gz", ".bed.bgz")
+
+
+class Exclusions:
+    """What --exclude names. A BED (by its ending) takes every allele that overlaps it; a VCF or BCF takes its own alleles,
+    however they are spelled and whatever its FILTER and genotypes say.
+
+    contigs_of: the contigs that each file has something on. Raises RegionError, VariantFileError.
+    """
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self._beds: list[dict[str, Intervals]] = []
+        self._alleles: dict[str, list[Allele]] = {}
+        self.contigs_of: dict[str, set[str]] = {}
+        for path in paths:
+            if path.lower().endswith(_BED_ENDINGS):
+                self._beds.append(read_bed(path))
+                self.contigs_of[path] = set(self._beds[-1])
+            else:
+                self.contigs_of[path] = self._read_alleles(path)
+
+    def chosen(self, contig: str, placed: Sequence[PlacedAllele], sequence: str) -> np.ndarray:
+        """bool (n,): which of a contig's alleles are left out. sequence: the contig's, upper case."""
+        beds = [bed.get(contig) for bed in self._beds]
+        listed = {place(*allele, sequence).normalised for allele in self._alleles.get(contig, ())}
+        answers = [
+            item.normalised in listed or any(overlaps(bed, item.span.start0, item.span.end0) for bed in beds) for item in placed
+        ]
+        return np.array(answers, bool)
+
+    def _read_alleles(self, path: str) -> set[str]:
+        contigs, n_symbolic = set[str](), 0
+        with open_variants(path) as variants:
+            for record in each_record(path, iter(variants)):
+                ref = (record.ref or "").upper()
+                for alt in record.alts or ():
+                    if not is_sequence(alt.upper()):
+                        n_symbolic += 1
+                        continue
+                    self._alleles.setdefault(record.chrom, []).append((record.pos - 1, ref, alt.upper()))
+                    contigs.add(record.chrom)
+        if n_symbolic:
+            logger.warning("%s: %d ALTs without a sequence leave nothing out; give such regions as BED", path, n_symbolic)
+        return contigs
