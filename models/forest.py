@@ -1,7 +1,9 @@
 """Architecture `forest`: an ensemble of decision trees on the site features, walked in step as tensors on CPU or GPU.
 
-Not trained here: `vcffilter.training.forests` fills it from LightGBM or scikit-learn. Two siblings lie side by side, and a leaf
-leads to itself, so that every tree takes the same number of steps. 32-bit indices: twice as fast as torch's usual 64.
+Splits are not learned here: `vcffilter.training.forests` fills it from LightGBM or scikit-learn. What the leaves hold are
+parameters, so that training from such weights fits the leaves anew to other data and leaves the splits as they are. Two siblings
+lie side by side, and a leaf leads to itself, so that every tree takes the same number of steps. 32-bit indices: twice as fast as
+torch's usual 64.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from vcffilter.errors import ModelError
 from vcffilter.models.encoder_spec import EncoderSpec
@@ -41,7 +44,6 @@ class Forest(Network):
     feature: torch.Tensor
     threshold: torch.Tensor
     left: torch.Tensor
-    value: torch.Tensor
 
     def __init__(self, config: ForestConfig, spec: EncoderSpec) -> None:
         super().__init__()
@@ -53,10 +55,14 @@ class Forest(Network):
         self.register_buffer("feature", torch.zeros(config.n_nodes, dtype=torch.int32))
         self.register_buffer("threshold", torch.full((config.n_nodes,), torch.inf))
         self.register_buffer("left", torch.arange(config.n_nodes, dtype=torch.int32))
-        self.register_buffer("value", torch.zeros(config.n_nodes))
+        self.value = nn.Parameter(torch.zeros(config.n_nodes))
 
     def fit_inputs(self, features: np.ndarray, reads: np.ndarray | None) -> None:
-        """Nothing to set: trees compare raw features."""
+        """Raises ModelError: only the leaves can be trained, from a forest that has been grown."""
+        raise ModelError(
+            "the splits of a forest are not learned here: start from weights that hold one (--init), or grow it with LightGBM or "
+            "scikit-learn and put it into a checkpoint (vcffilter.training.forests)"
+        )
 
     def member_logits(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """(n, 1)."""

@@ -46,7 +46,7 @@ def run(module, features, reads):
 
 
 def test_every_architecture_is_tried_here():
-    # A forest cannot be trained here: tests/training/test_forests.py.
+    # Splits of a forest cannot be trained: tests/training/test_forests.py.
     assert set(SMALL) | {"forest"} == set(ARCHITECTURES)
 
 

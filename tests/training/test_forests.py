@@ -17,6 +17,7 @@ from vcffilter.scoring.network import CPU_TILE, NetworkScorer
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.fit import FitConfig, fit, predict
 from vcffilter.training.forests import LEAF, Tree, from_lightgbm, from_sklearn, to_network
+from vcffilter.training.metrics import auroc
 
 SPEC = EncoderSpec(1, tuple(f"feature_{i}" for i in range(6)))
 
@@ -90,5 +91,25 @@ def test_what_cannot_be_is_said():
     tree = dataclasses.replace(tree, feature=np.array([0, LEAF, LEAF]))
     with pytest.raises(ModelError, match="magic"):
         to_network([tree], SPEC, "magic")
-    with pytest.raises(TrainingError, match="no weights"):
+    with pytest.raises(ModelError, match="--init"):
         fit(to_network([tree], SPEC, "logit")[1], examples(50), None, FitConfig(epochs=1, device="cpu"))
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "sklearn"])
+def test_fine_tuning_fits_the_leaves_to_other_data_and_keeps_the_splits(library):
+    train, other, test = examples(800), examples(800, seed=1), examples(800, seed=2)
+    flipped = [dataclasses.replace(data, label=1 - data.label) for data in (other, test)]
+    if library == "lightgbm":
+        lightgbm = pytest.importorskip("lightgbm")
+        booster = lightgbm.LGBMClassifier(n_estimators=40, num_leaves=9, n_jobs=1, verbose=-1).fit(train.features, train.label)
+        _, module = from_lightgbm(booster, SPEC)
+    else:
+        ensemble = pytest.importorskip("sklearn.ensemble")
+        forest = ensemble.ExtraTreesClassifier(30, min_samples_leaf=2, random_state=0).fit(train.features, train.label)
+        _, module = from_sklearn(forest, SPEC)
+    splits = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    assert auroc(flipped[1].label, predict(module, flipped[1])) < 0.2
+    config = FitConfig(epochs=30, batch_size=128, learning_rate=2e-2, device="cpu", ema_decay=0.9)
+    tuned = fit(module, flipped[0], None, config, fit_inputs=False).module
+    assert auroc(flipped[1].label, predict(tuned, flipped[1])) > 0.8
+    assert all(torch.equal(buffer, splits[name]) for name, buffer in tuned.named_buffers())
