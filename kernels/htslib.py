@@ -1,4 +1,4 @@
-"""htslib's C API, as pysam ships it, for calls from numba loops without the GIL.
+"""The reads half of htslib's C API, for calls from numba loops without the GIL.
 
 Addresses are passed to kernels as integers: a kernel that names a ctypes object cannot be cached on disk. This module opens no
 file and knows no record's meaning; it holds the memory layout of `bam1_t` (htslib/sam.h, unchanged since 1.10) and checks it.
@@ -7,12 +7,24 @@ file and knows no record's meaning; it holds the memory layout of `bam1_t` (htsl
 from __future__ import annotations
 
 import ctypes
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from vcffilter.kernels.htslib_library import (
+    HtslibLayoutError,
+    HtslibLibrary,
+    choose_inflating,
+    installed_libraries,
+    library_of,
+)
+
+logger = logging.getLogger(__name__)
 
 #: Byte offsets inside bam1_t.
 POS0_OFFSET = 0
@@ -28,17 +40,22 @@ INSERT_SIZE_OFFSET = 40
 DATA_OFFSET = 56
 
 
-class HtslibLayoutError(RuntimeError):
-    """pysam's htslib does not lay out a record as this module expects."""
+@dataclass(frozen=True)
+class HtslibFunctions:
+    """One loaded library and the addresses that kernels call. What one library made goes to no other."""
+
+    origin: HtslibLibrary
+    library: ctypes.CDLL
+    iterator_next: int
+    aux_get: int
 
 
 @dataclass(frozen=True)
 class Htslib:
-    """The loaded library and the addresses that kernels call."""
+    """The library for each format of reads."""
 
-    library: ctypes.CDLL
-    iterator_next: int
-    aux_get: int
+    bam: HtslibFunctions
+    cram: HtslibFunctions
 
 
 class _KString(ctypes.Structure):
@@ -69,36 +86,51 @@ _SIGNATURES: tuple[tuple[str, object, tuple[object, ...]], ...] = (
 )
 
 
-def load_htslib() -> Htslib:
-    """Load the htslib inside pysam and check the layout of its records.
+def load_htslib(library: HtslibLibrary | None = None, installed: Sequence[HtslibLibrary] | None = None) -> Htslib:
+    """Load the libraries that read reads and check the layout of their records.
 
+    library: for both formats; None = for BAM what `choose_inflating` names, for CRAM pysam's: libdeflate does little for CRAM,
+    and the other library decodes it in two to three times the time. installed: to choose from (default: what is there).
     Raises HtslibLayoutError when a function is missing or bam1_t differs from what the kernels read.
     """
-    import pysam.libchtslib
+    if library is not None:
+        return Htslib(*[_functions(library)] * 2)
+    there = installed_libraries() if installed is None else installed
+    for_bam, reason = choose_inflating(there, _fault)
+    chosen = Htslib(_functions(for_bam), _functions(library_of("pysam", there)))
+    logger.debug("BAM is read by %s (%s); CRAM by %s", chosen.bam.origin, reason, chosen.cram.origin)
+    return chosen
 
-    library = ctypes.CDLL(pysam.libchtslib.__file__)
+
+def _functions(origin: HtslibLibrary) -> HtslibFunctions:
+    library = ctypes.CDLL(origin.path)
     for name, result, arguments in _SIGNATURES:
         function = getattr(library, name, None)
         if function is None:
-            raise HtslibLayoutError(f"pysam {pysam.__version__} does not export htslib's {name}")
+            raise HtslibLayoutError(f"{origin} does not export {name}")
         function.restype = result
         function.argtypes = arguments
-    _check_layout(library, pysam.__version__)
-    return Htslib(
-        library=library,
-        iterator_next=_address(library.hts_itr_multi_next),
-        aux_get=_address(library.bam_aux_get),
-    )
+    _check_layout(library, origin)
+    return HtslibFunctions(origin, library, _address(library, "hts_itr_multi_next"), _address(library, "bam_aux_get"))
 
 
-def _address(function: object) -> int:
-    address = ctypes.cast(function, ctypes.c_void_p).value  # type: ignore[arg-type]
+def _fault(origin: HtslibLibrary) -> str | None:
+    """Why a library cannot be used."""
+    try:
+        _functions(origin)
+    except (HtslibLayoutError, OSError) as error:
+        return str(error)
+    return None
+
+
+def _address(library: ctypes.CDLL, name: str) -> int:
+    address = ctypes.cast(getattr(library, name, None), ctypes.c_void_p).value
     if address is None:
-        raise HtslibLayoutError("a function of htslib has no address")
+        raise HtslibLayoutError(f"htslib's {name} has no address")
     return address
 
 
-def _check_layout(library: ctypes.CDLL, pysam_version: str) -> None:
+def _check_layout(library: ctypes.CDLL, origin: HtslibLibrary) -> None:
     """Parse one SAM line in memory and read it back through the offsets above."""
     header_text = b"@SQ\tSN:one\tLN:1000\n@SQ\tSN:two\tLN:2000\n"
     line = b"name12\t163\ttwo\t101\t37\t2S3M\tone\t501\t-77\tACGTN\tIIIII"
@@ -108,7 +140,7 @@ def _check_layout(library: ctypes.CDLL, pysam_version: str) -> None:
     text = _KString(len(line), len(line) + 1, ctypes.cast(buffer, ctypes.c_char_p))
     try:
         if library.sam_parse1(ctypes.byref(text), header, record) < 0:
-            raise HtslibLayoutError(f"htslib in pysam {pysam_version} cannot parse a SAM line")
+            raise HtslibLayoutError(f"{origin} cannot parse a SAM line")
         found = _read_fields(record)
     finally:
         library.bam_destroy1(record)
@@ -116,8 +148,8 @@ def _check_layout(library: ctypes.CDLL, pysam_version: str) -> None:
     expected = (100, 1, 37, 163, 2, 5, 0, 500, -77, b"name12", 2 << 4 | 4, 0x12)
     if found != expected:
         raise HtslibLayoutError(
-            f"records of the htslib in pysam {pysam_version} are laid out differently: read {found}, expected {expected}. "
-            "Install a pysam between 0.22 and the version in constraints.txt"
+            f"records of {origin} are laid out differently: read {found}, expected {expected}. "
+            f"Install a {origin.package} that the program was tested with (constraints.txt)"
         )
 
 

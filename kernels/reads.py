@@ -232,7 +232,7 @@ def decode_reads(
 ) -> int:
     """Append every wanted read of an htslib multi-region iterator to `reads`.
 
-    iterator_next, aux_get: addresses (`Htslib`). file, iterator, record: addresses of htsFile, hts_itr_t, bam1_t.
+    iterator_next, aux_get: addresses (`HtslibFunctions`). file, iterator, record: addresses of htsFile, hts_itr_t, bam1_t.
     flags_left_out: reads with any of these SAM flags are skipped. tags: uint8 (4,), b"RGHP".
     group_hashes: uint64, `hash_bytes` of the wanted read groups; empty = all reads.
     Returns DONE, NEED_SPACE (call again with `grown` arrays: nothing is lost) or FAILED (htslib could not read on).

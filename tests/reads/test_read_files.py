@@ -17,9 +17,11 @@ from twin_check import assert_agrees
 from vcffilter.encoding.encoder import EncodedAlleles
 from vcffilter.errors import ReadsFileError
 from vcffilter.kernels.encode import FEATURE_NAMES
-from vcffilter.kernels.reads import ReadArrays
+from vcffilter.kernels.htslib import load_htslib
+from vcffilter.kernels.htslib_library import HtslibLibrary, installed_libraries
+from vcffilter.kernels.reads import ReadArrays, empty_reads
 from vcffilter.kernels.tensor import CHANNEL_NAMES
-from vcffilter.reads.alignment_file import ReadSelection, read_header
+from vcffilter.reads.alignment_file import AlignmentFile, ReadSelection, read_header
 
 _BASES = "GATTACAGGCTTAACCGTGCATCGGATCCTAGCATTACGGATTGACCATGCAAGTCCTGAACTTGGCA" * 5
 _SITE = Called(150, _BASES[150], "A" if _BASES[150] != "A" else "C")
@@ -205,3 +207,32 @@ def test_generated_reads_in_two_files(tmp_path: Path, seed: int) -> None:
     assert_same(encoded, encode(parts[::-1], fasta, CONTIG, case.calls, shape))
     n_reads = [len(read_file(path, fasta, CONTIG, 0, len(case.contigs[CONTIG]))) for path in (whole, *parts)]
     assert n_reads[0] == n_reads[1] + n_reads[2]
+
+
+def _read_through(library: HtslibLibrary, path: str, fasta: str, start0: list[int], end0: list[int]) -> ReadArrays:
+    selection = ReadSelection(use_supplementary=True, want_haplotype_tag=True)
+    file = AlignmentFile(read_header(path, fasta), fasta, load_htslib(library), selection)
+    try:
+        return file.append_reads(CONTIG, np.array(start0), np.array(end0), empty_reads(n_reads=4))
+    finally:
+        file.close()
+
+
+@pytest.mark.parametrize("kind", ["bam", "cram"])
+@pytest.mark.parametrize("seed", range(4))
+def test_every_htslib_gives_the_same_reads(tmp_path: Path, seed: int, kind: str) -> None:
+    libraries = installed_libraries()
+    if len(libraries) < 2:
+        pytest.skip("only one htslib is installed: nothing to compare")
+    case = tiny_case(seed, n_fragments=60)
+    fasta = write_fasta(tmp_path / "tiny.fa", case.contigs)
+    path = write_bam(tmp_path / "tiny.bam", case.contigs, case.reads)
+    if kind == "cram":
+        path = _to_cram(path, fasta, tmp_path / "tiny.cram")
+    length = len(case.contigs[CONTIG])
+    for start0, end0 in (([0], [length]), ([length // 4, length // 2], [length // 4 + 3, length // 2 + 50])):
+        first, *others = (_read_through(library, path, fasta, start0, end0) for library in libraries)
+        assert first.counts[0] > 4
+        for other in others:
+            for field in ReadArrays._fields:
+                np.testing.assert_array_equal(getattr(first, field), getattr(other, field), err_msg=field)

@@ -1,6 +1,7 @@
-"""One BAM or CRAM, read through the htslib inside pysam without the GIL. Knows no variants.
+"""One BAM or CRAM, read through htslib without the GIL. Knows no variants.
 
-Header and read groups are read once by pysam (`AlignmentHeader`); every worker thread opens its own `AlignmentFile`.
+Header and read groups are read once by pysam (`AlignmentHeader`, no pointer of which is kept); every worker thread opens its own
+`AlignmentFile`, all of it in the one library that `Htslib` names for the format.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class AlignmentHeader:
     """What a run needs of a file's header: contigs, and the read groups of each sample."""
 
     path: str
+    is_cram: bool
     contigs: tuple[str, ...]
     groups_of_sample: dict[str, tuple[str, ...]]
 
@@ -78,6 +80,7 @@ def read_header(path: str, reference_path: str) -> AlignmentHeader:
                 raise ReadsFileError("has no index", path=path, hint=f"Index it with: samtools index {path}")
             header: dict[str, Any] = alignments.header.to_dict()
             contigs = tuple(alignments.references)
+            is_cram = alignments.is_cram
     except (OSError, ValueError) as error:
         raise ReadsFileError(f"cannot be opened ({error})", path=path, hint="Check it with: samtools quickcheck -v") from error
     if header.get("HD", {}).get("SO", "coordinate") not in ("coordinate", "unknown"):
@@ -86,7 +89,7 @@ def read_header(path: str, reference_path: str) -> AlignmentHeader:
     for group in header.get("RG", []):
         sample = group.get("SM", "")
         groups[sample] = (*groups.get(sample, ()), group["ID"])
-    return AlignmentHeader(path, contigs, groups)
+    return AlignmentHeader(path, is_cram, contigs, groups)
 
 
 class AlignmentFile:
@@ -97,8 +100,8 @@ class AlignmentFile:
 
     def __init__(self, header: AlignmentHeader, reference_path: str, htslib: Htslib, selection: ReadSelection) -> None:
         self.header = header
-        self._htslib = htslib
-        self._library = htslib.library
+        self._htslib = htslib.cram if header.is_cram else htslib.bam
+        self._library = self._htslib.library
         self._contigs = frozenset(header.contigs)
         self._selection = selection
         self._flags_left_out = FLAGS_LEFT_OUT | (0 if selection.use_supplementary else FLAG_SUPPLEMENTARY)
