@@ -1,7 +1,7 @@
 """What bounds the reading of a BAM: inflating its blocks, htslib's records, and decoding for the encoder; CPU time, 1 thread.
 
 Run: python benchmarks/reading.py [--data ../shared/data] [--htslib FILE ...]
---htslib: shared libraries that export htslib's C API, to compare with the one inside pysam.
+Compares the htslib that the filter reads BAM with, pysam's own, and those given: shared objects that export htslib's API.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pysam.libchtslib
 from common import Report, Table, parser
-from stages import HtslibReader, chunk_intervals, read_chunks
+from stages import HtslibReader, chunk_intervals, pysam_htslib, read_chunks
 from workloads import DENSE_SPACING, describe, mix, sample, thinned_calls
 
 from vcffilter.kernels.htslib import load_htslib
+from vcffilter.kernels.htslib_library import described
 from vcffilter.kernels.reads import empty_reads
 from vcffilter.reads.alignment_file import AlignmentFile, ReadSelection, read_header
 
@@ -26,8 +26,6 @@ _BLOCK_BYTES = 1 << 16
 def bgzf(path: Path) -> ctypes.CDLL:
     """A library with the signatures of its block reader set."""
     library = ctypes.CDLL(str(path))
-    library.hts_feature_string.restype = ctypes.c_char_p
-    library.hts_version.restype = ctypes.c_char_p
     library.bgzf_open.restype = ctypes.c_void_p
     library.bgzf_open.argtypes = (ctypes.c_char_p, ctypes.c_char_p)
     library.bgzf_read.restype = ctypes.c_ssize_t
@@ -47,12 +45,6 @@ def inflate(library: ctypes.CDLL, path: Path) -> int:
     return n_bytes
 
 
-def features(library: ctypes.CDLL) -> str:
-    """Version of a library, and how it inflates."""
-    known = library.hts_feature_string().decode()
-    return f"{library.hts_version().decode()}, libdeflate={'yes' if 'libdeflate=yes' in known else 'no'}"
-
-
 def main() -> None:
     """Print and save the table."""
     options = parser(__doc__)
@@ -65,7 +57,8 @@ def main() -> None:
     report.fact("sample", describe(made))
     report.fact("calls", mix(dense))
     htslib = load_htslib()
-    reader = HtslibReader(str(made.reads), htslib)
+    used, pysams = htslib.bam.origin, pysam_htslib()
+    readers = {used: HtslibReader(str(made.reads), htslib), pysams.bam.origin: HtslibReader(str(made.reads), pysams)}
     header = read_header(str(made.reads), str(made.reference))
     file = AlignmentFile(header, str(made.reference), htslib, ReadSelection())
     reads = empty_reads()
@@ -76,15 +69,16 @@ def main() -> None:
             reads.counts[:] = 0
             reads = file.append_reads(chunk.contig, *chunk_intervals(chunk), reads)
 
-    own = bgzf(Path(pysam.libchtslib.__file__))
-    work: dict[str, Callable[[], object]] = {
-        f"all blocks inflated, htslib in pysam {features(own)}": lambda: inflate(own, made.reads)
-    }
-    for path in arguments.htslib:
-        other = bgzf(path)
-        work[f"all blocks inflated, {path.name} {features(other)}"] = lambda other=other: inflate(other, made.reads)
-    work["the calls' reads by htslib, nothing kept"] = lambda: [reader.count(c.contig, *chunk_intervals(c)) for c in chunks]
-    work["the calls' reads decoded for the encoder"] = decode
+    others = [library for path in arguments.htslib if (library := described(path.name, str(path)))]
+    blocks = {library: bgzf(Path(library.path)) for library in (*readers, *others)}
+    work: dict[str, Callable[[], object]] = {}
+    for library, functions in blocks.items():
+        work[f"all blocks inflated, {library}"] = lambda functions=functions: inflate(functions, made.reads)
+    for library, reader in readers.items():
+        work[f"the calls' reads, nothing kept, {library}"] = lambda reader=reader: [
+            reader.count(c.contig, *chunk_intervals(c)) for c in chunks
+        ]
+    work[f"the calls' reads decoded for the encoder, {used}"] = decode
     best = dict.fromkeys(work, float("inf"))
     for _ in range(arguments.rounds + 1):
         for name, run in work.items():
@@ -98,7 +92,8 @@ def main() -> None:
     inflating = next(iter(best.values()))
     for name, seconds in best.items():
         table.add(name, seconds, 1e6 * seconds / n_records, f"{seconds / inflating:.2f} x")
-    table.note = f"{inflate(own, made.reads) / 1e6:,.0f} MB uncompressed."
+    n_bytes = inflate(blocks[used], made.reads)
+    table.note = f"{n_bytes / 1e6:,.0f} MB uncompressed. The filter reads BAM with {used}."
     report.add(table)
     report.save()
 

@@ -28,6 +28,7 @@ from workloads import describe, mix, model, sample, thinned_calls
 from vcffilter.encoding.encoder import ChunkEncoder, PreparedChunk
 from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES, empty_encode_scratch, encode_alleles
 from vcffilter.kernels.htslib import Htslib, load_htslib
+from vcffilter.kernels.htslib_library import installed_libraries, library_of
 from vcffilter.kernels.reads import count_reads, empty_reads
 from vcffilter.kernels.reference import merge_intervals
 from vcffilter.kernels.scan import SCAN_DONE, empty_events, link_mates, scan_reads
@@ -49,6 +50,7 @@ _TENSOR_ROWS = _TENSOR_COLUMNS = 33
 #: (stage, what it handles): rows of the table, in the order of the flow.
 _STAGES = (
     ("htslib alone", "reads"),
+    ("pysam's htslib alone", "reads"),
     ("reads decoded", "reads"),
     ("prepared (reads, reference, scan)", "alleles"),
     ("scan of the reads", "reads"),
@@ -93,10 +95,10 @@ def _seconds_queued() -> float:
 
 
 class HtslibReader:
-    """htslib and nothing else: counts the reads of some intervals."""
+    """htslib and nothing else: counts the reads of some intervals of a BAM, through the library that `htslib` has for it."""
 
     def __init__(self, path: str, htslib: Htslib) -> None:
-        self._htslib, self._library = htslib, htslib.library
+        self._htslib, self._library = htslib.bam, htslib.bam.library
         self._file = self._library.hts_open(path.encode(), b"r")
         self._header = self._library.sam_hdr_read(self._file)
         self._index = self._library.sam_index_load(self._file, path.encode())
@@ -112,6 +114,11 @@ class HtslibReader:
         return n_reads
 
 
+def pysam_htslib() -> Htslib:
+    """pysam's own library, whatever the filter uses."""
+    return load_htslib(library_of("pysam", installed_libraries()))
+
+
 class Worker:
     """One thread's own files and encoders."""
 
@@ -119,6 +126,7 @@ class Worker:
         reads, reference = str(made.reads), str(made.reference)
         header = read_header(reads, reference)
         self._htslib = HtslibReader(reads, htslib)
+        self._pysam_htslib = HtslibReader(reads, pysam_htslib())
         self._file = AlignmentFile(header, reference, htslib, ReadSelection())
         self._reads = empty_reads()
         spec = EncoderSpec(ENCODER_VERSION, FEATURE_NAMES)
@@ -135,6 +143,8 @@ class Worker:
         start0, end0 = chunk_intervals(chunk)
         with self.laps.time("htslib alone"):
             self.n_reads += self._htslib.count(chunk.contig, start0, end0)
+        with self.laps.time("pysam's htslib alone"):
+            self._pysam_htslib.count(chunk.contig, start0, end0)
         with self.laps.time("reads decoded"):
             self._reads.counts[:] = 0
             self._reads = self._file.append_reads(chunk.contig, start0, end0, self._reads)
@@ -395,6 +405,7 @@ def main() -> None:
     print(f"{describe(made)}\n{mix(dense)}, in {len(chunks)} chunks\n")
     report.fact("sample", describe(made))
     report.fact("calls", mix(dense))
+    report.fact("htslib", f"BAM read by {load_htslib().bam.origin}")
     checkpoint = load_checkpoint(model(arguments))
     report.add(stage_rounds(made, chunks, checkpoint, arguments))
     report.add(network_table(checkpoint, arguments))
