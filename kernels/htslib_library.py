@@ -88,7 +88,7 @@ def choose_inflating(
     for library in sorted(libraries, key=lambda library: not library.has_libdeflate):
         fault = fault_of(library)
         if fault is None:
-            reason = "inflates with libdeflate" if library.has_libdeflate else "none that can be used has libdeflate"
+            reason = "the first that has it" if library.has_libdeflate else "none that can be used has it"
             return library, "; ".join([reason, *faults])
         faults.append(f"{library} cannot be used: {fault}")
     raise HtslibLayoutError("; ".join(faults) or "neither pysam nor cyvcf2 carries an htslib that can be loaded")

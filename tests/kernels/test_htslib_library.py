@@ -47,7 +47,7 @@ def _faulty(*wrong: HtslibLibrary):
 def test_the_first_with_libdeflate_else_the_first(libraries, expected) -> None:
     chosen, reason = choose_inflating(libraries, _no_fault)
     assert chosen == expected
-    assert reason == ("inflates with libdeflate" if expected.has_libdeflate else "none that can be used has libdeflate")
+    assert reason == ("the first that has it" if expected.has_libdeflate else "none that can be used has it")
 
 
 def test_a_faulty_library_is_passed_over_and_named() -> None:
