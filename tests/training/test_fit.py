@@ -15,11 +15,13 @@ import torch
 from training_examples import CHANNELS, make_examples, make_spec
 
 from vcffilter.errors import TrainingError
+from vcffilter.models.ensemble import combine
 from vcffilter.models.registry import build
 from vcffilter.training.augmentation import Augmentation
 from vcffilter.training.dataset import read_examples, write_examples
 from vcffilter.training.fit import FitConfig, fit, learning_rate, predict
 from vcffilter.training.fit_config import AugmentationConfig
+from vcffilter.training.forests import LEAF, Tree, to_network
 from vcffilter.training.metrics import auroc
 from vcffilter.training.sampling import balanced_share, epoch_order
 
@@ -137,6 +139,21 @@ def test_frozen_stem_moves_only_the_head():
         assert torch.equal(tensor, before[name]) == (module.is_stem(name) or not is_parameter), name
     fit(module, make_examples(300, seed=4), None, dataclasses.replace(config, epochs=2), fit_inputs=False)
     assert not torch.equal(module.state_dict()["row_layer.weight"], before["row_layer.weight"])
+
+
+def test_a_first_stage_with_a_frozen_stem_takes_an_ensemble_with_trees():
+    spec, train = make_spec(with_reads=False), make_examples(300, with_reads=False)
+    leaves = np.array([0.0, -1.0, 1.0])
+    tree = Tree(np.array([0, LEAF, LEAF]), np.zeros(3), np.array([1, LEAF, LEAF]), np.array([2, LEAF, LEAF]), leaves)
+    settings = {"hidden": [16], "n_members": 2}
+    network = fit(build("site_mlp", settings, spec), train, None, dataclasses.replace(QUICK, epochs=1)).module
+    _, module = combine([("forest", *to_network([tree], spec, "logit")), ("site_mlp", settings, network)], spec)
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    config = dataclasses.replace(QUICK, epochs=1, freeze_stem_epochs=1, ema_decay=0.0)
+    after = fit(module, train, None, config, fit_inputs=False).module.state_dict()
+    changed = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    assert {name for name in changed if module.is_stem(name)} == set()
+    assert {"members.0.value", "members.1.head.out_weight"} <= changed
 
 
 def test_weights_and_teachers_count():

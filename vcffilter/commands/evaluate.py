@@ -33,9 +33,7 @@ class _NamedFile(click.ParamType):
 @click.command("evaluate", cls=options.GroupedCommand, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("calls", metavar="FILTERED")
 @options.option("--truth", group=_INPUT, required=True, metavar="FILE", help="Truth VCF.")
-@options.option(
-    "--confident", group=_INPUT, metavar="BED", help="Regions where the truth is complete. [default: everywhere]"
-)
+@options.option("--confident", group=_INPUT, metavar="BED", help="Regions where the truth is complete. [default: everywhere]")
 @options.reference
 @options.option(
     "-b", "--reads", "reads_paths", group=_INPUT, multiple=True, metavar="FILE",

@@ -286,7 +286,8 @@ class _Trainer:
         if frozen:
             # Frozen also means that normalisation keeps its running statistics.
             for name, part in module.named_modules():
-                if name and module.is_stem(f"{name}."):
+                own = [own_name for own_name, _ in part.named_parameters(prefix=name)]
+                if own and all(module.is_stem(own_name) for own_name in own):
                     part.eval()
 
     def _evaluate(self) -> np.ndarray:
