@@ -10,6 +10,8 @@ from pathlib import Path
 import pysam
 import pytest
 
+from vcffilter.kernels.htslib import load_htslib
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TINY = ("--megabases", "0.04", "--depth", "12", "--rounds", "1")
 
@@ -45,6 +47,19 @@ def test_stages_prints_a_rate_for_every_stage(work: Path) -> None:
     assert [row["threads"] for row in table(report, "Network alone")] == [1, 2]
     assert "commit" in report["machine"]
     assert (work / "results" / "stages.md").read_text().count("### ") == len(report["tables"])
+
+
+def test_reading_and_jumps_name_the_library_and_count_blocks(work: Path) -> None:
+    used = str(load_htslib().bam.origin)
+    rows = table(run("reading", work), "Reading")
+    assert used in rows[0]["what"]
+    assert any("in pysam" in row["what"] for row in rows)
+    assert rows[-1]["what"] == f"the calls' reads decoded for the encoder, {used}"
+    assert all(row["CPU seconds"] > 0 for row in rows)
+    report = run("index_jumps", work)
+    for row in table(report, "Blocks of one call"):
+        assert 1 <= row["of these with reads of the call"] <= row["from the index's place to the call's end"] + 1
+    assert [row["index"] for row in table(report, "Jumps by index")][0] == "BAI"
 
 
 def test_shards_hold_every_record_once_and_in_order(work: Path) -> None:
