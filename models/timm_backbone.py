@@ -26,15 +26,18 @@ from vcffilter.models.read_rows import ChannelScale, as_image, require_reads
 
 logger = logging.getLogger(__name__)
 
+#: Backbones by the start of their name that cannot take a smaller image (rows and columns): their stem uses no padding.
+SMALLEST_IMAGE = {"inception_": 75}
+
 
 @dataclass(frozen=True)
 class TimmConfig:
     """pretrained: local safetensors file of the backbone's ImageNet weights, read only when training starts;
     empty = random.
 
-    minimum_size: rows and columns are enlarged (each cell repeated) to at least this many, since backbones
-    halve them five times. n_bins, embedding: site features. hidden, n_members, average, dropout: the head, as
-    in SiteMlpConfig.
+    minimum_size: rows and columns are enlarged (each cell repeated) to at least this many, since backbones halve them five
+    times; a backbone that needs more (inception_v3: 75) gets what it needs. n_bins, embedding: site features. hidden, n_members,
+    average, dropout: the head, as in SiteMlpConfig.
     """
 
     pretrained: str = ""
@@ -67,10 +70,8 @@ class TimmBackbone(Network):
         self.backbone = timm.create_model(backbone, pretrained=False, num_classes=0, in_chans=3)
         n_out = int(cast(int, self.backbone.num_features))
         adapt_first_convolution(self.backbone, spec.n_channels + 1)
-        self.repeats = (
-            max(1, -(-config.minimum_size // spec.rows)),
-            max(1, -(-config.minimum_size // spec.columns)),
-        )
+        smallest = max(config.minimum_size, *(size for start, size in SMALLEST_IMAGE.items() if backbone.startswith(start)), 1)
+        self.repeats = (-(-smallest // spec.rows), -(-smallest // spec.columns))
         self.head = MemberHead(self.embedding.out_features + n_out, config.hidden, config.n_members, config.dropout)
 
     def fit_inputs(self, features: np.ndarray, reads: np.ndarray | None) -> None:
@@ -83,7 +84,9 @@ class TimmBackbone(Network):
         if self.config.pretrained:
             load_pretrained(self.backbone, self.config.pretrained)
         else:
-            logger.warning("no pretrained file given: the timm backbone starts from random weights")
+            logger.warning(
+                "no pretrained weights: the timm backbone starts random (model: {pretrained: FILE.safetensors} gives some)"
+            )
 
     def member_logits(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """(n, n_members): trained each on its own loss."""

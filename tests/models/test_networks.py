@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 import torch
 from model_arrays import make_arrays, make_spec
+from torch import nn
 
 from vcffilter.errors import ModelError
+from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
+from vcffilter.kernels.tensor import CHANNEL_NAMES
+from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.members import average_members
 from vcffilter.models.quantiles import QuantileEmbedding
 from vcffilter.models.registry import ARCHITECTURES, build, config_to_json, count_parameters, parse_config
@@ -241,6 +245,53 @@ class TestTimm:
         grey = torch.rand(1, 1, 16, 16)
         before = first_convolution(original)[1](grey.repeat(1, 3, 1, 1))
         assert torch.allclose(convolution(grey.repeat(1, 8, 1, 1)), before, atol=1e-5)
+
+    @pytest.mark.parametrize("backbone", ["efficientnet_b0", "regnety_008", "resnet34", "resnext50_32x4d", "inception_v3"])
+    def test_backbones_with_the_programs_own_tensor(self, backbone, tmp_path, timm, caplog):
+        from safetensors.torch import save_file
+
+        from vcffilter.models.timm_backbone import first_convolution
+
+        spec = EncoderSpec(ENCODER_VERSION, FEATURE_NAMES, CHANNEL_NAMES, 49, 5)
+        torch.manual_seed(0)
+        original = timm.create_model(backbone, pretrained=False)
+        path = tmp_path / "pretrained.safetensors"
+        save_file(original.state_dict(), path)
+        module = build(f"timm:{backbone}", {"minimum_size": 32, "pretrained": str(path), "hidden": [8]}, spec)
+        arrays = make_arrays(spec, 4)
+        with caplog.at_level(logging.INFO):
+            module.fit_inputs(*arrays)
+        assert str(path) in caplog.text
+        assert "random" not in caplog.text
+        # Every channel, presence included, has the mean of the three input weights, so that an even image gives what it gave.
+        name, convolution = first_convolution(original)
+        weight, n_channels = module.backbone.state_dict()[f"{name}.weight"], spec.n_channels + 1
+        expected = convolution.weight.mean(1, keepdim=True) * 3 / n_channels
+        assert torch.allclose(weight, expected.expand(-1, n_channels, -1, -1))
+        assert torch.allclose(weight.sum(1), convolution.weight.sum(1), atol=1e-6)
+        others = {key: value for key, value in original.state_dict().items() if key in module.backbone.state_dict()}
+        del others[f"{name}.weight"]
+        assert all(torch.equal(module.backbone.state_dict()[key], value) for key, value in others.items())
+        # One step on a small batch moves the first weights and the last.
+        before = {key: value.detach().clone() for key, value in module.named_parameters()}
+        features, reads = (torch.from_numpy(array) for array in arrays)
+        module.train()
+        logits = module.member_logits(features, reads)
+        assert logits.shape == (4, 1)
+        assert torch.isfinite(logits).all()
+        nn.functional.binary_cross_entropy_with_logits(logits[:, 0], torch.tensor([0.0, 1.0, 1.0, 0.0])).backward()
+        torch.optim.SGD(module.parameters(), lr=0.1).step()
+        after = dict(module.named_parameters())
+        for key in (f"backbone.{name}.weight", "head.out_weight"):
+            assert not torch.equal(after[key], before[key]), key
+
+    @pytest.mark.parametrize("backbone", ["efficientnet_b0", "inception_v3"])
+    def test_no_pretrained_weights_is_said(self, backbone, caplog):
+        spec = make_spec(columns=5)
+        with caplog.at_level(logging.WARNING):
+            build(f"timm:{backbone}", {}, spec).fit_inputs(*make_arrays(spec, 5))
+        assert "no pretrained weights" in caplog.text
+        assert "random" in caplog.text
 
     def test_wrong_names_and_files(self, tmp_path):
         spec = make_spec(columns=5)
