@@ -9,7 +9,7 @@ from comparison_files import line, snv, truth_line, write_files
 from vcffilter.commands.main import run
 from vcffilter.errors import TrainingError
 from vcffilter.evaluation.recalibration import LabelledLogits, RecalibrationSettings, recalibrate
-from vcffilter.evaluation.unlabelled import cut_rows, unlabelled_calls
+from vcffilter.evaluation.unlabelled import Ratio, cut_rows, unlabelled_calls
 from vcffilter.evaluation.variants import HETEROZYGOUS, HOMOZYGOUS, CalledVariant
 from vcffilter.labelling.files import read_labels
 from vcffilter.models.checkpoint import load_checkpoint
@@ -127,19 +127,26 @@ def test_the_new_checkpoint_serves_the_filter(simulated, tmp_path, capfd):
     assert load_checkpoint(again).metadata.operating_points == checkpoint.metadata.operating_points
 
 
+def cut_cells(capfd) -> list[list[str]]:
+    lines = capfd.readouterr().out.splitlines()
+    return [[cell.strip() for cell in text.split("|")[1:-1]] for text in lines if text.startswith(("| snv", "| indel"))]
+
+
 def test_without_truth_the_cuts_are_shown(simulated, tmp_path, capfd):
     files = simulated.files
     assert run(["calibrate", str(files.calls), "-b", str(files.reads), "-f", str(files.reference), "-q"]) == 0
-    scored = capfd.readouterr().out.splitlines()
+    scored = cut_cells(capfd)
     own = load_checkpoint("illumina-germline").metadata.thresholds["snv"]
-    assert any(text.startswith("| snv") and f"| {own:.4f} " in text for text in scored)
+    assert ["snv", f"{own:.4f} (default)"] in [row[:2] for row in scored]
+    kept = [row[:1] + row[2:3] for row in scored if "default" not in row[1]]
+    assert all(kept.count(one) == 1 for one in kept)  # no threshold that keeps what another one keeps
     filtered = tmp_path / "filtered.vcf.gz"
     reads = ["-b", str(files.reads), "-f", str(files.reference)]
     assert run(["filter", str(files.calls), *reads, "-o", str(filtered), "-q", "--threads", "1"]) == 0
     assert run(["calibrate", str(filtered)]) == 0
-    written = capfd.readouterr().out.splitlines()
-    for start in ("| snv   | 0.5000 ", "| indel | 0.5000 "):
-        assert [text for text in written if text.startswith(start)] == [text for text in scored if text.startswith(start)] != []
+    written = cut_cells(capfd)
+    without_own = [row for row in scored if "default" not in row[1]]
+    assert [row for row in without_own if row in written] == without_own
 
 
 def test_ratios_by_hand():
@@ -157,14 +164,17 @@ def test_ratios_by_hand():
     ]
     rows = cut_rows(unlabelled_calls(calls, np.array([one.probability for one in calls])), {"snv": 0.85})
     at = {(row.type, row.threshold): row for row in rows}
-    half = at["snv", 0.5]
-    assert (half.n_kept, half.n_removed, half.ti_tv_kept, half.ti_tv_removed, half.het_hom_kept) == (3, 1, 2.0, 0.0, 2.0)
+    assert list(at) == [("snv", cut) for cut in (0.0, 0.02, 0.85, 0.95, 0.995)] + [("indel", cut) for cut in (0.0, 0.8, 0.95)]
+    assert [row.threshold for row in rows if row.is_default] == [0.85]
+    half = at["snv", 0.02]
+    assert (half.n_kept, half.n_removed, half.ti_tv_kept, half.ti_tv_removed, half.het_hom_kept) == (3, 1, (2, 1), (0, 1), (2, 1))
     assert half.predicted_precision == pytest.approx((0.99 + 0.9 + 0.8) / 3)
     assert half.predicted_recall == pytest.approx(2.69 / 2.70)
     assert at["snv", 0.85].n_kept == 2
-    assert at["indel", 0.5].n_kept == 2
-    assert at["indel", 0.5].insertion_deletion_kept == 1.0
-    assert at["indel", 0.8].insertion_deletion_kept is None
+    assert at["indel", 0.0].n_kept == 2
+    assert at["indel", 0.0].insertion_deletion_kept.value == 1.0
+    assert at["indel", 0.8].insertion_deletion_kept.value is None
+    assert [str(Ratio(*counts)) for counts in ((0, 0), (3, 0), (8, 2), (80, 20))] == ["-", "3/0", "4.00 (8/2)", "4.00"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from vcffilter.evaluation.unlabelled import CutRow
     from vcffilter.training.example_source import ExampleSource
 
+_CUTS_EXPLAINED = (
+    "Predicted: by the probabilities themselves, as right as the model's calibration is on these data. Ratios do not depend on",
+    "it: real human SNVs have a Ti/Tv of 2.0 to 2.1 (exomes about 3), random errors 0.5. A threshold is too high when the SNVs",
+    "that it removes look as real as those it keeps, or when het/hom moves away from that of the rows above.",
+    "To cut there: pileup-filter filter --min-prob-snv T --min-prob-indel T",
+)
 _INPUT, _LABELS, _FIT, _OUTPUT = "Input", "Labels", "Calibration", "Output"
 
 
@@ -221,7 +227,7 @@ def _print_cuts(chosen: CalibrateOptions) -> None:
     rows = cut_rows(_unlabelled(chosen), own)
     if not rows:
         raise UsageError("no call could be scored", path=chosen.calls, hint="Are these the reads of the calls' sample?")
-    click.echo("\n".join(_cut_table(rows)))
+    click.echo("\n".join([*_cut_table(rows), "", *_CUTS_EXPLAINED]))
 
 
 def _unlabelled(chosen: CalibrateOptions) -> Any:
@@ -271,8 +277,9 @@ def _cut_table(rows: list[CutRow]) -> list[str]:
     )  # fmt: skip
     cells = (
         (
-            row.type, row.threshold, row.n_kept, row.n_removed, row.predicted_precision, row.predicted_recall, row.ti_tv_kept,
-            row.ti_tv_removed, row.insertion_deletion_kept, row.het_hom_kept,
+            row.type, f"{row.threshold:.4f}{' (default)' if row.is_default else ''}", row.n_kept, row.n_removed,
+            row.predicted_precision, row.predicted_recall, row.ti_tv_kept, row.ti_tv_removed, row.insertion_deletion_kept,
+            row.het_hom_kept,
         )
         for row in rows
     )  # fmt: skip

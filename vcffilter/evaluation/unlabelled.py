@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,12 +16,31 @@ from vcffilter.variants.alleles import AlleleChunk, AlleleScores
 CUTS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 _TRANSITIONS = frozenset(("AG", "GA", "CT", "TC"))
 _PIECE = 2048
+#: Ratios of fewer calls are shown with their counts: they could be anything.
+_FEW = 50
+
+
+class Ratio(NamedTuple):
+    """Two counts, as `2.07`, with the counts when they are few: `4.00 (8/2)`."""
+
+    one: int
+    other: int
+
+    @property
+    def value(self) -> float | None:
+        """one / other; None where that would divide by 0."""
+        return self.one / self.other if self.other else None
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"{self.one}/{self.other}" if self.one else "-"
+        return f"{self.value:.2f}" + (f" ({self.one}/{self.other})" if self.one + self.other < _FEW else "")
 
 
 @dataclass(frozen=True)
 class CutRow:
     """What passes a threshold. predicted_precision: mean probability of what is kept. predicted_recall: share of all probability
-    that is kept. Ratios are None where they would divide by 0 or do not apply to the type.
+    that is kept. Ratios are None where they do not apply to the type. is_default: the model's own threshold.
     """
 
     type: str
@@ -29,10 +49,11 @@ class CutRow:
     n_removed: int
     predicted_precision: float | None
     predicted_recall: float | None
-    ti_tv_kept: float | None
-    ti_tv_removed: float | None
-    insertion_deletion_kept: float | None
-    het_hom_kept: float | None
+    ti_tv_kept: Ratio | None
+    ti_tv_removed: Ratio | None
+    insertion_deletion_kept: Ratio | None
+    het_hom_kept: Ratio
+    is_default: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,18 +88,21 @@ def unlabelled_calls(calls: Sequence[CalledVariant], probability: np.ndarray) ->
 
 
 def cut_rows(calls: UnlabelledCalls, own_thresholds: dict[str, float] | None = None) -> list[CutRow]:
-    """One row per type and threshold, the model's own thresholds among them."""
-    rows = []
+    """One row per type and threshold, the model's own thresholds among them; of thresholds that keep the same calls the lowest
+    and the model's own.
+    """
+    rows: list[CutRow] = []
     for name, of_type in (("snv", calls.is_snv), ("indel", ~calls.is_snv)):
-        if of_type.any():
-            cuts = sorted({*CUTS, *((own_thresholds or {}).get(name, 0.0),)})
-            rows += [_row(calls, name, of_type, cut) for cut in cuts]
+        own, n_before = (own_thresholds or {}).get(name), -1
+        for cut in sorted({*CUTS, *(() if own is None else (own,))}) if of_type.any() else ():
+            row = _row(calls, name, of_type, cut, is_default=cut == own)
+            if row.n_kept != n_before or row.is_default:
+                rows.append(row)
+            n_before = row.n_kept
     return rows
 
 
-def score_contig(
-    contig: str, calls: Sequence[CalledVariant], score: Callable[[AlleleChunk], AlleleScores]
-) -> np.ndarray:
+def score_contig(contig: str, calls: Sequence[CalledVariant], score: Callable[[AlleleChunk], AlleleScores]) -> np.ndarray:
     """Probability of each call, float64 (n_calls,), NaN where it cannot be scored."""
     parts = [score(chunk).probability for chunk in _chunks(contig, calls)]
     return np.concatenate(parts).astype(np.float64) if parts else np.empty(0)
@@ -99,7 +123,7 @@ def _flat(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     return borders, np.frombuffer("".join(texts).encode(), np.uint8)
 
 
-def _row(calls: UnlabelledCalls, name: str, of_type: np.ndarray, cut: float) -> CutRow:
+def _row(calls: UnlabelledCalls, name: str, of_type: np.ndarray, cut: float, *, is_default: bool) -> CutRow:
     # Probabilities are written and compared with four decimals.
     kept = of_type & (np.round(calls.probability, 4) >= cut)
     removed = of_type & ~kept
@@ -116,8 +140,9 @@ def _row(calls: UnlabelledCalls, name: str, of_type: np.ndarray, cut: float) -> 
         ti_tv_removed=_ratio(removed & calls.is_transition, removed & ~calls.is_transition) if is_snv else None,
         insertion_deletion_kept=None if is_snv else _ratio(kept & calls.is_insertion, kept & calls.is_deletion),
         het_hom_kept=_ratio(kept & (calls.zygosity == HETEROZYGOUS), kept & (calls.zygosity == HOMOZYGOUS)),
+        is_default=is_default,
     )
 
 
-def _ratio(one: np.ndarray, other: np.ndarray) -> float | None:
-    return float(one.sum() / other.sum()) if other.any() else None
+def _ratio(one: np.ndarray, other: np.ndarray) -> Ratio:
+    return Ratio(int(one.sum()), int(other.sum()))
