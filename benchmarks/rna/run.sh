@@ -4,8 +4,8 @@
 #   benchmarks/rna/run.sh ../shared/data WORKDIR [WEIGHTS]
 #
 # WEIGHTS: name or file of the weights to start from (illumina-germline); other weights need another WORKDIR. Needs bcftools and
-# vcffilter[train]. What is in WORKDIR is
-# not made again, so a run that was stopped goes on. The tables go to WORKDIR/table.md; docs/rna.md explains them.
+# vcffilter[train]. What is in WORKDIR is not made again, so a run that was stopped goes on. The tables go to WORKDIR/table.md;
+# docs/rna.md explains them.
 set -euo pipefail
 
 data=$(realpath "${1:?usage: run.sh DATA WORKDIR [WEIGHTS]}")
