@@ -217,7 +217,7 @@ class TestTimm:
 
     def test_random_start_is_said_and_runs(self, caplog):
         spec = make_spec(columns=5)
-        with caplog.at_level(logging.WARNING):
+        with caplog.at_level(logging.WARNING, logger="vcffilter"):
             module = build("timm:resnet10t", {"minimum_size": 32}, spec)
             module.fit_inputs(*make_arrays(spec, 50))
         assert "random" in caplog.text
@@ -234,7 +234,7 @@ class TestTimm:
         save_file(original.state_dict(), path)
         spec = make_spec(columns=5, n_channels=7)
         module = build("timm:resnet10t", {"minimum_size": 32, "pretrained": str(path)}, spec)
-        with caplog.at_level(logging.WARNING):
+        with caplog.at_level(logging.WARNING, logger="vcffilter"):
             module.fit_inputs(*make_arrays(spec, 50))
         assert "random" not in caplog.text
         name, convolution = next(
@@ -259,7 +259,7 @@ class TestTimm:
         save_file(original.state_dict(), path)
         module = build(f"timm:{backbone}", {"minimum_size": 32, "pretrained": str(path), "hidden": [8]}, spec)
         arrays = make_arrays(spec, 4)
-        with caplog.at_level(logging.INFO):
+        with caplog.at_level(logging.INFO, logger="vcffilter"):
             module.fit_inputs(*arrays)
         assert str(path) in caplog.text
         assert "random" not in caplog.text
@@ -288,7 +288,7 @@ class TestTimm:
     @pytest.mark.parametrize("backbone", ["efficientnet_b0", "inception_v3"])
     def test_no_pretrained_weights_is_said(self, backbone, caplog):
         spec = make_spec(columns=5)
-        with caplog.at_level(logging.WARNING):
+        with caplog.at_level(logging.WARNING, logger="vcffilter"):
             build(f"timm:{backbone}", {}, spec).fit_inputs(*make_arrays(spec, 5))
         assert "no pretrained weights" in caplog.text
         assert "random" in caplog.text
