@@ -9,6 +9,7 @@ import numpy as np
 from vcffilter.kernels.jit import inline_kernel, kernel
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
 from vcffilter.kernels.scan import MAX_SHIFT, empty_hash, hash_code
+from vcffilter.kernels.search import first_above
 
 #: Longer alleles are not scored: reads of 100-250 bases can neither span nor anchor them.
 MAX_ALLELE_LENGTH = 128
@@ -168,7 +169,7 @@ def normalise_alleles(
         ref = ref_codes[ref_offset[allele] : ref_offset[allele + 1]]
         alt = alt_codes[alt_offset[allele] : alt_offset[allele + 1]]
         first0 = start0[allele]
-        segment = np.searchsorted(segments.start0, first0, side="right") - 1
+        segment = first_above(segments.start0, first0) - 1
         alleles.segment[allele] = segment
         alleles.alt_offset[allele + 1] = alleles.alt_offset[allele]
         alleles.problem[allele] = FINE

@@ -67,14 +67,15 @@ def encode_alleles(
     channels: np.ndarray,
     scratch: EncodeScratch,
     features: np.ndarray,
-    tensor: np.ndarray,
+    tensor: np.ndarray | None,
     n_informing: np.ndarray,
 ) -> None:
     """Encode every usable allele of a chunk.
 
     furthest_end0: int64 (n_reads,), running maximum of the reads' unclipped ends. channels: int64, indices into CHANNEL_NAMES.
     Written: features: float32 (n_alleles, len(FEATURE_NAMES)); tensor: uint8 (n_alleles, rows, columns, channels), zeroed before,
-    with 0 rows where none is wanted; n_informing: int32 (n_alleles,), reads counted (each pair of mates once), 0 = no reads.
+    or None where none is wanted (then nothing of it is compiled); n_informing: int32 (n_alleles,), reads counted (each pair of
+    mates once), 0 = no reads.
     """
     for allele in range(len(alleles.problem)):
         n_informing[allele] = 0
@@ -90,7 +91,7 @@ def encode_alleles(
             write_support_features(scratch.site, scratch.sums, row[_SUPPORT:_CONTRAST])
             write_contrast_features(scratch.sums, row[_CONTRAST:_NEIGHBOURHOOD])
             write_neighbourhood_features(scratch.haplotypes, scratch.sums, row[_NEIGHBOURHOOD:])
-            if tensor.shape[1] > 0:
+            if tensor is not None:
                 write_tensor(allele, alleles, segments, reads, events, scratch.site, channels, scratch.tensor, tensor[allele])
         forget_site_reads(scratch.site)
 

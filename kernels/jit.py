@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numba
 
@@ -61,17 +62,25 @@ def _set_cache_directory() -> bool:
 
 _CAN_CACHE = _set_cache_directory()
 
-#: Decorator of every kernel. No kernel allocates, so none needs numba's reference counts (`_nrt`), which are atomic and would be
-#: taken on every array of every named tuple at every call.
-kernel = numba.njit(nogil=True, cache=_CAN_CACHE, boundscheck=False, fastmath=False, _nrt=False, no_cfunc_wrapper=True)
-#: Decorator of small functions called inside a kernel's loops. Forced inline: as calls they would pass every array of a named
-#: tuple by value, field by field. Without wrappers they compile in two thirds of the time, and cannot be called from Python.
-inline_kernel = numba.njit(
-    nogil=True,
-    boundscheck=False,
-    fastmath=False,
-    forceinline=True,
-    _nrt=False,
-    no_cfunc_wrapper=True,
-    no_cpython_wrapper=True,
-)
+#: Versions of numba whose compiler `compiling` knows: from, below.
+_KNOWN_NUMBA = (0, 60), (0, 69)
+
+
+def _decorator(*, is_entry: bool, **options: bool) -> Callable[[Callable[..., Any]], Any]:
+    first, below = _KNOWN_NUMBA
+    cache = _CAN_CACHE and is_entry
+    if numba.config.DISABLE_JIT or not first <= numba.version_info.short < below:
+        return numba.njit(cache=cache, forceinline=not is_entry, **options)
+    from vcffilter.kernels.compiling import kernel_decorator
+
+    return kernel_decorator(is_entry=is_entry, cache=cache, **options)
+
+
+# No kernel allocates, so none needs numba's reference counts (`_nrt`), which are atomic and would be taken on every array of
+# every named tuple at every call.
+_OPTIONS = {"nogil": True, "boundscheck": False, "fastmath": False, "_nrt": False, "no_cfunc_wrapper": True}
+
+#: Decorator of every kernel.
+kernel = _decorator(is_entry=True, **_OPTIONS)
+#: Decorator of small functions called inside a kernel's loops. They cannot be called from Python.
+inline_kernel = _decorator(is_entry=False, no_cpython_wrapper=True, **_OPTIONS)

@@ -20,6 +20,7 @@ from vcffilter.kernels.reads import (
     ReadArrays,
 )
 from vcffilter.kernels.scan import ReadEvents, read_code
+from vcffilter.kernels.search import first_at_least
 from vcffilter.kernels.support import MATE_COUNTED, SUPPORTS_ALT, SUPPORTS_REF, UNINFORMATIVE, SiteReads
 
 #: Mismatches and indels of a read are counted this far from the event.
@@ -174,7 +175,7 @@ def _count_mismatches(
     substitution = alleles.kind[allele] == SUBSTITUTION
     first, last = events.mismatch_offset[read], events.mismatch_offset[read + 1]
     if last - first > 16:
-        first += np.searchsorted(events.mismatch_pos0[first:last], start0 - MISMATCH_REACH)
+        first += first_at_least(events.mismatch_pos0[first:last], start0 - MISMATCH_REACH)
     for index in range(first, last):
         pos0 = events.mismatch_pos0[index]
         if pos0 < start0 - MISMATCH_REACH or (substitution and start0 <= pos0 < end0):

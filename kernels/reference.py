@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vcffilter.kernels.jit import inline_kernel, kernel
+from vcffilter.kernels.search import first_above
 
 #: Code of N and of every ambiguous base.
 UNKNOWN_BASE = 15
@@ -36,7 +37,7 @@ def base_code_table() -> np.ndarray:
 @inline_kernel
 def find_segment(segments: ReferenceSegments, pos0: int) -> int:
     """Index of the segment that holds `pos0`, or -1."""
-    index = np.searchsorted(segments.start0, pos0, side="right") - 1
+    index = first_above(segments.start0, pos0) - 1
     if index < 0 or pos0 >= segments.end0[index]:
         return -1
     return index

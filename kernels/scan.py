@@ -12,6 +12,7 @@ import numpy as np
 from vcffilter.kernels.jit import inline_kernel, kernel
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
+from vcffilter.kernels.search import first_above
 
 #: An indel moves left over at most this many bases, so that no result depends on where a chunk's reference window begins.
 MAX_SHIFT = 200
@@ -132,7 +133,7 @@ def _scan_block(
     used: int,
 ) -> int:
     """Append the mismatches of an ungapped block; returns the entries in use, or -1 where they do not fit."""
-    segment = max(np.searchsorted(segments.start0, pos0, side="right") - 1, 0)
+    segment = max(first_above(segments.start0, pos0) - 1, 0)
     while segment < len(segments.start0) and segments.start0[segment] < pos0 + length:
         first = max(pos0, segments.start0[segment])
         last = min(pos0 + length, segments.end0[segment])
@@ -165,7 +166,7 @@ def _add_indel(
     used: int,
 ) -> None:
     """Write one indel (deletion: length < 0) left-aligned; one outside the segments stays where the aligner put it."""
-    segment = np.searchsorted(segments.start0, pos0, side="right") - 1
+    segment = first_above(segments.start0, pos0) - 1
     inside = segment >= 0 and pos0 < segments.end0[segment] and pos0 - min(length, 0) <= segments.end0[segment]
     shifted = pos0
     value = np.uint64(0)

@@ -21,6 +21,7 @@ from vcffilter.kernels.jit import inline_kernel
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
 from vcffilter.kernels.scan import ReadEvents, read_code
+from vcffilter.kernels.search import first_above, first_at_least
 
 #: A mismatch costs its base quality, at most this.
 MAX_MISMATCH_PHRED = 40
@@ -167,8 +168,8 @@ def find_site_reads(
     kind = alleles.kind[allele]
     left0 = alleles.start0[allele] - FLANK
     right0 = alleles.shift_end0[allele] + FLANK
-    first = np.searchsorted(furthest_end0[:n_reads], left0, side="right")
-    last = np.searchsorted(reads.start0[:n_reads], right0, side="left")
+    first = first_above(furthest_end0[:n_reads], left0)
+    last = first_at_least(reads.start0[:n_reads], right0)
     n_site = 0
     for read in range(first, last):
         if reads.unclipped_end0[read] <= left0 or reads.query_length[read] == 0:

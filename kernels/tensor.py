@@ -16,6 +16,7 @@ from vcffilter.kernels.read_features import end_distance, event_quality, five_pr
 from vcffilter.kernels.reads import FLAG_PROPER_PAIR, FLAG_REVERSE, FLAG_SUPPLEMENTARY, ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
 from vcffilter.kernels.scan import ReadEvents, read_code
+from vcffilter.kernels.search import first_at_least
 from vcffilter.kernels.support import MATE_COUNTED, MAX_MARGIN_PHRED, SUPPORTS_ALT, SUPPORTS_REF, SiteReads
 
 #: What differs from column to column.
@@ -233,7 +234,7 @@ def _count_differences(allele: int, alleles: NormalisedAlleles, events: ReadEven
     substitution = alleles.kind[allele] == SUBSTITUTION
     first, last = events.mismatch_offset[read], events.mismatch_offset[read + 1]
     if last - first > 16:
-        first += np.searchsorted(events.mismatch_pos0[first:last], start0 - 100)
+        first += first_at_least(events.mismatch_pos0[first:last], start0 - 100)
     for index in range(first, last):
         pos0 = events.mismatch_pos0[index]
         if pos0 < start0 - 100 or (substitution and start0 <= pos0 < end0):

@@ -111,7 +111,7 @@ class ChunkEncoder:
     def _encode_prepared(self, prepared: PreparedChunk) -> EncodedAlleles:
         n, spec = len(prepared.alleles.problem), self._spec
         features = np.zeros((n, len(FEATURE_NAMES)), np.float32)
-        tensor = np.zeros((n, spec.rows, max(spec.columns, 1), len(self._channels)), np.uint8)
+        tensor = np.zeros((n, spec.rows, spec.columns, len(self._channels)), np.uint8) if spec.rows else None
         n_informing = np.zeros(n, np.int32)
         if prepared.n_reads:
             encode_alleles(
@@ -129,7 +129,7 @@ class ChunkEncoder:
             )
         if not self._all_features:
             features = np.ascontiguousarray(features[:, self._columns_of_features])
-        return EncodedAlleles(features, tensor if spec.rows else None, n_informing, prepared.alleles.problem)
+        return EncodedAlleles(features, tensor, n_informing, prepared.alleles.problem)
 
     def prepare(self, chunk: AlleleChunk) -> PreparedChunk:
         """Reference windows, normalised alleles, reads and their differences for one chunk."""

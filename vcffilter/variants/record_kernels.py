@@ -9,6 +9,7 @@ import numpy as np
 
 from vcffilter.kernels.htslib import load_int32, load_int64, load_uint8
 from vcffilter.kernels.jit import inline_kernel, kernel
+from vcffilter.kernels.search import first_above
 from vcffilter.variants.alleles import STATUS_CODE
 from vcffilter.variants.htslib import (
     OFFSET_ALLELE,
@@ -76,7 +77,7 @@ def _fetch(source, file, header, record, bgzf, iterator, index, line):
 @inline_kernel
 def _inside(starts0, ends0, pos0):
     """Whether a position is in one of the sorted, disjoint, half-open intervals."""
-    position = np.searchsorted(starts0, pos0, side="right") - 1
+    position = first_above(starts0, pos0) - 1
     return position >= 0 and pos0 < ends0[position]
 
 
