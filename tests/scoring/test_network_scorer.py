@@ -13,6 +13,7 @@ from vcffilter.errors import ModelError
 from vcffilter.models.checkpoint import CheckpointMetadata, decode_checkpoint, encode_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.registry import build
+from vcffilter.scoring.calibration import Calibration
 from vcffilter.scoring.network import CPU_TILE, NetworkScorer
 
 FEATURES = 110
@@ -190,3 +191,23 @@ def test_gpu_agrees_with_the_cpu():
     assert np.allclose(cpu, gpu, atol=1e-2)
     assert np.array_equal(gpu_scorer.logits(features[:7], reads[:7]), gpu[:7])
     assert np.array_equal(NetworkScorer(checkpoint, "cuda", 7).logits(features[:30], reads[:30]), gpu[:30])
+
+
+def test_log_odds_keep_the_order_of_the_logits_where_the_probability_is_rounded_away():
+    checkpoint = make_checkpoint("site_mlp", 0)
+    scorer = NetworkScorer(checkpoint, "cpu")
+    features, reads = make_arrays(checkpoint.metadata.encoder, 200)
+    logits = scorer.logits(features, reads)
+    scorer.calibration = Calibration.from_json(calibration_json(slope=25.0 / np.abs(logits).max()))
+    is_snv = np.arange(200) % 2 == 0
+    probability, log_odds = scorer.scores(features, reads, is_snv)
+    assert np.array_equal(probability, scorer.probabilities(features, reads, is_snv))
+    assert len(np.unique(probability)) < len(np.unique(log_odds)) == len(np.unique(np.round(log_odds, 4)))
+    assert (np.diff(log_odds[np.argsort(logits)]) >= 0).all()
+    assert np.abs(log_odds).max() == pytest.approx(25.0, abs=1e-3)
+    assert np.allclose(probability, 1 / (1 + np.exp(-log_odds)), atol=0.00006)
+
+
+def calibration_json(slope):
+    one = {"logit_in": [-1.0, 1.0], "logit_out": [-slope, slope]}
+    return {"depth_borders": [], "maps": {"snv": [one], "indel": [one]}}

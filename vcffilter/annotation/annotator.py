@@ -69,13 +69,15 @@ class Annotator:
         status[sent] = scores.status
         probability = np.full(n_alts, np.nan, dtype=np.float32)
         probability[sent] = scores.probability
+        log_odds = np.full(n_alts, np.nan, dtype=np.float32)
+        log_odds[sent] = _log_odds_of(scores.probability) if scores.log_odds is None else scores.log_odds
         depth = np.full(n_alts, MISSING_INT32, dtype=np.int32)
         depth[sent] = scores.n_reads
         reasons = np.zeros(n_alts, dtype=np.uint32)
         if scores.reasons is not None:
             reasons[sent] = scores.reasons
         unscored = status != 0
-        if np.isnan(probability[~unscored]).any():
+        if np.isnan(probability[~unscored] + log_odds[~unscored]).any():
             raise ValueError("the scorer calls an allele scored and gives it no probability")
         depth[unscored] = MISSING_INT32
         bits = probability.view(np.uint32).copy()
@@ -90,6 +92,7 @@ class Annotator:
             chunk.alt_is_indel,
             chunk.is_block,
             probability,
+            log_odds,
             bits.ctypes.data,
             depth.ctypes.data,
             reasons,
@@ -149,6 +152,13 @@ class Annotator:
     def _address(self, text: str) -> int:
         self._texts.append(ctypes.create_string_buffer(text.encode()))
         return ctypes.addressof(self._texts[-1])
+
+
+def _log_odds_of(probability: np.ndarray) -> np.ndarray:
+    """Log-odds to 4 decimals, float64 (n,), of probabilities to 4 decimals; 0 and 1 stand for half a step from them."""
+    half_step = 0.5 / update.PROBABILITY_STEPS
+    clipped = np.clip(probability.astype(np.float64), half_step, 1.0 - half_step)
+    return np.round(np.log(clipped / (1.0 - clipped)), 4)
 
 
 def _by_status(counts: Iterable[int]) -> dict[str, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from vcffilter.kernels.htslib import load_int32, load_int64
@@ -67,14 +65,6 @@ COUNT_SIZE = COUNT_ALT_STATUS + len(STATUS_NAMES)
 def fails(probability, threshold):
     """Whether a probability of 4 decimals is below a threshold, whatever float32 made of it."""
     return np.rint(np.float64(probability) * PROBABILITY_STEPS) < threshold * PROBABILITY_STEPS - 1e-6
-
-
-@inline_kernel
-def log_odds(probability):
-    """Log-odds to 3 decimals; 0 and 1 stand for half a step from them."""
-    half_step = 0.5 / PROBABILITY_STEPS
-    clipped = min(max(np.float64(probability), half_step), 1.0 - half_step)
-    return np.float32(np.rint(1000.0 * math.log(clipped / (1.0 - clipped))) / 1000.0)
 
 
 @inline_kernel
@@ -146,6 +136,7 @@ def update_records(
     alt_is_indel,
     is_block,
     probability,
+    log_odds,
     probability_bits,
     depth,
     reasons,
@@ -162,8 +153,8 @@ def update_records(
     plan: int64 (PLAN_SIZE,). thresholds: (SNV, indel). records: int64 (n,), addresses.
     alt_first: int64 (n + 1,), borders of each record's ALTs in the next arrays, all (n_alts,):
     alt_sent: bool, given to the scorer. alt_status: uint8, 0 = scored. alt_is_indel: bool.
-    probability: float32. reasons: uint32. probability_bits, depth: addresses of the same as BCF holds it (uint32), and of
-    the reads (int32), missing values included.
+    probability, log_odds: float32. reasons: uint32. probability_bits, depth: addresses of probabilities as BCF has them (uint32),
+    and of the reads (int32), missing values included.
     is_block: bool (n,), leave the record alone.
     status_names: int64, address of each status name. reason_names: uint8, the names joined; reason_first: int64, their borders.
     score: float32 (1,); filters: int32, room for a record's FILTER and two more; text: uint8, room for all reasons: scratch.
@@ -180,7 +171,7 @@ def update_records(
             continue
         n_scored, n_failed, bits = 0, 0, np.uint32(0)
         has_snv, has_indel = False, False
-        best = np.float32(0.0)
+        best = np.float32(-np.inf)
         status, status_is_of_sent = np.uint8(_NO_ALT), False
         for alt in range(first, end):
             counts[COUNT_ALT_STATUS + alt_status[alt]] += 1
@@ -189,7 +180,7 @@ def update_records(
                     status, status_is_of_sent = alt_status[alt], alt_sent[alt]
                 continue
             n_scored += 1
-            best = max(best, probability[alt])
+            best = max(best, log_odds[alt])
             bits |= reasons[alt]
             if alt_is_indel[alt]:
                 has_indel = True
@@ -202,7 +193,7 @@ def update_records(
         problem = 0
         if scored:
             n_alts = end - first
-            score[0] = log_odds(best)
+            score[0] = best
             problem |= bcf_update_info(
                 header, record, plan[PLAN_KEY_PROBABILITY], probability_bits + 4 * first, n_alts, TYPE_REAL
             )

@@ -134,16 +134,17 @@ class EvidenceScorer:
 
     def _with_probabilities(self, encoded: EncodedAlleles, is_snv: np.ndarray, status: np.ndarray) -> AlleleScores:
         probability = np.full(len(status), np.nan, np.float32)
+        log_odds = np.full(len(status), np.nan)
         scored = np.flatnonzero(status == 0)
         if len(scored):
-            probability[scored] = self._network.probabilities(
+            probability[scored], log_odds[scored] = self._network.scores(
                 encoded.features[scored],
                 None if encoded.reads is None else encoded.reads[scored],
                 is_snv[scored],
                 encoded.n_informing[scored],
             )
         reasons = self._reasons(encoded, is_snv, probability) if self._options.want_reasons else None
-        return AlleleScores(probability, encoded.n_informing, status, reasons)
+        return AlleleScores(probability, encoded.n_informing, status, reasons, log_odds)
 
     def _reasons(self, encoded: EncodedAlleles, is_snv: np.ndarray, probability: np.ndarray) -> np.ndarray:
         """Reasons of every doubtful ALT."""

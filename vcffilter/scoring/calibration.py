@@ -15,8 +15,8 @@ import numpy as np
 from vcffilter.errors import ModelError
 
 VARIANT_TYPES = ("snv", "indel")
-#: Probabilities are kept this far (in log-odds) from 0 and 1: beyond it the fourth decimal no longer moves.
-LOGIT_LIMIT = 15.0
+#: Calibrated log-odds are kept within +- this: beyond it no order is kept.
+LOGIT_LIMIT = 30.0
 
 
 @dataclass(frozen=True)

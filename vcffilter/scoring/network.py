@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 CPU_TILE = 128
 GPU_TILE = 4096
 SMALLEST_TILE = 16
-PROBABILITY_DECIMALS = 4
+PROBABILITY_DECIMALS = LOG_ODDS_DECIMALS = 4
 
 
 def choose_device(device: str) -> torch.device:
@@ -93,8 +93,15 @@ class NetworkScorer:
         is_snv: bool (n,). depth: int (n,), reads that informed each ALT; needed only when the calibration has
         depth bands.
         """
-        calibrated = self.calibration.probabilities(self.logits(features, reads), is_snv, depth)
-        return np.round(calibrated, PROBABILITY_DECIMALS).astype(np.float32)
+        return self.scores(features, reads, is_snv, depth)[0]
+
+    def scores(
+        self, features: np.ndarray, reads: np.ndarray | None, is_snv: np.ndarray, depth: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`probabilities`, and the log-odds they come from, float64 (n,), rounded to 4 decimals; arguments as there."""
+        log_odds = self.log_odds(features, reads, is_snv, depth)
+        probability = np.round(1.0 / (1.0 + np.exp(-log_odds)), PROBABILITY_DECIMALS).astype(np.float32)
+        return probability, np.round(log_odds, LOG_ODDS_DECIMALS)
 
     def log_odds(
         self, features: np.ndarray, reads: np.ndarray | None, is_snv: np.ndarray, depth: np.ndarray | None = None
