@@ -156,9 +156,10 @@ class Annotator:
 
 def _log_odds_of(probability: np.ndarray) -> np.ndarray:
     """Log-odds to 4 decimals, float64 (n,), of probabilities to 4 decimals; 0 and 1 stand for half a step from them."""
-    half_step = 0.5 / update.PROBABILITY_STEPS
-    clipped = np.clip(probability.astype(np.float64), half_step, 1.0 - half_step)
-    return np.round(np.log(clipped / (1.0 - clipped)), 4)
+    # In whole steps: what float32 adds to a probability beside 1 would show.
+    steps = np.rint(probability.astype(np.float64) * update.PROBABILITY_STEPS)
+    clipped = np.clip(steps, 0.5, update.PROBABILITY_STEPS - 0.5)
+    return np.round(np.log(clipped / (update.PROBABILITY_STEPS - clipped)), 4)
 
 
 def _by_status(counts: Iterable[int]) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,11 +75,19 @@ def check_spec(spec: EncoderSpec) -> None:
 class ChunkEncoder:
     """Reads, support, site features and tensors of one chunk after the other; keeps its arrays from chunk to chunk."""
 
-    def __init__(self, spec: EncoderSpec, files: Sequence[AlignmentFile], reference: ReferenceFile) -> None:
+    def __init__(
+        self,
+        spec: EncoderSpec,
+        files: Sequence[AlignmentFile],
+        reference: ReferenceFile,
+        wait_for_kernel: Callable[[], None] | None = None,
+    ) -> None:
+        """wait_for_kernel: called before the encoding kernel is, and so before it is compiled here or taken from the cache."""
         check_spec(spec)
         self._spec = spec
         self._files = tuple(files)
         self._reference = reference
+        self._wait_for_kernel = wait_for_kernel
         self._channels = np.array([CHANNEL_NAMES.index(name) for name in spec.channels], np.int64)
         self._columns_of_features = np.array([FEATURE_NAMES.index(name) for name in spec.features], np.int64)
         self._all_features = tuple(spec.features) == FEATURE_NAMES
@@ -114,6 +122,8 @@ class ChunkEncoder:
         tensor = np.zeros((n, spec.rows, spec.columns, len(self._channels)), np.uint8) if spec.rows else None
         n_informing = np.zeros(n, np.int32)
         if prepared.n_reads:
+            if self._wait_for_kernel is not None:
+                self._wait_for_kernel()
             encode_alleles(
                 prepared.alleles,
                 prepared.segments,

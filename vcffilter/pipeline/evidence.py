@@ -19,6 +19,7 @@ from vcffilter.errors import ReadsFileError, ReferenceFileError
 from vcffilter.kernels.alleles import NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
 from vcffilter.kernels.htslib import Htslib, HtslibLayoutError, load_htslib
 from vcffilter.models.checkpoint import Checkpoint, load_checkpoint
+from vcffilter.pipeline.compile_ahead import CompileAhead
 from vcffilter.reads.alignment_file import (
     AlignmentFile,
     AlignmentHeader,
@@ -106,12 +107,14 @@ class EvidenceScorer:
         contigs: frozenset[str],
         checkpoint: Checkpoint,
         network: NetworkScorer,
+        ahead: CompileAhead,
     ) -> None:
         self._options = options
         self._headers = tuple(headers)
         self._encoders = encoders
         self._contigs = contigs
         self._network = network
+        self._ahead = ahead
         self.model_id = checkpoint.metadata.model_id
         self.model_sha256 = checkpoint.sha256
         self.thresholds = checkpoint.metadata.thresholds
@@ -186,6 +189,7 @@ class EvidenceScorer:
 
     def close(self) -> None:
         """Close all files."""
+        self._ahead.stop()
         self._encoders.close()
 
 
@@ -204,6 +208,15 @@ def _load_htslib() -> Htslib:
 
 def open_scorer(options: EvidenceOptions) -> EvidenceScorer:
     """Open every file, load the model, and make the scorer. Raises VcffilterError with what to do on anything that is missing."""
+    ahead = CompileAhead()
+    try:
+        return _open_scorer(options, ahead)
+    except BaseException:
+        ahead.stop()
+        raise
+
+
+def _open_scorer(options: EvidenceOptions, ahead: CompileAhead) -> EvidenceScorer:
     from vcffilter.scoring.network import NetworkScorer
 
     forbid_network_references()
@@ -212,16 +225,17 @@ def open_scorer(options: EvidenceOptions) -> EvidenceScorer:
     checkpoint = load_checkpoint(options.model)
     spec = checkpoint.metadata.encoder
     check_spec(spec)
+    if spec.rows:
+        ahead.stop()
     htslib = _load_htslib()
     selection = ReadSelection(options.use_supplementary, "haplotype_tag" in spec.channels, options.samples)
 
     def open_encoder() -> ChunkEncoder:
         files = [AlignmentFile(header, options.reference_path, htslib, selection) for header in headers]
-        return ChunkEncoder(spec, files, ReferenceFile(options.reference_path))
+        return ChunkEncoder(spec, files, ReferenceFile(options.reference_path), ahead.wait)
 
     contigs = frozenset(reference.length_of_contig)
     reference.close()
     encoders = EncoderPool(open_encoder)
-    return EvidenceScorer(
-        options, headers, encoders, contigs, checkpoint, NetworkScorer(checkpoint, options.device, options.batch_size)
-    )
+    network = NetworkScorer(checkpoint, options.device, options.batch_size)
+    return EvidenceScorer(options, headers, encoders, contigs, checkpoint, network, ahead)
