@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pysam
 from accuracy_data import (
     FOLD_OF_SET,
@@ -40,6 +39,7 @@ from accuracy_figures import (
     hard_filter_figures,
     join,
     kept_at,
+    limits_of,
     low_depth_figures,
     pooled_figures,
 )
@@ -149,7 +149,7 @@ def chm13_figures(data: Path, model: Path) -> Figures:
     records = {caller: caller_records(folder, caller, reference) for caller in LONG_CALLERS}
     pool = pool_records("chm13-hifi-chr20", folder, records, model, {})
     thresholds = thresholds_of(model)
-    limit = np.where(pool.is_snv, thresholds["snv"], thresholds["indel"])
+    limit = limits_of(pool, thresholds)
     false = pool.label == 0
     hard = false & pool.hard
     return {

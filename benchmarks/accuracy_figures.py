@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from accuracy_data import Pool, Record
 
+from vcffilter.scoring.operating_points import threshold_classes
 from vcffilter.training.metrics import auroc, block_bootstrap, cut_for_true_kept, expected_calibration_error, false_removed
 
 BLOCK_BASES = 1000
@@ -97,9 +98,17 @@ def caller_figures(pool: Pool, records: Sequence[Record]) -> dict[str, Figures]:
     return found
 
 
+def limits_of(pool: Pool, thresholds: dict[str, float]) -> np.ndarray:
+    """The threshold that holds for each allele, float64 (n,)."""
+    limit = np.empty(len(pool.keys))
+    for name, of_class in threshold_classes(pool.is_snv, pool.depth).items():
+        limit[of_class] = thresholds.get(name, thresholds[name.removesuffix("_deep")])
+    return limit
+
+
 def kept_at(pool: Pool, thresholds: dict[str, float]) -> dict[str, Figures]:
     """Shares of true ones kept and false ones removed at thresholds, by type. Not scored counts as kept."""
-    limit = np.where(pool.is_snv, thresholds["snv"], thresholds["indel"])
+    limit = limits_of(pool, thresholds)
     kept = ~(pool.probability < limit)
     figures = {}
     for name, of_type in (("SNV", pool.is_snv), ("non-SNV", ~pool.is_snv)):
@@ -190,7 +199,7 @@ def low_depth_figures(
         label = np.array([record.label for record in of_caller])
         score = np.nan_to_num(np.array([record.score for record in of_caller]))
         probability = pool.probability[index]
-        limit = np.where(pool.is_snv[index], thresholds["snv"], thresholds["indel"])
+        limit = limits_of(pool, thresholds)[index]
         elsewhere = other[caller]
         cut = best_qual_cut(
             np.array([record.label for record in elsewhere]), np.nan_to_num(np.array([record.score for record in elsewhere]))

@@ -69,9 +69,7 @@ def compare_contig(
         found.how[label.how] += 1
         if label.label != expected:
             pos0, ref, alt = allele
-            found.disagreements.append(
-                f"{contig}:{pos0 + 1} {ref}>{alt} vcfeval {expected}, here {label.label} ({label.how})"
-            )
+            found.disagreements.append(f"{contig}:{pos0 + 1} {ref}>{alt} vcfeval {expected}, here {label.label} ({label.how})")
 
 
 def compare_set(folder: Path) -> dict[str, Comparison]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from vcffilter.models.checkpoint import Checkpoint
+from vcffilter.models.threshold_classes import DEEP_READS
 
 
 def render_card(checkpoint: Checkpoint) -> str:
@@ -26,7 +27,8 @@ def render_card(checkpoint: Checkpoint) -> str:
                 ("licence", metadata.licence),
             ],
         ),
-        "## Thresholds\n\nAn ALT fails when its calibrated probability is below the threshold of its type.\n",
+        "## Thresholds\n\nAn ALT fails when its calibrated probability is below the threshold of its type; "
+        f"`_deep`: of ALTs informed by {DEEP_READS} reads or more.\n",
         _table(("type", "threshold"), sorted(metadata.thresholds.items())),
         _operating_points(metadata.operating_points),
         _nested("## Evaluation", metadata.evaluation),

@@ -38,7 +38,7 @@ class CheckpointMetadata:
 
     model_id: e.g. `illumina-germline-1`. architecture, config: see `vcffilter.models.registry`. encoder: the
     arrays the network takes. calibration: `vcffilter.scoring.calibration.Calibration.to_json()`; empty =
-    none. thresholds: probability by variant type (`snv`, `indel`) under which an ALT fails by default.
+    none. thresholds: probability under which an ALT fails by default, by `threshold_classes.THRESHOLD_NAMES`.
     operating_points: rows of the card's table, each with at least `name` and `thresholds`. training:
     provenance (data, hashes, versions, seeds, folds). evaluation: numbers for the card. limits: sentences.
     """

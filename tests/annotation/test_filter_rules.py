@@ -40,8 +40,8 @@ records = st.tuples(st.one_of(st.just(["PASS"]), filters), st.lists(alts, min_si
 class GivenScores:
     """Scores as the test says, by position and ALT."""
 
-    def __init__(self, table, log_odds=None):
-        self.table, self.log_odds = table, log_odds
+    def __init__(self, table, log_odds=None, n_reads=7):
+        self.table, self.log_odds, self.n_reads = table, log_odds, n_reads
 
     def score(self, chunk):
         keys = [(int(p), int(a)) for p, a in zip(chunk.start0, chunk.alt_index, strict=True)]
@@ -49,18 +49,20 @@ class GivenScores:
         probability = np.where(values >= 0, values / 10_000, np.nan).astype(np.float32)
         status = np.where(values >= 0, 0, -values).astype(np.uint8)
         log_odds = None if self.log_odds is None else np.array([self.log_odds[key] for key in keys])
-        return AlleleScores(probability, np.full(len(values), 7, np.int32), status, np.full(len(values), 5, np.uint32), log_odds)
+        return AlleleScores(
+            probability, np.full(len(values), self.n_reads, np.int32), status, np.full(len(values), 5, np.uint32), log_odds
+        )
 
     def close(self):
         pass
 
 
-def expected_filter(old, scored, mode, thresholds):
-    """The rules once more, in plain words. scored: (type, ten-thousandths) of each scored ALT."""
+def expected_filter(old, scored, mode, limits):
+    """The rules once more, in plain words. limits: (SNV, indel). scored: (type, ten-thousandths) of each scored ALT."""
     earlier = [name for name in old if name not in ("PASS", "LowPileupSNV", "LowPileupIndel")]
     if not scored:
         return [name for name in old if name not in ("LowPileupSNV", "LowPileupIndel")]
-    fails = all(step / 10_000 < (thresholds.snv if kind == "snv" else thresholds.indel) for kind, step in scored)
+    fails = all(step / 10_000 < limits[kind != "snv"] for kind, step in scored)
     ours = []
     if fails:
         kinds = {kind for kind, _ in scored}
@@ -72,7 +74,7 @@ def expected_filter(old, scored, mode, thresholds):
     return earlier + ours or ["PASS"]
 
 
-def annotate(rows, mode, thresholds, *, annotate_only=False, with_reasons=False, log_odds=None):
+def annotate(rows, mode, thresholds, *, annotate_only=False, with_reasons=False, log_odds=None, n_reads=7):
     """Rows -> the written rows, as lists of columns."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.vcf", Path(folder) / "out.vcf"
@@ -87,7 +89,7 @@ def annotate(rows, mode, thresholds, *, annotate_only=False, with_reasons=False,
         with VariantReader(str(source), limits=BatchLimits(n_records=2)) as reader:
             annotator = Annotator(reader.header, chosen, Provenance("m", "0" * 64), reader.name)
             with VariantWriter(output_spec(str(target), None, None), reader.header) as writer:
-                run_stream(reader, GivenScores(table, log_odds), annotator, writer, n_threads=2)
+                run_stream(reader, GivenScores(table, log_odds, n_reads), annotator, writer, n_threads=2)
                 writer.commit()
         return [line.split("\t") for line in target.read_text().splitlines() if line[0] != "#"], annotator.counts()
 
@@ -111,11 +113,25 @@ def test_filter_follows_the_rules(rows, mode, snv, indel):
     assert len(written) == len(rows) == counts.n_records
     n_failed = 0
     for row, (old, row_alts) in zip(written, rows, strict=True):
-        expected = expected_filter(old, scored_alts(row_alts), mode, Thresholds(snv, indel))
+        expected = expected_filter(old, scored_alts(row_alts), mode, (snv, indel))
         assert row[6] == (";".join(expected) or ".")
         n_failed += any(name.startswith("LowPileup") for name in expected)
     assert counts.n_failed == n_failed
     assert counts.n_scored == sum(bool(scored_alts(row_alts)) for _, row_alts in rows)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(records, min_size=1, max_size=6),
+    st.tuples(probabilities, probabilities, probabilities, probabilities),
+    st.sampled_from([1, 20, 21, 60]),
+)
+def test_alts_of_many_reads_have_thresholds_of_their_own(rows, limits, n_reads):
+    written, _ = annotate(rows, FilterMode.APPEND, Thresholds(*limits), n_reads=n_reads)
+    of_depth = limits[2:] if n_reads > 20 else limits[:2]
+    for row, (old, row_alts) in zip(written, rows, strict=True):
+        expected = expected_filter(old, scored_alts(row_alts), FilterMode.APPEND, of_depth)
+        assert row[6] == (";".join(expected) or ".")
 
 
 @settings(max_examples=40, deadline=None)

@@ -124,6 +124,15 @@ CARD = [
 def test_thresholds_come_from_the_user_then_the_card(chosen, expected):
     found = choose_thresholds({"snv": 0.3, "indel": 0.4}, CARD, **chosen)
     assert (found.snv, found.indel) == expected
+    assert found.by_depth == expected * 2
+
+
+def test_thresholds_of_deep_alts_give_way_to_the_user():
+    card = {"snv": 0.1, "indel": 0.2, "snv_deep": 0.3, "indel_deep": 0.4}
+    assert choose_thresholds(card, []).by_depth == (0.1, 0.2, 0.3, 0.4)
+    assert choose_thresholds(card, [], min_prob_indel=0.7).by_depth == (0.1, 0.7, 0.3, 0.7)
+    rows = [{"name": "a", "target_recall": 0.99, "thresholds": {"snv": 0.5, "indel": 0.6, "snv_deep": 0.7, "indel_deep": 0.8}}]
+    assert choose_thresholds(card, rows, target_recall=0.99).by_depth == (0.5, 0.6, 0.7, 0.8)
 
 
 def test_recall_that_no_operating_point_reaches():

@@ -187,7 +187,7 @@ def test_operating_points_say_what_they_do():
     labels = (rng.random(4000) < 0.5).astype(float)
     p = sigmoid(rng.normal(0, 1, 4000) + 4 * labels - 2)
     is_snv = rng.random(4000) < 0.7
-    points = operating_points(p, labels, is_snv, (0.99, 0.9))
+    points = operating_points(p, labels, is_snv, recalls=(0.99, 0.9))
     assert [point["name"] for point in points] == ["recall_0.99", "recall_0.9"]
     for point in points:
         for variant_type in ("snv", "indel"):

@@ -13,6 +13,7 @@ from vcffilter.annotation.declarations import Provenance, declare
 from vcffilter.annotation.reasons import REASON_NAMES
 from vcffilter.annotation.settings import INDEL_FILTER, SNV_FILTER, AnnotationSettings
 from vcffilter.errors import VariantFileError
+from vcffilter.models.threshold_classes import DEEP_READS
 from vcffilter.variants.alleles import STATUS_NAMES, AlleleScores
 from vcffilter.variants.chunks import RecordChunk
 from vcffilter.variants.header import VariantHeader
@@ -84,7 +85,8 @@ class Annotator:
         bits[unscored] = MISSING_FLOAT_BITS
         failed_at = update.update_records(
             self._plan,
-            (float(self.settings.thresholds.snv), float(self.settings.thresholds.indel)),
+            tuple(map(float, self.settings.thresholds.by_depth)),
+            DEEP_READS,
             chunk.records.addresses,
             chunk.alt_first,
             sent,

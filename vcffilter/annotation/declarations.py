@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from vcffilter.annotation.settings import INDEL_FILTER, SNV_FILTER, AnnotationKeys, AnnotationSettings
+from vcffilter.annotation.settings import INDEL_FILTER, SNV_FILTER, AnnotationKeys, AnnotationSettings, Thresholds
 from vcffilter.errors import VariantFileError
 from vcffilter.variants.header import Declaration, VariantHeader
 
@@ -97,5 +97,15 @@ def _append_provenance(header: VariantHeader, settings: AnnotationSettings, prov
     header.remove_structured(_MODEL_LINE, identifier)
     header.append(
         f"##{_MODEL_LINE}=<ID={identifier},sha256={provenance.model_sha256},info_prefix={provenance.info_prefix},"
-        f"min_prob_snv={settings.thresholds.snv:g},min_prob_indel={settings.thresholds.indel:g}>"
+        f"{_thresholds(settings.thresholds)}>"
     )
+
+
+def _thresholds(thresholds: Thresholds) -> str:
+    fields = (
+        ("snv", thresholds.snv),
+        ("indel", thresholds.indel),
+        ("snv_deep", thresholds.snv_deep),
+        ("indel_deep", thresholds.indel_deep),
+    )
+    return ",".join(f"min_prob_{name}={value:g}" for name, value in fields if value is not None)

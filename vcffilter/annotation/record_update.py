@@ -129,6 +129,7 @@ def _remove(plan, record, key, value_type):
 def update_records(
     plan,
     thresholds,
+    deep_reads,
     records,
     alt_first,
     alt_sent,
@@ -150,7 +151,8 @@ def update_records(
 ):
     """Write FILTER and INFO of each record.
 
-    plan: int64 (PLAN_SIZE,). thresholds: (SNV, indel). records: int64 (n,), addresses.
+    plan: int64 (PLAN_SIZE,). thresholds: float64 of (SNV, indel, deep SNV, deep indel), deep from deep_reads reads on.
+    records: int64 (n,), addresses.
     alt_first: int64 (n + 1,), borders of each record's ALTs in the next arrays, all (n_alts,):
     alt_sent: bool, given to the scorer. alt_status: uint8, 0 = scored. alt_is_indel: bool.
     probability, log_odds: float32. reasons: uint32. probability_bits, depth: addresses of probabilities as BCF has them (uint32),
@@ -182,12 +184,13 @@ def update_records(
             n_scored += 1
             best = max(best, log_odds[alt])
             bits |= reasons[alt]
+            is_deep = load_int32(depth + 4 * alt) >= deep_reads
             if alt_is_indel[alt]:
                 has_indel = True
-                n_failed += fails(probability[alt], thresholds[1])
+                n_failed += fails(probability[alt], thresholds[3] if is_deep else thresholds[1])
             else:
                 has_snv = True
-                n_failed += fails(probability[alt], thresholds[0])
+                n_failed += fails(probability[alt], thresholds[2] if is_deep else thresholds[0])
         scored = n_scored > 0
         failed = scored and n_failed == n_scored
         problem = 0

@@ -28,15 +28,27 @@ class FilterMode(IntEnum):
 
 @dataclass(frozen=True)
 class Thresholds:
-    """An ALT fails when its probability is below the one of its type; 0 fails nothing."""
+    """An ALT fails when its probability is below the one of its type; 0 fails nothing.
+
+    snv_deep, indel_deep: of ALTs informed by at least `models.threshold_classes.DEEP_READS` reads; None = as the others.
+    """
 
     snv: float
     indel: float
+    snv_deep: float | None = None
+    indel_deep: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("SNV", self.snv), ("indel", self.indel)):
+        for name, value in zip(("SNV", "indel", "deep SNV", "deep indel"), self.by_depth, strict=True):
             if not 0 <= value <= 1:
                 raise UsageError(f"the {name} threshold {value} is no probability", hint="Give a number from 0 to 1")
+
+    @property
+    def by_depth(self) -> tuple[float, float, float, float]:
+        """(SNV, indel, deep SNV, deep indel), as `THRESHOLD_NAMES`."""
+        deep_snv = self.snv if self.snv_deep is None else self.snv_deep
+        deep_indel = self.indel if self.indel_deep is None else self.indel_deep
+        return self.snv, self.indel, deep_snv, deep_indel
 
 
 @dataclass(frozen=True)

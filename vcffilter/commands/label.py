@@ -28,9 +28,7 @@ from vcffilter.errors import OutputError, UsageError
     help="BED of the regions where the truth is complete. [default: everywhere]",
 )
 @click.option("-f", "--reference", type=click.Path(), help="Indexed FASTA of the calls.")
-@click.option(
-    "-o", "--output", default="-", type=click.Path(allow_dash=True), help="Labels (TSV). [default: stdout]"
-)
+@click.option("-o", "--output", default="-", type=click.Path(allow_dash=True), help="Labels (TSV). [default: stdout]")
 @click.option("--truth-sample", help="Sample of the truth VCF. [default: the first]")
 @click.option(
     "--match-genotypes",
@@ -83,15 +81,11 @@ def label(
         if reference is None:
             raise UsageError("--truth needs the reference", hint="Add -f REF.fa")
         if match_genotypes:
-            raise UsageError(
-                "--match-genotypes works on annotated input only", hint="Leave out --truth, or the option"
-            )
+            raise UsageError("--match-genotypes works on annotated input only", hint="Leave out --truth, or the option")
         inputs = LabelInputs(truth, reference, confident, truth_sample)
         limits = SearchLimits(gap_bases=gap, max_states=max_states)
         counts = write_whole(output, lambda stream: label_file(calls, inputs, stream, limits))
-    click.echo(
-        "labelled: " + ", ".join(f"{name} {counts[name]}" for name in ("TP", "FP", "OUT", ".")), err=True
-    )
+    click.echo("labelled: " + ", ".join(f"{name} {counts[name]}" for name in ("TP", "FP", "OUT", ".")), err=True)
 
 
 def write_whole(output: str, write: Callable[[TextIO], Counter[str]]) -> Counter[str]:
@@ -112,9 +106,7 @@ def write_whole(output: str, write: Callable[[TextIO], Counter[str]]) -> Counter
         partial.chmod(0o666 & ~_umask())
         partial.replace(target)
     except OSError as error:
-        raise OutputError(
-            f"cannot be written ({error.strerror})", path=output, hint="Check the free space"
-        ) from error
+        raise OutputError(f"cannot be written ({error.strerror})", path=output, hint="Check the free space") from error
     finally:
         partial.unlink(missing_ok=True)
     return counts

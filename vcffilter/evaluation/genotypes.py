@@ -45,9 +45,7 @@ def right_genotypes(
     return calls_right, truth_right
 
 
-def _clusters(
-    calls: Sequence[GenotypedAllele], truth: Sequence[GenotypedAllele]
-) -> Iterator[tuple[list[int], list[int]]]:
+def _clusters(calls: Sequence[GenotypedAllele], truth: Sequence[GenotypedAllele]) -> Iterator[tuple[list[int], list[int]]]:
     """Indices of calls and truth alleles that lie together."""
     ordered = sorted(
         [(item.span, 0, index) for index, item in enumerate(calls)] + [(item.span, 1, index) for index, item in enumerate(truth)]
@@ -69,8 +67,7 @@ def _agreeing(items: Sequence[GenotypedAllele], others: Sequence[GenotypedAllele
     for other in others:
         zygosity_of.setdefault(other.normalised, set()).add(other.zygosity)
     return [
-        item.zygosity == UNKNOWN_ZYGOSITY
-        or bool(zygosity_of.get(item.normalised, set()) & {item.zygosity, UNKNOWN_ZYGOSITY})
+        item.zygosity == UNKNOWN_ZYGOSITY or bool(zygosity_of.get(item.normalised, set()) & {item.zygosity, UNKNOWN_ZYGOSITY})
         for item in items
     ]
 
@@ -85,9 +82,7 @@ def _same_haplotypes(calls: Sequence[GenotypedAllele], truth: Sequence[Genotyped
     return any(pair in theirs for pair in _haplotype_pairs(calls, reference, start0, end0))
 
 
-def _haplotype_pairs(
-    items: Sequence[GenotypedAllele], reference: str, start0: int, end0: int
-) -> Iterator[tuple[str, str]]:
+def _haplotype_pairs(items: Sequence[GenotypedAllele], reference: str, start0: int, end0: int) -> Iterator[tuple[str, str]]:
     """Both haplotypes (sorted) of every phasing in which no two alleles of a haplotype overlap."""
     heterozygous = [item.written for item in items if item.zygosity == HETEROZYGOUS]
     on_both = [item.written for item in items if item.zygosity != HETEROZYGOUS]

@@ -200,4 +200,3 @@ def png(figure: Any) -> bytes:
     figure.savefig(stream, format="png", dpi=130)
     pyplot.close(figure)
     return stream.getvalue()
-

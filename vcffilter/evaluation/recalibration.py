@@ -189,7 +189,7 @@ def _default_thresholds(
 def _points(probabilities: np.ndarray, data: LabelledLogits, settings: RecalibrationSettings) -> list[dict[str, Any]]:
     """Rows of the card: by recall, then by precision; a precision that a type cannot reach is left out with a warning."""
     recalls = tuple(sorted(set(settings.recalls), reverse=True))
-    rows = operating_points(probabilities, data.label, data.is_snv, recalls)
+    rows = operating_points(probabilities, data.label, data.is_snv, recalls=recalls)
     for precision in sorted(set(settings.precisions), reverse=True):
         thresholds = {
             name: threshold_for_precision(probabilities[of_type], data.label[of_type], precision)

@@ -22,15 +22,22 @@ def choose_thresholds(
 ) -> Thresholds:
     """The thresholds of a run.
 
-    defaults: "snv" and "indel" of the model. operating_points: rows of its card, each with "thresholds" and,
-    where it was chosen by recall, "target_recall". target_recall: the row that reaches it and fails the most.
-    min_prob_snv, min_prob_indel: given by the user, and then last word. Raises ModelError when no row reaches the target.
+    defaults: of the model, by `models.threshold_classes.THRESHOLD_NAMES`. operating_points: rows of its card, each with
+    "thresholds" and, where it was chosen by recall, "target_recall". target_recall: the row that reaches it and fails the most.
+    min_prob_snv, min_prob_indel: given by the user, and then last word at every depth. Raises ModelError when no row reaches the
+    target.
     """
     chosen = defaults if target_recall is None else _reaching(operating_points, target_recall)
-    return Thresholds(
-        snv=float(chosen.get("snv", _FALLBACK)) if min_prob_snv is None else min_prob_snv,
-        indel=float(chosen.get("indel", _FALLBACK)) if min_prob_indel is None else min_prob_indel,
-    )
+    snv, snv_deep = _of_type(chosen, "snv", min_prob_snv)
+    indel, indel_deep = _of_type(chosen, "indel", min_prob_indel)
+    return Thresholds(snv, indel, snv_deep, indel_deep)
+
+
+def _of_type(chosen: Mapping[str, float], name: str, given: float | None) -> tuple[float, float | None]:
+    if given is not None:
+        return given, None
+    deep = chosen.get(f"{name}_deep")
+    return float(chosen.get(name, _FALLBACK)), None if deep is None else float(deep)
 
 
 def _reaching(operating_points: Sequence[Mapping[str, Any]], target_recall: float) -> Mapping[str, float]:

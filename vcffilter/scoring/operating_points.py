@@ -1,6 +1,7 @@
 """Thresholds on calibrated probabilities that reach a wanted recall or precision. numpy only.
 
-An ALT fails when its probability is below the threshold of its type. Probabilities are taken rounded, as they are compared.
+An ALT fails when its probability is below the threshold of its class: its type, or its type and depth. Probabilities are taken
+rounded, as they are compared.
 """
 
 from __future__ import annotations
@@ -9,9 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from vcffilter.scoring.calibration import VARIANT_TYPES
+from vcffilter.models.threshold_classes import DEEP_READS, THRESHOLD_NAMES
 
 DECIMALS = 4
+
+
+def threshold_classes(is_snv: np.ndarray, depth: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Name of a threshold -> which ALTs it holds for, bool (n,). is_snv: bool (n,). depth: int (n,), informing reads; None =
+    one threshold per type whatever the depth.
+    """
+    if depth is None:
+        return {"snv": is_snv, "indel": ~is_snv}
+    deep = depth >= DEEP_READS
+    parts = (is_snv & ~deep, ~is_snv & ~deep, is_snv & deep, ~is_snv & deep)
+    return dict(zip(THRESHOLD_NAMES, parts, strict=True))
 
 
 def threshold_for_recall(probabilities: np.ndarray, labels: np.ndarray, recall: float) -> float:
@@ -39,16 +51,20 @@ def threshold_for_precision(probabilities: np.ndarray, labels: np.ndarray, preci
 
 
 def at_thresholds(
-    probabilities: np.ndarray, labels: np.ndarray, is_snv: np.ndarray, thresholds: dict[str, float]
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    is_snv: np.ndarray,
+    thresholds: dict[str, float],
+    depth: np.ndarray | None = None,
 ) -> dict[str, dict[str, float | None]]:
-    """What thresholds per type do: recall, precision and share of false ones removed, by type. Keys as VARIANT_TYPES."""
+    """What thresholds do: recall, precision and share of false ones removed, by class of `threshold_classes`."""
     rounded = np.round(np.asarray(probabilities, np.float64), DECIMALS)
     true = np.asarray(labels) > 0.5
     result: dict[str, dict[str, float | None]] = {}
-    for name, of_type in zip(VARIANT_TYPES, (is_snv, ~is_snv), strict=True):
+    for name, of_class in threshold_classes(is_snv, depth).items():
         passed = rounded >= thresholds[name]
-        kept, false_kept = int((of_type & true & passed).sum()), int((of_type & ~true & passed).sum())
-        n_true, n_false = int((of_type & true).sum()), int((of_type & ~true).sum())
+        kept, false_kept = int((of_class & true & passed).sum()), int((of_class & ~true & passed).sum())
+        n_true, n_false = int((of_class & true).sum()), int((of_class & ~true).sum())
         result[name] = {
             "n_true": n_true,
             "n_false": n_false,
@@ -63,21 +79,24 @@ def operating_points(
     probabilities: np.ndarray,
     labels: np.ndarray,
     is_snv: np.ndarray,
+    depth: np.ndarray | None = None,
     recalls: tuple[float, ...] = (0.9999, 0.999, 0.998, 0.995, 0.99, 0.98, 0.95, 0.9),
 ) -> list[dict[str, Any]]:
-    """Rows for the card: per target recall the thresholds of both types and what they did on these examples."""
+    """Rows for the card: per target recall the thresholds of every class that reach it there, and what they did on these
+    examples.
+    """
     rows = []
     for recall in recalls:
         thresholds = {
-            name: threshold_for_recall(probabilities[of_type], labels[of_type], recall)
-            for name, of_type in zip(VARIANT_TYPES, (is_snv, ~is_snv), strict=True)
+            name: threshold_for_recall(probabilities[of_class], labels[of_class], recall)
+            for name, of_class in threshold_classes(is_snv, depth).items()
         }
         rows.append(
             {
                 "name": f"recall_{recall:g}",
                 "target_recall": recall,
                 "thresholds": thresholds,
-                "measured": at_thresholds(probabilities, labels, is_snv, thresholds),
+                "measured": at_thresholds(probabilities, labels, is_snv, thresholds, depth),
             }
         )
     return rows
