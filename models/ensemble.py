@@ -76,14 +76,18 @@ class Ensemble(Network):
 
 
 def combine(
-    members: Sequence[tuple[str, dict[str, Any], nn.Module]], spec: EncoderSpec, average: str = "logit"
+    members: Sequence[tuple[str, dict[str, Any], nn.Module]],
+    spec: EncoderSpec,
+    average: str = "logit",
+    weights: Sequence[float] = (),
 ) -> tuple[dict[str, Any], Network]:
     """Trained networks as one: (architecture, config, module) of each -> (config of `ensemble`, module in
-    evaluation mode).
+    evaluation mode). weights: as in EnsembleConfig.
     """
     config = {
         "members": [{"architecture": name, "config": settings} for name, settings, _ in members],
         "average": average,
+        "weights": list(weights),
     }
     module = registry.build("ensemble", config, spec)
     assert isinstance(module, Ensemble)

@@ -51,6 +51,12 @@ SAMPLES = {
         Sample("novaseq", 12, 15, 5_800_000, (0.5, 0.25)),
         Sample("hiseq", 40, 16, 7_000_000, (0.5, 0.2, 0.1)),
         Sample("novaseq8", 8, 17, 8_200_000, (0.5,)),
+        Sample("novaseq8", 20, 31, 1_500_000, (0.5, 0.25)),
+        Sample("hiseq", 25, 32, 2_700_000, (0.5, 0.25)),
+        Sample("hiseq", 6, 33, 3_900_000, ()),
+        Sample("novaseq", 35, 34, 5_100_000, (0.5, 0.2)),
+        Sample("novaseq8", 14, 35, 6_300_000, (0.5,)),
+        Sample("hiseq", 11, 36, 7_500_000, (0.5,)),
     ),
     # Away from 8.9 to 9.2 Mb, where the HiFi sets lie.
     "hifi": (

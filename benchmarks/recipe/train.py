@@ -1,10 +1,10 @@
-"""From harvested alleles to weights: a teacher, the network distilled from it, calibration, thresholds, folds.
+"""From harvested alleles to weights: trees as one torch module, calibration, thresholds, folds.
 
     python benchmarks/recipe/train.py --data ../shared/data --harvest DIR --out WORKDIR [--kind illumina|hifi]
     [--folds] [--install]
 
-Every model is trained on a set of groups (chromosomes) and never sees the others, in no step: features, teacher,
-network, calibration and thresholds. Calibration and thresholds of each come from models that left out one of its own
+Every model is trained on a set of groups (chromosomes) and never sees the others, in no step: trees, calibration and
+thresholds. Calibration and thresholds of each come from models that left out one of its own
 groups in turn. What is finished in WORKDIR is not made again. --folds also makes the weights that benchmarks/accuracy.py
 scores with; --install copies weights and folds into the project.
 """
@@ -26,19 +26,19 @@ from typing import Any
 import numpy as np
 import torch
 from dataset import Alleles, load_harvest
-from teacher import ForestConfig, fit_forest, log_odds, made_up_rows
+from trees import EXTRA_WEIGHT, TreesConfig, grow, log_odds
 
 from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
-from vcffilter.models import registry
 from vcffilter.models.card import render_card
 from vcffilter.models.checkpoint import CheckpointMetadata, load_checkpoint, save_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.ensemble import combine
 from vcffilter.models.network import Network
-from vcffilter.scoring.calibration import VARIANT_TYPES, Calibration, fit_calibration
-from vcffilter.scoring.operating_points import operating_points, threshold_for_recall
+from vcffilter.scoring.calibration import Calibration, fit_calibration
+from vcffilter.scoring.operating_points import operating_points, threshold_classes, threshold_for_recall
 from vcffilter.training.dataset import ArrayDataset
-from vcffilter.training.fit import FitConfig, fit, predict
+from vcffilter.training.fit import predict
+from vcffilter.training.forests import from_lightgbm, from_sklearn
 from vcffilter.version import __version__
 
 logger = logging.getLogger("train")
@@ -50,41 +50,46 @@ ALWAYS = "always"
 GROUPS_TOGETHER = ("hifi-germline",)
 #: Fewest true alleles from which a default threshold is read.
 MINIMUM_TRUE = 50
+#: No default threshold of ALTs with many reads is above this.
+HIGHEST_DEEP = 0.5
+
+
+#: Absolute base qualities, likelihoods made of them, insert sizes and distances from the end of reads may tie a model to one
+#: library and read length: half of the trees never see them.
+LIBRARY_FEATURES = (
+    *("alt_base_quality", "all_base_quality", "alt_low_base_quality", "all_low_base_quality"),
+    *("alt_beside_quality", "all_beside_quality"),
+    *("log_likelihood_ratio", "log_likelihood_ratio_per_read", "log_het_likelihood_ratio"),
+    *("alt_log_insert", "all_log_insert"),
+    *("alt_end_distance", "all_end_distance", "alt_end_distance_spread", "alt_end_distance_max"),
+)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How one kind of weights is made.
 
-    members: networks averaged in the checkpoint. hidden, n_members: of each (`site_mlp`). direct_networks: networks
-    trained on the labels that join the teacher, for direct_epochs; direct_share: their share in it. temperature: the
-    network learns the teacher's logit divided by this, so that differences among sure calls count too; calibration puts
-    the scale back. made_up: unlabelled rows per training. epochs: passes over real and made-up rows. simulated_snvs:
-    train on those too, not only on simulated indels. kept_snv, kept_indel: share of true ones to keep by default.
+    trees: of each half. left_out: site features that the second half does not see. simulated_snvs: train on those too, not only
+    on simulated indels.
+    kept_snv, kept_indel: share of true ones to keep by default.
     """
 
     name: str
-    members: int = 1
-    direct_networks: int = 1
-    direct_share: float = 0.33
-    direct_epochs: int = 8
-    temperature: float = 3.0
-    made_up: int = 60_000
-    epochs: int = 7
-    hidden: tuple[int, ...] = (128, 64)
-    n_members: int = 2
+    trees: TreesConfig = TreesConfig(
+        boosted_trees=200, boosted_depth=6, learning_rate=0.07, extra_trees=80, extra_depth=14, seed=1
+    )
+    left_out: tuple[str, ...] = LIBRARY_FEATURES
     simulated_snvs: bool = False
-    kept_snv: float = 0.995
-    kept_indel: float = 0.98
-    seed: int = 1
+    kept_snv: float = 0.998
+    kept_indel: float = 0.99
 
     @property
-    def network(self) -> dict[str, Any]:
-        """Settings of the network that learns from the teacher."""
-        return {"hidden": self.hidden, "n_members": self.n_members, "dropout": 0.0}
+    def spec(self) -> EncoderSpec:
+        """What the model takes: site features, no reads."""
+        return EncoderSpec(ENCODER_VERSION, FEATURE_NAMES)
 
 
-RECIPES = {"illumina": Recipe("illumina-germline"), "hifi": Recipe("hifi-germline", made_up=25_000)}
+RECIPES = {"illumina": Recipe("illumina-germline"), "hifi": Recipe("hifi-germline", kept_snv=0.995, kept_indel=0.98)}
 
 
 def illumina_group(alleles: Alleles) -> np.ndarray:
@@ -107,47 +112,17 @@ def hifi_group(alleles: Alleles) -> np.ndarray:
     return np.where(np.char.startswith(alleles.set_name, "sim-"), ALWAYS, names)
 
 
-def spec() -> EncoderSpec:
-    """What the network takes: every site feature, no reads."""
-    return EncoderSpec(ENCODER_VERSION, FEATURE_NAMES)
-
-
-def _sigmoid(logit: np.ndarray) -> np.ndarray:
-    return 1.0 / (1.0 + np.exp(-logit))
-
-
-def _fit_network(features: np.ndarray, target: np.ndarray, settings: dict[str, Any], config: FitConfig) -> Network:
-    torch.manual_seed(config.seed)
-    network = registry.build("site_mlp", settings, spec())
-    return fit(network, ArrayDataset.create(features, target.astype(np.float32)), None, config).module
-
-
 def train_model(alleles: Alleles, recipe: Recipe, threads: int) -> tuple[dict[str, Any], Network]:
     """Config of `ensemble` and the trained module."""
     features = np.nan_to_num(alleles.features)
-    forest = fit_forest(features, alleles.label, ForestConfig(seed=recipe.seed, threads=threads))
-    base = FitConfig(device="cpu", mixed_precision="off", threads=1, seed=recipe.seed)
-    direct_settings = {"hidden": (64, 64), "n_members": 4, "feature_dropout": 0.2}
-    rows = np.concatenate([features, made_up_rows(features, alleles.is_snv, recipe.made_up, recipe.seed)])
-    logit = forest(rows)
-    if recipe.direct_networks:
-        total = np.zeros(len(rows))
-        for number in range(recipe.direct_networks):
-            config = replace(base, epochs=recipe.direct_epochs, seed=recipe.seed + 100 + number)
-            direct = _fit_network(features, alleles.label, direct_settings, config)
-            total += predict(direct, ArrayDataset.create(rows, np.zeros(len(rows)))).astype(np.float64)
-        total /= recipe.direct_networks
-        # On one scale, so that the share means what it says.
-        total *= logit[: len(features)].std() / total[: len(features)].std()
-        logit = (1 - recipe.direct_share) * logit + recipe.direct_share * total
-    target = _sigmoid(logit / recipe.temperature)
-    members = []
-    for number in range(recipe.members):
-        config = replace(
-            base, epochs=recipe.epochs, label_smoothing=0.0, weight_decay=0.0, ema_decay=0.99, seed=recipe.seed + number
-        )
-        members.append(("site_mlp", recipe.network, _fit_network(rows, target, recipe.network, config)))
-    return combine(members, spec())
+    without = features.copy()
+    without[:, [FEATURE_NAMES.index(name) for name in recipe.left_out]] = 0.0  # what never differs is never split on
+    members, shares = [], np.array([1, EXTRA_WEIGHT, 1, EXTRA_WEIGHT])
+    for number, seen in enumerate((features, without)):
+        config = replace(recipe.trees, threads=threads, seed=recipe.trees.seed + number)
+        boosted, extra = grow(seen, alleles.label, config)
+        members += [("forest", *from_lightgbm(boosted, recipe.spec)), ("forest", *from_sklearn(extra, recipe.spec))]
+    return combine(members, recipe.spec, weights=(shares / shares.sum()).tolist())
 
 
 class Workshop:
@@ -173,7 +148,7 @@ class Workshop:
         begin = time.monotonic()
         chosen = np.isin(self.group, [*groups, ALWAYS])
         config, module = train_model(self.alleles.take(chosen), self.recipe, self._threads)
-        save_checkpoint(path, module, CheckpointMetadata(name, "ensemble", config, spec()))
+        save_checkpoint(path, module, CheckpointMetadata(name, "ensemble", config, self.recipe.spec))
         logger.info("%s on %s: %d alleles, %.0f s", self.recipe.name, name, chosen.sum(), time.monotonic() - begin)
         return config, module
 
@@ -194,28 +169,26 @@ class Workshop:
 
 
 def default_thresholds(alleles: Alleles, group: np.ndarray, probability: np.ndarray, recipe: Recipe) -> dict[str, float]:
-    """Per type the highest threshold that keeps the recipe's share of true ones in every group at every share of reads.
+    """Per class (type, deep or not) the highest threshold that keeps the recipe's share of true ones in every group, and of
+    those with few reads in every group at every share of reads. Of kinds in GROUPS_TOGETHER in all groups together.
 
-    Of kinds in GROUPS_TOGETHER in all groups together.
+    Never above 0.5 where reads are many: what is rather true than not passes, however well true ones did here.
     """
+    if recipe.name in GROUPS_TOGETHER:
+        group = np.full(len(alleles), "together")
+    cells = [group == one for one in np.unique(group)]
     thresholds = {}
-    for name, of_type, kept in zip(
-        VARIANT_TYPES, (alleles.is_snv, ~alleles.is_snv), (recipe.kept_snv, recipe.kept_indel), strict=True
-    ):
-        lowest = []
-        if recipe.name in GROUPS_TOGETHER:
-            group = np.full(len(alleles), "together")
-        for one in np.unique(group):
-            cells = (
-                []
-                if recipe.name in GROUPS_TOGETHER
-                else [(group == one) & (alleles.share == share) for share in np.unique(alleles.share)]
-            )
-            for chosen in [*cells, group == one]:
-                true = of_type & chosen & (alleles.label > 0.5)
-                # In smaller cells the share would hang on the one worst example.
-                if true.sum() >= MINIMUM_TRUE:
-                    lowest.append(threshold_for_recall(probability[true], alleles.label[true], kept))
+    for name, of_class in threshold_classes(alleles.is_snv, alleles.depth).items():
+        kept = recipe.kept_snv if name.startswith("snv") else recipe.kept_indel
+        is_deep = name.endswith("_deep")
+        parts = [cell & of_class & (alleles.label > 0.5) for cell in cells]
+        if not is_deep and recipe.name not in GROUPS_TOGETHER:
+            parts += [part & (alleles.share == share) for part in parts for share in np.unique(alleles.share)]
+        # In smaller cells the share would hang on the one worst example.
+        parts = [part for part in parts if part.sum() >= MINIMUM_TRUE]
+        lowest = [threshold_for_recall(probability[part], alleles.label[part], kept) for part in parts]
+        if is_deep:
+            lowest += [HIGHEST_DEEP] if lowest else [thresholds[name.removesuffix("_deep")]]
         thresholds[name] = float(min(lowest, default=0.5))
     return thresholds
 
@@ -240,10 +213,10 @@ def finish(
         model_id=model_id,
         architecture="ensemble",
         config=config,
-        encoder=spec(),
+        encoder=recipe.spec,
         calibration=calibration.to_json(),
         thresholds=default_thresholds(held, group, probability, recipe),
-        operating_points=operating_points(probability, held.label, held.is_snv),
+        operating_points=operating_points(probability, held.label, held.is_snv, held.depth),
         training={
             "alleles per set": {str(name): int(count) for name, count in zip(names, counts, strict=True)},
             "groups": ", ".join(groups),
@@ -299,7 +272,7 @@ def run_illumina(alleles: Alleles, arguments: argparse.Namespace) -> None:
         "One or two ALT reads at under 10x, long homopolymers and segmental duplications stay the hard cases.",
         "Germline, diploid: not for somatic, pooled or mosaic calls.",
     ]
-    text = "Germline calls on Illumina short reads, any caller. Site features only; distilled from a forest and networks."
+    text = "Germline calls on Illumina short reads, any caller. LightGBM and ExtraTrees on site features, as tensors."
     jobs = [("illumina-germline", workshop.groups)]
     if arguments.folds:
         jobs += [(f"illumina-without-{one}", tuple(name for name in workshop.groups if name != one)) for one in workshop.groups]
@@ -315,7 +288,7 @@ def run_hifi(alleles: Alleles, arguments: argparse.Namespace) -> None:
         "Trained on 107 kb of HG002 Revio reads (45x), 200 kb of CHM13 reads (8x, no true variant), and their thinned copies.",
         "Homopolymer indels of under 10x are the hard case; false SNVs were few in training.",
     ]
-    text = "Germline calls on PacBio HiFi reads, any caller. Site features only; distilled from a forest and networks."
+    text = "Germline calls on PacBio HiFi reads, any caller. LightGBM and ExtraTrees on site features, as tensors."
     quarters = [name for name in workshop.groups if name != "chm13"]
     jobs = [("hifi-germline", workshop.groups)]
     if arguments.folds:
