@@ -3,11 +3,12 @@
 Splits are not learned here: `vcffilter.training.forests` fills it from LightGBM or scikit-learn. What the leaves hold are
 parameters, so that training from such weights fits the leaves anew to other data and leaves the splits as they are. Two siblings
 lie side by side, and a leaf leads to itself, so that every tree takes the same number of steps. 32-bit indices: twice as fast as
-torch's usual 64.
+torch's usual 64. On CPU who runs the network can give a `walk` of compiled code, three times as fast, that finds the same leaves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,9 @@ from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.network import Network
 
 OUTPUTS = ("logit", "probability")
+#: (features float32 (n, F), root, feature, threshold, left, depth, leaf): writes into leaf, int32 (n, n_trees), the node of each
+#: tree's leaf.
+Walk = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, np.ndarray], None]
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Forest(Network):
         self.register_buffer("threshold", torch.full((config.n_nodes,), torch.inf))
         self.register_buffer("left", torch.arange(config.n_nodes, dtype=torch.int32))
         self.value = nn.Parameter(torch.zeros(config.n_nodes))
+        self.walk: Walk | None = None
 
     def fit_inputs(self, features: np.ndarray, reads: np.ndarray | None) -> None:
         """Raises ModelError: only the leaves can be trained, from a forest that has been grown."""
@@ -70,15 +75,25 @@ class Forest(Network):
 
     def forward(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """Sum or mean of the leaves that each example falls into."""
+        node = self._leaves(features.contiguous())
+        leaves = self.value.index_select(0, node).view(len(features), self.config.n_trees)
+        if self.config.output == "logit":
+            return leaves.sum(1) + self.config.base
+        return torch.logit(leaves.mean(1), eps=self.config.clip)
+
+    def _leaves(self, features: torch.Tensor) -> torch.Tensor:
+        """int32 (n * n_trees,), the node of each leaf: of all trees for the first example, then for the next."""
         n, n_trees = len(features), self.config.n_trees
-        flat = features.contiguous().flatten()
+        if self.walk is not None and features.device.type == "cpu":
+            leaf = torch.empty(n, n_trees, dtype=torch.int32)
+            trees = (self.root.numpy(), self.feature.numpy(), self.threshold.numpy(), self.left.numpy())
+            self.walk(features.numpy(), *trees, self.config.depth, leaf.numpy())
+            return leaf.flatten()
+        flat = features.flatten()
         first = torch.arange(n, dtype=torch.int32, device=features.device) * self.n_features
         first = first.repeat_interleave(n_trees)
         node = self.root.repeat(n)
         for _ in range(self.config.depth):
             seen = flat.index_select(0, self.feature.index_select(0, node) + first)
             node = self.left.index_select(0, node) + (seen > self.threshold.index_select(0, node))
-        leaves = self.value.index_select(0, node).view(n, n_trees)
-        if self.config.output == "logit":
-            return leaves.sum(1) + self.config.base
-        return torch.logit(leaves.mean(1), eps=self.config.clip)
+        return node
