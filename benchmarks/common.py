@@ -163,9 +163,10 @@ def _cpu_name() -> str:
 
 
 def _htslib_version() -> str:
-    import pysam
+    from vcffilter.kernels.htslib import load_htslib
 
-    return f"{pysam.version.__htslib_version__} (in pysam)"
+    chosen = load_htslib()
+    return f"BAM: {chosen.bam.origin}; VCF, CRAM: {chosen.cram.origin}"
 
 
 def _first_line(command: list[str]) -> str:

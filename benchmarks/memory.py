@@ -20,7 +20,7 @@ from workloads import DENSE_SPACING, describe, model, simulated, thinned_calls
 
 _MEBIBYTE = 2**20
 #: Bases a record of the long run: denser than a genome, so that a million records need 200 Mb of reads and not 600.
-_LONG_SPACING = 200
+_SPACING = 200
 #: Bases simulated for the curve over depth, copied to this many megabases.
 _DEPTH_SLICE, _DEPTH_MEGABASES = 50_000, 0.5
 
@@ -50,9 +50,10 @@ def _start(made: Sample, used: str, folder: str) -> Run:
 def records_tables(arguments: argparse.Namespace) -> tuple[Table, Table]:
     """Time and memory against records, by threads; and resident memory along the longest run."""
     used = model(arguments)
-    made = simulated(arguments.work, max(arguments.records) * _LONG_SPACING / 1e6, arguments.depth, _LONG_SPACING)
+    spacing = arguments.spacing
+    made = simulated(arguments.work, max(arguments.records) * spacing / 1e6, arguments.depth, spacing)
     print(describe(made), flush=True)
-    curve = Table(f"Records, one every {_LONG_SPACING} bases, {arguments.depth:g}x", ["records", "threads", *_COST])
+    curve = Table(f"Records, one every {spacing} bases, {arguments.depth:g}x", ["records", "threads", *_COST])
     shares = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
     along = Table(
         "Resident memory along the run, MiB (median of the samples around each point)",
@@ -115,11 +116,12 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     options.add_argument("--records", type=int, nargs="*", default=[1_000, 10_000, 100_000, 1_000_000])
+    options.add_argument("--spacing", type=int, default=_SPACING, help="bases a record, where records are counted")
     options.add_argument("--depths", type=float, nargs="*", default=[8, 30, 100, 300, 1000])
     arguments = options.parse_args()
     Path(arguments.work).mkdir(parents=True, exist_ok=True)
     name = "memory" if arguments.depths and arguments.records else "memory-depth" if arguments.depths else "memory-records"
-    report = Report(name, arguments)
+    report = Report(name if arguments.spacing == _SPACING else f"{name}-every-{arguments.spacing}", arguments)
     if arguments.depths:
         report.add(depth_table(arguments))
         report.save()
