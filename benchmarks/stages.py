@@ -188,7 +188,7 @@ class Worker:
                 np.array([CHANNEL_NAMES.index(name) for name in channels], np.int64),
                 empty_encode_scratch(prepared.n_reads),
                 features,
-                np.zeros((n, rows, max(columns, 1), len(channels)), np.uint8),
+                np.zeros((n, rows, columns, len(channels)), np.uint8) if rows else None,
                 np.zeros(n, np.int32),
             )
         return features

@@ -15,7 +15,7 @@ from vcffilter.kernels.jit import inline_kernel
 from vcffilter.kernels.read_features import end_distance, event_quality, five_prime_share
 from vcffilter.kernels.reads import FLAG_PROPER_PAIR, FLAG_REVERSE, FLAG_SUPPLEMENTARY, ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
-from vcffilter.kernels.scan import ReadEvents, read_code
+from vcffilter.kernels.scan import ReadEvents
 from vcffilter.kernels.search import first_at_least
 from vcffilter.kernels.support import MATE_COUNTED, MAX_MARGIN_PHRED, SUPPORTS_ALT, SUPPORTS_REF, SiteReads
 
@@ -53,21 +53,53 @@ SUPPORT_NEITHER, SUPPORT_REF, SUPPORT_ALT, REFERENCE_ROW = 64, 128, 255, 1
 class TensorScratch(NamedTuple):
     """Room for choosing the rows of one tensor; reused.
 
-    key: uint64 (n_reads of the chunk,). order: int64 (n_reads of the chunk,), slots. cell: uint8 (len(CHANNEL_NAMES),).
-    mismatches: int64 (4,).
+    key: uint64 (n_reads of the chunk,). order: int64 (n_reads of the chunk,), slots. mismatches: int64 (4,).
+    cell: uint8 (len(CHANNEL_NAMES),), by channel; pattern: the same in the order that is asked for.
+    place: int64 (N_COLUMN_CHANNELS,), where in that order, -1 = not asked for.
+    base_level: uint8 (16,), byte of a base by its code. differs_level: uint8 (16, 16), by codes of read and reference.
+    quality_level: uint8 (256,), by Phred.
     """
 
     key: np.ndarray
     order: np.ndarray
     cell: np.ndarray
+    pattern: np.ndarray
+    place: np.ndarray
     mismatches: np.ndarray
+    base_level: np.ndarray
+    differs_level: np.ndarray
+    quality_level: np.ndarray
 
 
 def empty_tensor_scratch(n_reads: int) -> TensorScratch:
     """Room for as many reads as the chunk has."""
+    n_channels = len(CHANNEL_NAMES)
     return TensorScratch(
-        np.zeros(n_reads, np.uint64), np.zeros(n_reads, np.int64), np.zeros(len(CHANNEL_NAMES), np.uint8), np.zeros(4, np.int64)
+        np.zeros(n_reads, np.uint64),
+        np.zeros(n_reads, np.int64),
+        np.zeros(n_channels, np.uint8),
+        np.zeros(n_channels, np.uint8),
+        np.zeros(N_COLUMN_CHANNELS, np.int64),
+        np.zeros(4, np.int64),
+        _base_levels(),
+        _differs_levels(),
+        (np.minimum(np.arange(256), 60) * 255.0 / 60.0).astype(np.uint8),
     )
+
+
+def _base_levels() -> np.ndarray:
+    """A 60, C 120, G 180, T 240, unknown 30."""
+    levels = np.full(16, 30, np.uint8)
+    levels[[1, 2, 4, 8]] = 60, 120, 180, 240
+    return levels
+
+
+def _differs_levels() -> np.ndarray:
+    """255 where two known bases differ."""
+    levels = np.full((16, 16), 255, np.uint8)
+    np.fill_diagonal(levels, 0)
+    levels[UNKNOWN_BASE, :] = levels[:, UNKNOWN_BASE] = 0
+    return levels
 
 
 @inline_kernel
@@ -155,20 +187,6 @@ def choose_rows(reads: ReadArrays, site: SiteReads, start0: int, n_rows: int, sc
 
 
 @inline_kernel
-def _base_level(code: int) -> int:
-    """Byte of a base: A 60, C 120, G 180, T 240, unknown 30."""
-    if code == 1:
-        return 60
-    if code == 2:
-        return 120
-    if code == 4:
-        return 180
-    if code == 8:
-        return 240
-    return 30
-
-
-@inline_kernel
 def _scaled(value: float, largest: float) -> int:
     """0..largest to 0..255, cut off at both ends."""
     return np.int64(min(max(value, 0.0), largest) * 255.0 / largest)
@@ -248,42 +266,75 @@ def _count_differences(allele: int, alleles: NormalisedAlleles, events: ReadEven
 
 
 @inline_kernel
-def _spread_cell(row: np.ndarray, channels: np.ndarray, cell: np.ndarray) -> None:
-    """Write the per-read channels that are asked for into every column of a row: uint8 (columns, channels)."""
-    for index in range(len(channels)):
-        if channels[index] >= N_COLUMN_CHANNELS:
-            value = cell[channels[index]]
-            for column in range(row.shape[0]):
-                row[column, index] = value
-
-
-@inline_kernel
-def _write_column(row: np.ndarray, column: int, channels: np.ndarray, cell: np.ndarray) -> None:
+def _find_places(channels: np.ndarray, place: np.ndarray) -> None:
+    place[:] = -1
     for index in range(len(channels)):
         if channels[index] < N_COLUMN_CHANNELS:
-            row[column, index] = cell[channels[index]]
+            place[channels[index]] = index
 
 
 @inline_kernel
-def _write_aligned(
+def _spread_cell(row: np.ndarray, channels: np.ndarray, scratch: TensorScratch) -> None:
+    """Fill a row, uint8 (columns, channels): the per-read channels that are asked for in every column, 0 in the others."""
+    pattern = scratch.pattern
+    for index in range(len(channels)):
+        pattern[index] = scratch.cell[channels[index]] if channels[index] >= N_COLUMN_CHANNELS else 0
+    for column in range(row.shape[0]):
+        for index in range(len(channels)):
+            row[column, index] = pattern[index]
+
+
+@inline_kernel
+def _write_column(row: np.ndarray, column: int, scratch: TensorScratch) -> None:
+    for channel in range(N_COLUMN_CHANNELS):
+        if scratch.place[channel] >= 0:
+            row[column, scratch.place[channel]] = scratch.cell[channel]
+
+
+@inline_kernel
+def _write_bases(
     reads: ReadArrays,
     read: int,
-    pos0: int,
     query_index: int,
+    pos0: int,
+    end0: int,
+    first0: int,
     segments: ReferenceSegments,
     segment: int,
     is_clip: bool,
-    cell: np.ndarray,
+    row: np.ndarray,
+    scratch: TensorScratch,
 ) -> None:
-    """Column channels of one base of a read at a reference position."""
-    code = read_code(reads, read, query_index)
-    inside = segments.start0[segment] <= pos0 < segments.end0[segment]
-    reference = np.int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]]) if inside else UNKNOWN_BASE
-    cell[:N_COLUMN_CHANNELS] = 0
-    cell[_BASE] = _base_level(code)
-    cell[_DIFFERS] = 255 if code != reference and code != UNKNOWN_BASE and reference != UNKNOWN_BASE else 0
-    cell[_QUALITY] = _scaled(np.int64(reads.quality_phred[reads.quality_offset[read] + query_index]), 60.0)
-    cell[_CLIP] = 255 if is_clip else 0
+    """Column channels of a read's bases from `query_index` on, at the reference positions from pos0 to end0."""
+    base, differs = scratch.place[_BASE], scratch.place[_DIFFERS]
+    quality, clip = scratch.place[_QUALITY], scratch.place[_CLIP]
+    # Loaded once: for all the compiler knows, writing into the row may change them.
+    base_offset, quality_offset = reads.base_offset[read], reads.quality_offset[read]
+    known0, known_end0 = segments.start0[segment], segments.end0[segment]
+    reference_offset = segments.offset[segment] - known0
+    clip_level = np.uint8(255 if is_clip else 0)
+    column = pos0 - first0
+    for at0 in range(pos0, end0):
+        byte = reads.packed_bases[base_offset + (query_index >> 1)]
+        code = np.int64((byte >> (4 - 4 * (query_index & 1))) & 15)
+        if base >= 0:
+            row[column, base] = scratch.base_level[code]
+        if differs >= 0:
+            reference = np.int64(segments.codes[reference_offset + at0]) if known0 <= at0 < known_end0 else UNKNOWN_BASE
+            row[column, differs] = scratch.differs_level[code, reference]
+        if quality >= 0:
+            row[column, quality] = scratch.quality_level[reads.quality_phred[quality_offset + query_index]]
+        if clip >= 0:
+            row[column, clip] = clip_level
+        query_index += 1
+        column += 1
+
+
+@inline_kernel
+def _reference_code(segments: ReferenceSegments, segment: int, pos0: int) -> int:
+    if not segments.start0[segment] <= pos0 < segments.end0[segment]:
+        return UNKNOWN_BASE
+    return np.int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]])
 
 
 @inline_kernel
@@ -293,39 +344,36 @@ def _write_read_columns(
     first0: int,
     segments: ReferenceSegments,
     segment: int,
-    channels: np.ndarray,
     row: np.ndarray,
-    cell: np.ndarray,
+    scratch: TensorScratch,
 ) -> None:
     """Walk a read's alignment through the columns that begin at reference position `first0`."""
-    n_columns = row.shape[0]
-    last0 = first0 + n_columns
+    cell = scratch.cell
+    last0 = first0 + row.shape[0]
     pos0 = reads.start0[read]
     query_index = 0
     for index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):
         operation = np.int64(reads.cigar[index] & 15)
         length = np.int64(reads.cigar[index] >> 4)
         if operation in (0, 7, 8):
-            for at0 in range(max(pos0, first0), min(pos0 + length, last0)):
-                _write_aligned(reads, read, at0, query_index + at0 - pos0, segments, segment, False, cell)
-                _write_column(row, at0 - first0, channels, cell)
+            from0, to0 = max(pos0, first0), min(pos0 + length, last0)
+            _write_bases(reads, read, query_index + from0 - pos0, from0, to0, first0, segments, segment, False, row, scratch)
             pos0 += length
             query_index += length
         elif operation == 4:
             # A leading clip lies left of the alignment, a trailing one right of it.
             clip0 = pos0 - length if query_index == 0 else pos0
-            for at0 in range(max(clip0, first0), min(clip0 + length, last0)):
-                _write_aligned(reads, read, at0, query_index + at0 - clip0, segments, segment, True, cell)
-                _write_column(row, at0 - first0, channels, cell)
+            from0, to0 = max(clip0, first0), min(clip0 + length, last0)
+            _write_bases(reads, read, query_index + from0 - clip0, from0, to0, first0, segments, segment, True, row, scratch)
             query_index += length
         elif operation == 2:
             for at0 in range(max(pos0, first0), min(pos0 + length, last0)):
                 cell[:N_COLUMN_CHANNELS] = 0
                 cell[_DELETION] = 255
-                _write_column(row, at0 - first0, channels, cell)
+                _write_column(row, at0 - first0, scratch)
             pos0 += length
         elif operation == 1:
-            _mark_insertion(row, pos0 - 1 - first0, channels, length)
+            _mark_insertion(row, pos0 - 1 - first0, scratch.place[_INSERTION], length)
             query_index += length
         elif operation == 3:
             pos0 += length
@@ -334,13 +382,10 @@ def _write_read_columns(
 
 
 @inline_kernel
-def _mark_insertion(row: np.ndarray, column: int, channels: np.ndarray, length: int) -> None:
+def _mark_insertion(row: np.ndarray, column: int, place: int, length: int) -> None:
     """Write an insertion's length into the column before it."""
-    if column < 0 or column >= row.shape[0]:
-        return
-    for index in range(len(channels)):
-        if channels[index] == _INSERTION:
-            row[column, index] = _scaled(length, 20.0)
+    if place >= 0 and 0 <= column < row.shape[0]:
+        row[column, place] = _scaled(length, 20.0)
 
 
 @inline_kernel
@@ -351,27 +396,27 @@ def _write_reference_row(
     segments: ReferenceSegments,
     channels: np.ndarray,
     row: np.ndarray,
-    cell: np.ndarray,
+    scratch: TensorScratch,
 ) -> None:
     """Row 0: reference bases; `differs` marks the replaced bases, `insertion` and `deletion` the allele itself."""
     segment = alleles.segment[allele]
     start0, end0 = alleles.start0[allele], alleles.end0[allele]
     n_new = alleles.alt_offset[allele + 1] - alleles.alt_offset[allele]
+    cell = scratch.cell
     cell[:] = 0
     cell[N_COLUMN_CHANNELS] = 255
     cell[N_COLUMN_CHANNELS + 1] = REFERENCE_ROW
-    _spread_cell(row, channels, cell)
+    _spread_cell(row, channels, scratch)
     for column in range(row.shape[0]):
         pos0 = first0 + column
-        inside = segments.start0[segment] <= pos0 < segments.end0[segment]
-        code = np.int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]]) if inside else UNKNOWN_BASE
+        code = _reference_code(segments, segment, pos0)
         cell[:N_COLUMN_CHANNELS] = 0
-        cell[_BASE] = _base_level(code)
+        cell[_BASE] = scratch.base_level[code]
         replaced = start0 <= pos0 < end0
         cell[_DIFFERS] = 255 if replaced else 0
         cell[_DELETION] = 255 if replaced and pos0 - start0 >= n_new else 0
         cell[_INSERTION] = _scaled(n_new - (end0 - start0), 20.0) if pos0 == end0 - 1 else 0
-        _write_column(row, column, channels, cell)
+        _write_column(row, column, scratch)
 
 
 @inline_kernel
@@ -391,13 +436,12 @@ def write_tensor(
     The middle column is the left-most position of the event (for an insertion: the base before which it is inserted).
     """
     n_rows, n_columns = out.shape[0], out.shape[1]
+    _find_places(channels, scratch.place)
     first0 = alleles.start0[allele] - n_columns // 2
-    _write_reference_row(allele, alleles, first0, segments, channels, out[0], scratch.cell)
+    _write_reference_row(allele, alleles, first0, segments, channels, out[0], scratch)
     n_shown = choose_rows(reads, site, alleles.start0[allele], n_rows - 1, scratch)
     for index in range(n_shown):
         slot = scratch.order[index]
         _fill_read_cell(allele, alleles, reads, events, site, slot, scratch)
-        _spread_cell(out[index + 1], channels, scratch.cell)
-        _write_read_columns(
-            reads, site.read[slot], first0, segments, alleles.segment[allele], channels, out[index + 1], scratch.cell
-        )
+        _spread_cell(out[index + 1], channels, scratch)
+        _write_read_columns(reads, site.read[slot], first0, segments, alleles.segment[allele], out[index + 1], scratch)
