@@ -23,11 +23,11 @@ features, on read tensors and on sets of reads, alone, distilled from trees and 
 constraints and seeds of trees; site features left out; which simulated and harvested alleles to add; how thresholds are read
 off. Trees shipped as tensors beat every network that was trained, by 0.002 to 0.005 on hard records; among forests nearly all
 tie within 0.002, and what moved them was simulated indels (0.84 to 0.90 on non-SNVs in training folds). The weights are four
-forests: LightGBM and ExtraTrees, each on all site features and on those that do not tie a model to one library. The second
-half alone reaches 0.9905 on chr22's hard SNVs and 75% of hard false ones removed (all: 96.4%); both were kept for data unlike
-these. Only data that is in none of these sets can say what that is worth. Nothing on HiFi but the rule for its thresholds was
-chosen so. The baseline forest is deeper and twice to five times as large (300 and 400 trees), and as seeds differ by 0.002
-it is above the shipped one about as often as below.
+forests: LightGBM and ExtraTrees, each on all site features and on those that do not tie a model to one library. Either half
+alone is as good here; both were kept for data unlike these. Only data that is in none of these sets can say what that is
+worth. Nothing on HiFi but the rule for its thresholds was chosen so. The baseline forest is deeper and larger (300 and 400
+trees). Trained twice on data that differ in nothing but the simulator's version, the weights differed by 0.003 on pooled hard
+records and by 0.014 on chr22's: smaller differences than these are chance.
 
 Two columns of thresholds: of ALTs that 1-20 reads inform, and of those with more.
 """
