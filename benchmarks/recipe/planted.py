@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,9 +64,10 @@ class Source:
 def labelled_source(folder: Path) -> Source:
     """A set with truth: planted in its confident regions, away from truth and from what any caller wrote."""
     labelled = LabelledSet(folder)
-    calls = [called_alleles(path, labelled.contig) for path in sorted(folder.glob("*.vcf.gz"))]
-    taken = _spans((allele for one in calls for allele, _ in one), labelled.reference)
     truth = _known_lines(folder / "truth.vcf.gz", labelled.contig)
+    paths = [path for path in sorted(folder.glob("*.vcf.gz")) if path.name != "truth.vcf.gz"]
+    called = [allele for path in paths for allele, _ in called_alleles(path, labelled.contig)]
+    taken = _spans([*called, *_alleles_of(truth)], labelled.reference)
     return Source(folder.name, folder, labelled.contig, labelled.reference, labelled.confident, taken, truth)
 
 
@@ -77,7 +78,7 @@ def slice_sources(folder: Path, work: Path, callers: list[Caller]) -> list[Sourc
     for contig, start1, end1 in SLICES[folder.name]:
         reference = unlabelled.sequences[contig]
         calls = unlabelled.calls(SLICE_COPIES[0], contig, start1, end1)
-        taken = _spans((allele for one in calls.values() for allele, _ in one), reference)
+        taken = _spans([allele for one in calls.values() for allele, _ in one], reference)
         covered = well_covered(folder / "reads.bam", contig, start1 - 1, end1)
         sources.append(Source(f"{folder.name}-{contig}", folder, contig, reference, covered, taken, ()))
     return sources
@@ -98,6 +99,14 @@ def _known_lines(path: Path, contig: str) -> tuple[str, ...]:
             genotype = fields[9].split(":")[keys.index("GT")] if "GT" in keys else "./."
             lines.append("\t".join([*fields[:5], ".", fields[6], ".", "GT", genotype]))
     return tuple(lines)
+
+
+def _alleles_of(lines: Iterable[str]) -> Iterator[tuple[int, str, str]]:
+    """(pos0, ref, alt) of every ALT of a VCF's lines."""
+    for line in lines:
+        _, pos1, _, ref, alts = line.split("\t")[:5]
+        for alt in alts.upper().split(","):
+            yield int(pos1) - 1, ref.upper(), alt
 
 
 def well_covered(bam: Path, contig: str, start0: int, end0: int) -> Intervals:
