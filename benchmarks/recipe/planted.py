@@ -28,6 +28,7 @@ from planting import is_snv
 
 from vcffilter.labelling.intervals import Intervals
 from vcffilter.labelling.normalise import Span, equivalent_span
+from vcffilter.labelling.truth_files import open_variants
 
 logger = logging.getLogger("planted")
 
@@ -92,7 +93,7 @@ def _spans(alleles: Iterable[tuple[int, str, str]], reference: str) -> tuple[Spa
 def _known_lines(path: Path, contig: str) -> tuple[str, ...]:
     """The contig's records of a truth VCF: place, alleles, FILTER, and the first sample's GT where there is one."""
     lines = []
-    with pysam.VariantFile(str(path)) as records:
+    with open_variants(path) as records:
         for record in records.fetch(contig):
             fields = str(record).rstrip("\n").split("\t")
             keys = fields[8].split(":") if len(fields) > 9 else []
