@@ -65,10 +65,10 @@ class Source:
 def labelled_source(folder: Path) -> Source:
     """A set with truth: planted in its confident regions, away from truth and from what any caller wrote."""
     labelled = LabelledSet(folder)
-    truth = _known_lines(folder / "truth.vcf.gz", labelled.contig)
+    truth = known_lines(folder / "truth.vcf.gz", labelled.contig)
     paths = [path for path in sorted(folder.glob("*.vcf.gz")) if path.name != "truth.vcf.gz"]
     called = [allele for path in paths for allele, _ in called_alleles(path, labelled.contig)]
-    taken = _spans([*called, *_alleles_of(truth)], labelled.reference)
+    taken = spans_of([*called, *alleles_of(truth)], labelled.reference)
     return Source(folder.name, folder, labelled.contig, labelled.reference, labelled.confident, taken, truth)
 
 
@@ -79,18 +79,19 @@ def slice_sources(folder: Path, work: Path, callers: list[Caller]) -> list[Sourc
     for contig, start1, end1 in SLICES[folder.name]:
         reference = unlabelled.sequences[contig]
         calls = unlabelled.calls(SLICE_COPIES[0], contig, start1, end1)
-        taken = _spans([allele for one in calls.values() for allele, _ in one], reference)
+        taken = spans_of([allele for one in calls.values() for allele, _ in one], reference)
         covered = well_covered(folder / "reads.bam", contig, start1 - 1, end1)
         sources.append(Source(f"{folder.name}-{contig}", folder, contig, reference, covered, taken, ()))
     return sources
 
 
-def _spans(alleles: Iterable[tuple[int, str, str]], reference: str) -> tuple[Span, ...]:
+def spans_of(alleles: Iterable[tuple[int, str, str]], reference: str) -> tuple[Span, ...]:
+    """Where each (pos0, ref, alt) can be written, sorted; what has no sequence is left out."""
     edits = {normalised(*allele, reference) for allele in alleles}
     return tuple(sorted(equivalent_span(edit, reference) for edit in edits if edit is not None))
 
 
-def _known_lines(path: Path, contig: str) -> tuple[str, ...]:
+def known_lines(path: Path, contig: str) -> tuple[str, ...]:
     """The contig's records of a truth VCF: place, alleles, FILTER, and the first sample's GT where there is one."""
     lines = []
     with open_variants(path) as records:
@@ -102,7 +103,7 @@ def _known_lines(path: Path, contig: str) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _alleles_of(lines: Iterable[str]) -> Iterator[tuple[int, str, str]]:
+def alleles_of(lines: Iterable[str]) -> Iterator[tuple[int, str, str]]:
     """(pos0, ref, alt) of every ALT of a VCF's lines."""
     for line in lines:
         _, pos1, _, ref, alts = line.split("\t")[:5]

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 RECIPE = Path(__file__).parents[2] / "benchmarks" / "recipe"
 sys.path.insert(0, str(RECIPE))
 
+import planted  # noqa: E402
 from alleles import as_vcf  # noqa: E402
 from planted_reads import PlantedAllele, haplotype_of, plant_in_file, plant_in_reads  # noqa: E402
 from planted_sites import SiteSettings, choose_alleles  # noqa: E402
 from planting import aligned_bases, cigar, edit_distance, mismatch_text  # noqa: E402
 
 from vcffilter.labelling.files import read_labels  # noqa: E402
-from vcffilter.labelling.intervals import Intervals  # noqa: E402
+from vcffilter.labelling.intervals import Intervals, read_bed  # noqa: E402
 from vcffilter.labelling.normalise import Edit, Span, equivalent_span, left_align  # noqa: E402
 from vcffilter.simulation.sample import SampleReport  # noqa: E402
 
@@ -319,3 +320,27 @@ def test_bcftools_finds_what_was_planted(simulated: SampleReport, tmp_path: Path
     subprocess.run(command, check=True, capture_output=True)
     found = sum(label == "TP" for label in read_labels(labels).values())
     assert found >= 0.9 * len(alleles)
+
+
+def test_sample_holds_known_and_planted_truth_and_is_made_once(simulated: SampleReport, tmp_path: Path) -> None:
+    files = simulated.files
+    with pysam.FastaFile(str(files.reference)) as fasta:
+        contig = fasta.references[0]
+        reference = fasta.fetch(contig).upper()
+    known = planted.known_lines(files.truth, contig)
+    taken = planted.spans_of(planted.alleles_of(known), reference)
+    allowed = Intervals([(1_000, 19_000)])
+    source = planted.Source("x", files.directory, contig, reference, allowed, taken, known)
+    folder = planted.make_sample(source, tmp_path, seed=4)
+    assert folder.name == "planted-x"
+    with pysam.VariantFile(str(folder / "truth.vcf.gz")) as records:
+        rows = [("PLANTED" in record.info, record.pos) for record in records.fetch(contig)]
+    assert sum(not is_planted for is_planted, _ in rows) == len(known)
+    near = read_bed(folder / "confident.bed")[contig]
+    places = [pos1 for is_planted, pos1 in rows if is_planted]
+    assert len(places) >= 5
+    assert all(near.contains(pos1 - 1, pos1) for pos1 in places)
+    assert sum(near.ends0) - sum(near.starts0) < 18_000
+    made = (folder / "reads.bam").stat().st_mtime_ns
+    assert planted.make_sample(source, tmp_path, seed=4) == folder
+    assert (folder / "reads.bam").stat().st_mtime_ns == made
