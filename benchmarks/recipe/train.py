@@ -70,7 +70,8 @@ class Recipe:
     """How one kind of weights is made.
 
     trees: of each half. left_out: site features that the second half does not see. simulated_snvs: train on those too, not only
-    on simulated indels. planted: train on alleles planted in real reads (planted.py).
+    on simulated indels. planted: train on indels planted in real reads (planted.py); planted_snvs: on the SNVs
+    of those sets, too.
     kept_snv, kept_indel: share of true ones to keep by default.
     """
 
@@ -81,6 +82,7 @@ class Recipe:
     left_out: tuple[str, ...] = LIBRARY_FEATURES
     simulated_snvs: bool = False
     planted: bool = False
+    planted_snvs: bool = False
     kept_snv: float = 0.998
     kept_indel: float = 0.99
 
@@ -307,10 +309,11 @@ KINDS = {"illumina": run_illumina, "hifi": run_hifi}
 
 def _wanted(alleles: Alleles, recipe: Recipe) -> np.ndarray:
     """Simulated SNV errors are too regular and cost more than they give; simulated indels teach stutter. Planted alleles only
-    where the recipe asks for them.
+    where the recipe asks for them: what they gave was within chance (README.md).
     """
     simulated = ~np.char.startswith(alleles.set_name, "sim-") | ~alleles.is_snv | recipe.simulated_snvs
-    return simulated & (~is_planted(alleles) | recipe.planted)
+    planted = np.where(alleles.is_snv, recipe.planted_snvs, recipe.planted)
+    return simulated & (~is_planted(alleles) | planted)
 
 
 def is_planted(alleles: Alleles) -> np.ndarray:

@@ -133,7 +133,8 @@ def test_planted_alleles_are_trained_on_when_asked_and_never_measured(tmp_path: 
     alleles = make_alleles(["chr21", "chr22", "chr21", "chr22"], ["nygc-chr21", "nygc-chr22", "planted-nygc-chr21", "planted-x"])
     recipe = train.RECIPES["illumina"]
     assert len(train.select_short_reads(alleles, recipe)) == 2
-    both = train.select_short_reads(alleles, replace(recipe, planted=True))
+    assert len(train.select_short_reads(alleles, replace(recipe, planted=True))) == 2  # all are SNVs
+    both = train.select_short_reads(alleles, replace(recipe, planted_snvs=True))
     assert len(both) == 4
     workshop = train.Workshop(both, train.illumina_group(both), recipe, tmp_path, 1)
     monkeypatch.setattr(workshop, "logits", lambda _, index: np.zeros(len(index)))
