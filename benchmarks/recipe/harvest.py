@@ -82,6 +82,11 @@ MORE_COPIES = {
 LONG_READ_COPIES = (Copy(1.0, 0), *(Copy(share, seed) for share in (0.5, 0.25) for seed in (1, 2)))
 
 
+def has_long_reads(set_name: str) -> bool:
+    """Long reads of the sets here, and of what is simulated or planted like them."""
+    return "hifi" in set_name
+
+
 class LabelledSet:
     """A real set with its truth, and the labels that came with it."""
 
@@ -209,7 +214,7 @@ def harvest_copy(
         bam = subsample(bam, copy.fraction, copy.seed, folder / "reads.bam")
         for caller in callers:
             output = folder / f"{caller.name}.vcf.gz"
-            request = CallRequest(bam, reference, labelled.region, output, gatk, labelled.name in LONG_READ_SETS)
+            request = CallRequest(bam, reference, labelled.region, output, gatk, has_long_reads(labelled.name))
             seconds[caller.name] = call(caller, request)
     paths = {caller.name: folder / f"{caller.name}.vcf.gz" for caller in callers}
     calls = {name: called_alleles(path, labelled.contig) for name, path in paths.items() if path.exists()}
@@ -241,7 +246,7 @@ def main() -> None:
     wanted = None if arguments.fractions is None else {float(text) for text in arguments.fractions.split(",")}
     for name in arguments.sets.split(","):
         labelled = LabelledSet(arguments.data.resolve() / "real" / name)
-        is_long = name in LONG_READ_SETS
+        is_long = has_long_reads(name)
         callers = [
             caller
             for caller in (LONG_READ_CALLERS if is_long else SHORT_READ_CALLERS)

@@ -70,7 +70,8 @@ class Recipe:
     """How one kind of weights is made.
 
     trees: of each half. left_out: site features that the second half does not see. simulated_snvs: train on those too, not only
-    on simulated indels.
+    on simulated indels. planted: train on indels planted in real reads (planted.py); planted_snvs: on the SNVs
+    of those sets, too.
     kept_snv, kept_indel: share of true ones to keep by default.
     """
 
@@ -80,6 +81,8 @@ class Recipe:
     )
     left_out: tuple[str, ...] = LIBRARY_FEATURES
     simulated_snvs: bool = False
+    planted: bool = False
+    planted_snvs: bool = False
     kept_snv: float = 0.998
     kept_indel: float = 0.99
 
@@ -93,7 +96,9 @@ RECIPES = {"illumina": Recipe("illumina-germline"), "hifi": Recipe("hifi-germlin
 
 
 def illumina_group(alleles: Alleles) -> np.ndarray:
-    """The chromosome that is held out together; simulated and unlabelled slices are in every training."""
+    """The chromosome that is held out together, planted sets with their source; simulated and unlabelled slices are in every
+    training.
+    """
     short = {"chr20": "chr20", "20": "chr20", "chr21": "chr21", "21": "chr21", "chr22": "chr22", "22": "chr22"}
     known = [short.get(contig, ALWAYS) for contig in alleles.contig.tolist()]
     labelled = ~(np.char.startswith(alleles.set_name, "sim-") | (np.char.find(alleles.set_name, "-slices") >= 0))
@@ -159,10 +164,12 @@ class Workshop:
         return predict(module, ArrayDataset.create(features, np.zeros(len(index)))).astype(np.float64)
 
     def held_out_logits(self, groups: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(indices, logits): alleles of these groups, each scored by a model of the other groups among them."""
+        """(indices, logits): alleles of these groups, each scored by a model of the other groups among them. Not the planted
+        ones: nothing is calibrated or measured on them.
+        """
         indices, logits = [], []
         for held_out in groups:
-            index = np.flatnonzero(self.group == held_out)
+            index = np.flatnonzero((self.group == held_out) & ~is_planted(self.alleles))
             indices.append(index)
             logits.append(self.logits([name for name in groups if name != held_out], index))
         return np.concatenate(indices), np.concatenate(logits)
@@ -301,8 +308,17 @@ KINDS = {"illumina": run_illumina, "hifi": run_hifi}
 
 
 def _wanted(alleles: Alleles, recipe: Recipe) -> np.ndarray:
-    """Simulated SNV errors are too regular and cost more than they give; simulated indels teach stutter."""
-    return ~np.char.startswith(alleles.set_name, "sim-") | ~alleles.is_snv | recipe.simulated_snvs
+    """Simulated SNV errors are too regular and cost more than they give; simulated indels teach stutter. Planted alleles only
+    where the recipe asks for them: what they gave was within chance (README.md).
+    """
+    simulated = ~np.char.startswith(alleles.set_name, "sim-") | ~alleles.is_snv | recipe.simulated_snvs
+    planted = np.where(alleles.is_snv, recipe.planted_snvs, recipe.planted)
+    return simulated & (~is_planted(alleles) | planted)
+
+
+def is_planted(alleles: Alleles) -> np.ndarray:
+    """bool (n,): alleles of planted.py, true and false ones."""
+    return np.char.startswith(alleles.set_name, "planted-")
 
 
 def select_short_reads(alleles: Alleles, recipe: Recipe) -> Alleles:

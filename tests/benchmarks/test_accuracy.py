@@ -1,6 +1,7 @@
 """The accuracy benchmark and the recipe: figures on hand-made data, and that no model sees what it is held out from."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,15 +114,31 @@ def make_alleles(contigs: list[str], sets: list[str]) -> Alleles:
 
 def test_groups_hold_a_chromosome_together_whatever_the_set() -> None:
     alleles = make_alleles(
-        ["chr21", "chr21", "chr22", "20", "chr20", "chr4"],
-        ["nygc-chr21", "na19401-nygc-chr21", "nygc-chr22", "broad8x-chr20", "sim-hiseq-9x", "na12878-hiseq-slices"],
+        ["chr21", "chr21", "chr22", "20", "chr20", "chr4", "chr21", "20", "chr4"],
+        [
+            *("nygc-chr21", "na19401-nygc-chr21", "nygc-chr22", "broad8x-chr20", "sim-hiseq-9x", "na12878-hiseq-slices"),
+            *("planted-nygc-chr21", "planted-broad8x-chr20", "planted-na12878-hiseq-slices-chr4"),
+        ],
     )
-    assert train.illumina_group(alleles).tolist() == ["chr21", "chr21", "chr22", "chr20", "always", "always"]
+    expected = ["chr21", "chr21", "chr22", "chr20", "always", "always", "chr21", "chr20", "always"]
+    assert train.illumina_group(alleles).tolist() == expected
 
 
 def test_simulated_snvs_are_left_out() -> None:
     alleles = make_alleles(["chr20", "chr20"], ["sim-hiseq-9x", "nygc-chr21"])
     assert train.select_short_reads(alleles, train.RECIPES["illumina"]).set_name.tolist() == ["nygc-chr21"]
+
+
+def test_planted_alleles_are_trained_on_when_asked_and_never_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alleles = make_alleles(["chr21", "chr22", "chr21", "chr22"], ["nygc-chr21", "nygc-chr22", "planted-nygc-chr21", "planted-x"])
+    recipe = train.RECIPES["illumina"]
+    assert len(train.select_short_reads(alleles, recipe)) == 2
+    assert len(train.select_short_reads(alleles, replace(recipe, planted=True))) == 2  # all are SNVs
+    both = train.select_short_reads(alleles, replace(recipe, planted_snvs=True))
+    assert len(both) == 4
+    workshop = train.Workshop(both, train.illumina_group(both), recipe, tmp_path, 1)
+    monkeypatch.setattr(workshop, "logits", lambda _, index: np.zeros(len(index)))
+    assert workshop.held_out_logits(("chr21", "chr22"))[0].tolist() == [0, 1]
 
 
 def test_no_model_is_scored_on_what_it_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
