@@ -35,6 +35,7 @@ from vcffilter.kernels.scan import SCAN_DONE, empty_events, link_mates, scan_rea
 from vcffilter.kernels.tensor import CHANNEL_NAMES
 from vcffilter.models.checkpoint import Checkpoint, load_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.models.forest import Forest
 from vcffilter.models.registry import count_parameters
 from vcffilter.pipeline.evidence import EvidenceOptions, EvidenceScorer, open_scorer
 from vcffilter.reads.alignment_file import AlignmentFile, ReadSelection, forbid_network_references, read_header
@@ -134,6 +135,8 @@ class Worker:
         self._encoder = ChunkEncoder(spec, [own], ReferenceFile(reference))
         self._network, self._scorer = network, scorer
         wanted = network.encoder.features
+        # As the filter's encoder, which keeps it from chunk to chunk.
+        self._tensor = np.zeros((0, _TENSOR_ROWS, _TENSOR_COLUMNS, len(CHANNEL_NAMES)), np.uint8)
         self._columns = np.array([FEATURE_NAMES.index(name) for name in wanted])
         self.laps = Laps()
         self.n_reads = self.n_kept = 0
@@ -176,6 +179,8 @@ class Worker:
 
     def _encode(self, stage: str, prepared: PreparedChunk, rows: int, columns: int, channels: Sequence[str]) -> np.ndarray:
         n = len(prepared.alleles.problem)
+        if rows and len(self._tensor) < n:
+            self._tensor = np.zeros((n, *self._tensor.shape[1:]), np.uint8)
         with self.laps.time(stage):
             features = np.zeros((n, len(FEATURE_NAMES)), np.float32)
             encode_alleles(
@@ -188,7 +193,7 @@ class Worker:
                 np.array([CHANNEL_NAMES.index(name) for name in channels], np.int64),
                 empty_encode_scratch(prepared.n_reads),
                 features,
-                np.zeros((n, rows, columns, len(channels)), np.uint8) if rows else None,
+                self._tensor[:n] if rows else None,
                 np.zeros(n, np.int32),
             )
         return features
@@ -309,6 +314,7 @@ def network_table(checkpoint: Checkpoint, arguments: argparse.Namespace) -> Tabl
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         module(*one)
     flops = counter.get_total_flops() / 128
+    tree_steps = sum(part.config.n_trees * part.config.depth for part in module.modules() if isinstance(part, Forest))
     work = {}
     for n_threads in arguments.threads:
         work[f"network {n_threads}"] = lambda n_threads=n_threads: _in_threads(
@@ -318,18 +324,27 @@ def network_table(checkpoint: Checkpoint, arguments: argparse.Namespace) -> Tabl
             work[f"{kind} {n_threads}"] = lambda n_threads=n_threads, kind=kind: _in_threads(n_threads, _matrix_product(kind))
     timings = measure(work, arguments.rounds)
     matrix_flops = 8 * 2 * 1024**3
-    columns = ["threads", "alleles/s", "us each and thread", "Gflop/s", "float32 matrix Gflop/s", "share", "bf16 matrix Gflop/s"]
-    table = Table("Network alone", columns)
+    columns = [
+        "threads",
+        "alleles/s",
+        "us each and thread",
+        "10^6 tree steps/s",
+        "Gflop/s",
+        "float32 matrix Gflop/s",
+        "share",
+    ]
+    table = Table("Network alone", [*columns, "bf16 matrix Gflop/s"])
     for n_threads in arguments.threads:
         seconds = timings[f"network {n_threads}"].best
         rate = n_threads * n / seconds
         matrix = n_threads * matrix_flops / timings[f"{torch.float32} {n_threads}"].best / 1e9
         bf16 = n_threads * matrix_flops / timings[f"{torch.bfloat16} {n_threads}"].best / 1e9
-        share = f"{100 * rate * flops / 1e9 / matrix:.1f}%"
-        table.add(n_threads, rate, 1e6 * seconds / n, rate * flops / 1e9, matrix, share, bf16)
+        share = f"{100 * rate * flops / 1e9 / matrix:.1f}%" if flops else "-"
+        steps, made = rate * tree_steps / 1e6 if tree_steps else "-", rate * flops / 1e9 if flops else "-"
+        table.add(n_threads, rate, 1e6 * seconds / n, steps, made, matrix, share, bf16)
     table.note = (
         f"Model {checkpoint.metadata.model_id} ({checkpoint.metadata.architecture}, {count_parameters(module):,} parameters), "
-        f"{flops:,.0f} flop an allele; matrices 1024 x 1024, one torch thread per worker."
+        f"{flops:,.0f} flop in matrices and {tree_steps:,} steps in trees an allele; matrices 1024 x 1024, one torch thread each."
     )
     return table
 

@@ -73,13 +73,15 @@ def encode_alleles(
     """Encode every usable allele of a chunk.
 
     furthest_end0: int64 (n_reads,), running maximum of the reads' unclipped ends. channels: int64, indices into CHANNEL_NAMES.
-    Written: features: float32 (n_alleles, len(FEATURE_NAMES)); tensor: uint8 (n_alleles, rows, columns, channels), zeroed before,
-    or None where none is wanted (then nothing of it is compiled); n_informing: int32 (n_alleles,), reads counted (each pair of
-    mates once), 0 = no reads.
+    Written: features: float32 (n_alleles, len(FEATURE_NAMES)), zeroed before; tensor: uint8 (n_alleles, rows, columns, channels),
+    all of it, or None where none is wanted (then nothing of it is compiled); n_informing: int32 (n_alleles,), reads counted (each
+    pair of mates once), 0 = no reads.
     """
     for allele in range(len(alleles.problem)):
         n_informing[allele] = 0
         if alleles.problem[allele] != FINE:
+            if tensor is not None:
+                tensor[allele] = 0
             continue
         find_site_reads(allele, alleles, reads, n_reads, furthest_end0, scratch.site)
         if scratch.site.counts[0] > 0:
@@ -93,6 +95,8 @@ def encode_alleles(
             write_neighbourhood_features(scratch.haplotypes, scratch.sums, row[_NEIGHBOURHOOD:])
             if tensor is not None:
                 write_tensor(allele, alleles, segments, reads, events, scratch.site, channels, scratch.tensor, tensor[allele])
+        elif tensor is not None:
+            tensor[allele] = 0
         forget_site_reads(scratch.site)
 
 

@@ -216,15 +216,15 @@ def _fill_read_cell(
     elif site.group[slot] == SUPPORTS_REF:
         cell[1] = SUPPORT_REF
     cell[2] = 128 + 2 * site.margin_phred[slot] * 60 // MAX_MARGIN_PHRED
-    cell[3] = _scaled(min(np.int64(reads.mapq[read]), 60), 60.0)
+    cell[3] = scratch.quality_level[reads.mapq[read]]
     cell[4] = 240 if flag & FLAG_REVERSE != 0 else 80
     cell[5] = _scaled(event_quality(reads, site, slot, substitution), 60.0)
     cell[6] = _scaled(end_distance(reads, read, site.query_index[slot]), 100.0)
     cell[7] = _scaled(five_prime_share(reads, read, site.query_index[slot]), 1.0)
     cell[8] = _scaled(reads.soft_left[read] + reads.soft_right[read], 100.0)
-    cell[9] = _scaled(counts[0], 15.0)
-    cell[10] = _scaled(counts[1], 15.0)
-    cell[11] = _scaled(counts[3] - site.exact_indel[slot], 5.0)
+    cell[9] = 17 * min(counts[0], 15)
+    cell[10] = 17 * min(counts[1], 15)
+    cell[11] = 51 * min(max(counts[3] - site.exact_indel[slot], 0), 5)
     cell[12] = 255 * site.exact_indel[slot]
     cell[13] = 255 * site.third[slot]
     cell[14] = _mate_level(flag, reads.mate_elsewhere[read])
@@ -431,7 +431,7 @@ def write_tensor(
     scratch: TensorScratch,
     out: np.ndarray,
 ) -> None:
-    """Fill `out`: uint8 (rows, columns, channels), zeroed. channels: int64, indices into CHANNEL_NAMES.
+    """Fill `out`: uint8 (rows, columns, channels), whatever it holds. channels: int64, indices into CHANNEL_NAMES.
 
     The middle column is the left-most position of the event (for an insertion: the base before which it is inserted).
     """
@@ -445,3 +445,4 @@ def write_tensor(
         _fill_read_cell(allele, alleles, reads, events, site, slot, scratch)
         _spread_cell(out[index + 1], channels, scratch)
         _write_read_columns(reads, site.read[slot], first0, segments, alleles.segment[allele], out[index + 1], scratch)
+    out[n_shown + 1 :] = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from encoding_files import Aligned, Shape, assert_same, chunk_of, encode, open_encoder, write_bam, write_fasta
 from real_calls import LABELLED, UNLABELLED, RealSet, labelled_set, unlabelled_set
-from tiny_cases import CONTIG, tiny_case
+from tiny_cases import CONTIG, OTHER_CONTIG, tiny_case
 from twin.alleles import Called
 
 _SHAPE = Shape(rows=12, columns=33)
@@ -32,6 +33,8 @@ def _random_parts(random: Random, n: int) -> list[list[int]]:
 def _assert_parts_agree(bam: str, reference: str, contig: str, calls: Sequence[Called], n_draws: int) -> None:
     encoder = open_encoder([bam], reference, _SHAPE)
     whole = encoder.encode(chunk_of(contig, calls))
+    # The encoder writes its next chunk over this one's tensor.
+    whole = dataclasses.replace(whole, reads=whole.reads.copy())
     assert whole.n_informing.any()
     for seed in range(n_draws):
         for part in _random_parts(Random(seed), len(calls)):
@@ -70,6 +73,29 @@ def test_generated_reads(tmp_path: Path, seed: int) -> None:
     fasta = write_fasta(tmp_path / "tiny.fa", case.contigs)
     bam = write_bam(tmp_path / "tiny.bam", case.contigs, case.reads)
     _assert_parts_agree(bam, fasta, CONTIG, case.calls, n_draws=3)
+
+
+def test_nothing_is_left_of_the_chunk_before(tmp_path: Path) -> None:
+    """An encoder keeps its tensor: of alleles that cannot be encoded and of missing reads it must be empty again."""
+    case = tiny_case(7, n_fragments=300, contig_length=5000, max_length=300)
+    fasta = write_fasta(tmp_path / "tiny.fa", case.contigs)
+    bam = write_bam(tmp_path / "tiny.bam", case.contigs, case.reads)
+    encoder = open_encoder([bam], fasta, _SHAPE)
+    before = encoder.encode(chunk_of(CONTIG, case.calls))
+    assert before.reads.any(axis=(1, 2, 3)).sum() > 3
+    here = case.contigs[CONTIG]
+    # No base of the reference is what these say of it.
+    wrong = [Called(at, "CAAA"["ACGT".find(here[at])], "G") for at in range(900, 900 + len(case.calls))]
+    encoded = encoder.encode(chunk_of(CONTIG, [*wrong[1:], case.calls[-1]]))
+    assert encoded.problem[:-1].all()
+    assert not encoded.reads[:-1].any()
+    encoder.encode(chunk_of(CONTIG, case.calls))
+    there = case.contigs[OTHER_CONTIG]
+    at = next(at for at in range(10, len(there)) if there[at] in "ACG")
+    encoded = encoder.encode(chunk_of(OTHER_CONTIG, [Called(at, there[at], "T")]))
+    assert encoded.n_informing.tolist() == [0]
+    assert not encoded.reads.any()
+    encoder.close()
 
 
 @pytest.mark.parametrize("unit", ["A", "CA", "GATTACA"])

@@ -36,7 +36,8 @@ class EncodedAlleles:
     """Arrays of one chunk.
 
     features: float32 (n_alleles, n_features), in the order of the spec. reads: uint8 (n_alleles, rows, columns, channels) or
-    None. n_informing: int32 (n_alleles,), reads counted. problem: uint8 (n_alleles,), codes of kernels.alleles (FINE, ...).
+    None; the encoder writes its next chunk over it. n_informing: int32 (n_alleles,), reads counted. problem: uint8
+    (n_alleles,), codes of kernels.alleles (FINE, ...).
     """
 
     features: np.ndarray
@@ -93,6 +94,8 @@ class ChunkEncoder:
         self._all_features = tuple(spec.features) == FEATURE_NAMES
         self._codes = base_code_table()
         self._reads = empty_reads()
+        # Kept, as pages that the system has to clear first cost a tenth of encoding.
+        self._tensor = np.zeros((0, spec.rows, spec.columns, len(self._channels)), np.uint8)
         self._piece_size = _FIRST_PIECE
 
     def close(self) -> None:
@@ -106,22 +109,27 @@ class ChunkEncoder:
 
         Works in pieces whose size follows the depth, so that deep data does not fill the memory; no result depends on the cut.
         """
+        if len(self._tensor) < chunk.n_alleles:
+            self._tensor = np.zeros((chunk.n_alleles, *self._tensor.shape[1:]), np.uint8)
         pieces = []
         first = 0
         while first < chunk.n_alleles:
             last = min(first + self._piece_size, chunk.n_alleles)
             prepared = self.prepare(_alleles_of(chunk, first, last))
-            pieces.append(self._encode_prepared(prepared))
+            pieces.append(self._encode_prepared(prepared, self._tensor[first:last] if self._spec.rows else None))
             self._piece_size = _next_piece_size(last - first, prepared.n_reads)
             first = last
-        return _joined(pieces)
+        return _joined(pieces, self._tensor[: chunk.n_alleles] if self._spec.rows else None)
 
-    def _encode_prepared(self, prepared: PreparedChunk) -> EncodedAlleles:
-        n, spec = len(prepared.alleles.problem), self._spec
+    def _encode_prepared(self, prepared: PreparedChunk, tensor: np.ndarray | None) -> EncodedAlleles:
+        """tensor: uint8 (n_alleles, rows, columns, channels), written over."""
+        n = len(prepared.alleles.problem)
         features = np.zeros((n, len(FEATURE_NAMES)), np.float32)
-        tensor = np.zeros((n, spec.rows, spec.columns, len(self._channels)), np.uint8) if spec.rows else None
         n_informing = np.zeros(n, np.int32)
-        if prepared.n_reads:
+        if not prepared.n_reads:
+            if tensor is not None:
+                tensor[:] = 0
+        else:
             if self._wait_for_kernel is not None:
                 self._wait_for_kernel()
             encode_alleles(
@@ -219,14 +227,13 @@ def _alleles_of(chunk: AlleleChunk, first: int, last: int) -> AlleleChunk:
     )
 
 
-def _joined(pieces: Sequence[EncodedAlleles]) -> EncodedAlleles:
-    """Pieces of one chunk, in order, as one."""
+def _joined(pieces: Sequence[EncodedAlleles], tensor: np.ndarray | None) -> EncodedAlleles:
+    """Pieces of one chunk, in order, as one. tensor: of all of them."""
     if len(pieces) == 1:
         return pieces[0]
-    reads = [piece.reads for piece in pieces if piece.reads is not None]
     return EncodedAlleles(
         np.concatenate([piece.features for piece in pieces]),
-        np.concatenate(reads) if reads else None,
+        tensor,
         np.concatenate([piece.n_informing for piece in pieces]),
         np.concatenate([piece.problem for piece in pieces]),
     )

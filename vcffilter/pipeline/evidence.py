@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,14 +76,15 @@ class EncoderPool:
         self._open_encoder = open_encoder
         self._idle: queue.SimpleQueue[ChunkEncoder] = queue.SimpleQueue()
 
-    def encode(self, chunk: AlleleChunk) -> EncodedAlleles:
-        """Encode a chunk with a borrowed encoder."""
+    @contextmanager
+    def lent(self) -> Iterator[ChunkEncoder]:
+        """An encoder for one thread, to be given back when what it encoded has been used."""
         try:
             encoder = self._idle.get_nowait()
         except queue.Empty:
             encoder = self._open_encoder()
         try:
-            return encoder.encode(chunk)
+            yield encoder
         finally:
             self._idle.put(encoder)
 
@@ -126,7 +128,10 @@ class EvidenceScorer:
             return _unscored(0, 0)
         if not self._has_contig(chunk.contig):
             return _unscored(chunk.n_alleles, STATUS_CODE["contig_missing"])
-        encoded = self._encoders.encode(chunk)
+        with self._encoders.lent() as encoder:
+            return self._score_encoded(chunk, encoder.encode(chunk))
+
+    def _score_encoded(self, chunk: AlleleChunk, encoded: EncodedAlleles) -> AlleleScores:
         self._check_reference(chunk, encoded.problem)
         status = np.zeros(chunk.n_alleles, np.uint8)
         status[encoded.n_informing == 0] = STATUS_CODE["no_reads"]
