@@ -67,6 +67,20 @@ def test_operating_points_do_what_they_say(shipped):
     assert [point["name"] for point in metadata.operating_points] == ["recall_0.99", "recall_0.9", "precision_0.9"]
 
 
+def test_default_thresholds_keep_their_share_at_either_depth(shipped):
+    data = examples()
+    metadata = recalibrated(shipped, data).metadata
+    claimed = Calibration.from_json(metadata.calibration).probabilities(data.logits, data.is_snv, data.depth).round(4)
+    assert set(metadata.thresholds) == {"snv", "indel", "snv_deep", "indel_deep"}
+    for name, threshold in metadata.thresholds.items():
+        true = (data.label > 0.5) & (data.is_snv == name.startswith("snv")) & ((data.depth > 20) == name.endswith("deep"))
+        share = SETTINGS.recall_snv if name.startswith("snv") else SETTINGS.recall_indel
+        lost = (claimed[true] < threshold).mean()
+        assert 1 - share - 2 / true.sum() < lost <= 1 - share
+    few_deep = LabelledLogits(**{**data.__dict__, "depth": np.where(np.arange(len(data.depth)) < 60, 30, 20).astype(np.int32)})
+    assert set(recalibrated(shipped, few_deep).metadata.thresholds) == {"snv", "indel"}
+
+
 def test_a_precision_out_of_reach_is_left_out(shipped, caplog):
     caplog.set_level("WARNING", "vcffilter")
     data = examples()
