@@ -24,6 +24,7 @@ from accuracy_data import (
     SHORT_CALLERS,
     Pool,
     Record,
+    best_point_of,
     caller_records,
     contig_of,
     harvested_pools,
@@ -203,6 +204,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         thinned_records(arguments.harvest, data) or others,
         n_truth_alleles(broad, read_reference(broad)),
         thresholds["chr20"],
+        best_point_of(models["chr20"]),
     )
     if arguments.harvest:
         copies = harvested_pools(arguments.harvest, data, models, forest)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pysam
@@ -158,6 +159,22 @@ def thresholds_of(model: Path) -> dict[str, float]:
     from vcffilter.models.checkpoint import load_checkpoint
 
     return load_checkpoint(model).metadata.thresholds
+
+
+def best_point_of(model: Path) -> dict[str, Any]:
+    """The operating point of a checkpoint's card with the best F1 on the alleles that it was read off, which no scored set is
+    among.
+    """
+    from vcffilter.models.checkpoint import load_checkpoint
+
+    def quality(point: dict[str, Any]) -> float:
+        cells = [cell for cell in point["measured"].values() if cell["n_true"] and cell["n_false"]]
+        n_truth = sum(cell["n_true"] for cell in cells)
+        n_true = sum(cell["recall"] * cell["n_true"] for cell in cells)
+        n_false = sum((1 - cell["false_removed"]) * cell["n_false"] for cell in cells)
+        return 2 * n_true / (n_true + n_false + n_truth)
+
+    return max(load_checkpoint(model).metadata.operating_points, key=quality)
 
 
 def pool_records(

@@ -189,9 +189,16 @@ def best_qual_cut(label: np.ndarray, score: np.ndarray) -> float:
 
 
 def low_depth_figures(
-    pool: Pool, records: dict[str, list[Record]], other: dict[str, list[Record]], n_truth: int, thresholds: dict[str, float]
+    pool: Pool,
+    records: dict[str, list[Record]],
+    other: dict[str, list[Record]],
+    n_truth: int,
+    thresholds: dict[str, float],
+    best_point: dict[str, Any],
 ) -> dict[str, Figures]:
-    """Per caller: F1 as called, after its best QUAL cut on other data, filtered by default and at probability 0.5."""
+    """Per caller: F1 as called, after its best QUAL cut on other data, filtered by default, at the operating point that was best
+    on other data, and at probability 0.5.
+    """
     place = {key: index for index, key in enumerate(pool.keys)}
     found = {}
     for caller, of_caller in records.items():
@@ -200,15 +207,17 @@ def low_depth_figures(
         score = np.nan_to_num(np.array([record.score for record in of_caller]))
         probability = pool.probability[index]
         limit = limits_of(pool, thresholds)[index]
+        best_limit = limits_of(pool, best_point["thresholds"])[index]
         elsewhere = other[caller]
         cut = best_qual_cut(
             np.array([record.label for record in elsewhere]), np.nan_to_num(np.array([record.score for record in elsewhere]))
         )
-        figures: Figures = {"cut": cut}
+        figures: Figures = {"cut": cut, "point": best_point["name"]}
         for name, chosen in (
             ("called", np.ones(len(label), bool)),
             ("qual_cut", score >= cut),
             ("default", ~(probability < limit)),
+            ("best_point", ~(probability < best_limit)),
             ("half", ~(probability < 0.5)),
         ):
             figures[name] = f1(int(label[chosen].sum()), int((1 - label)[chosen].sum()), n_truth)

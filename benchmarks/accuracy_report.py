@@ -138,11 +138,13 @@ def _hard_filters(figures: Figures) -> str:
 
 
 def _low_depth_table(low_depth: dict[str, Figures]) -> str:
+    names = ("called", "qual_cut", "default", "best_point", "half")
     rows = [
-        (caller, *(f"{one[name]:.4f}" for name in ("called", "qual_cut", "default", "half")), f"{one['cut']:.1f}")
-        for caller, one in low_depth.items()
+        (caller, *(f"{one[name]:.4f}" for name in names), f"{one['cut']:.1f}", one["point"]) for caller, one in low_depth.items()
     ]
-    return _table(("caller", "as called", "best QUAL cut chosen on other data", "model, default", "model, 0.5", "that cut"), rows)
+    chosen = "chosen on other data"
+    header = ("as called", f"best QUAL cut {chosen}", "model, default", f"model, best operating point {chosen}", "model, 0.5")
+    return _table(("caller", *header, "that cut", "that point"), rows)
 
 
 def _hifi(hifi: dict[str, Any]) -> str:
@@ -236,7 +238,7 @@ def marks(figures: dict[str, Any]) -> list[tuple[str, str, bool]]:
     )
     for caller, one in figures["low_depth"].items():
         best = one["default"]
-        text = f"{best:.4f} against {one['called']:.4f} and {one['qual_cut']:.4f}"
+        text = f"{best:.4f} ({one['best_point']:.4f} at {one['point']}) against {one['called']:.4f} and {one['qual_cut']:.4f}"
         found.append(
             (
                 f"8x {caller}: F1 at the default thresholds above as called and best QUAL cut",
