@@ -13,7 +13,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent / "recipe"))
 from dataset import load_harvest
 from train import ALWAYS, RECIPES, illumina_group, select_short_reads
-from trees import TreesConfig, fit_forest
+from trees import fit_forest
 
 Key = tuple[int, str, str]
 
@@ -30,7 +30,7 @@ def forest_logits(harvest: Sequence[Path], data: Path, cache: Path) -> dict[tupl
     logits = {}
     for held_out in sorted(set(group.tolist()) - {ALWAYS}):
         train, test = group != held_out, np.flatnonzero(group == held_out)
-        predict = fit_forest(features[train], alleles.label[train], TreesConfig(seed=RECIPES["illumina"].trees.seed))
+        predict = fit_forest(features[train], alleles.label[train], RECIPES["illumina"].seed)
         for index, logit in zip(test.tolist(), predict(features[test]), strict=True):
             copy = f"f{alleles.share[index]:.2f}-s{alleles.seed[index]}"
             key = (int(alleles.pos1[index]), str(alleles.ref[index]), str(alleles.alt[index]))

@@ -19,26 +19,25 @@ import platform
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from dataset import Alleles, load_harvest
-from trees import EXTRA_WEIGHT, TreesConfig, grow, log_odds
+from trees import log_odds
 
 from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
 from vcffilter.models.card import render_card
 from vcffilter.models.checkpoint import CheckpointMetadata, load_checkpoint, save_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
-from vcffilter.models.ensemble import combine
 from vcffilter.models.network import Network
 from vcffilter.scoring.calibration import Calibration, fit_calibration
 from vcffilter.scoring.operating_points import operating_points, threshold_classes, threshold_for_recall
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.fit import predict
-from vcffilter.training.forests import from_lightgbm, from_sklearn
+from vcffilter.training.grown_trees import TreesConfig, grow_both
 from vcffilter.version import __version__
 
 logger = logging.getLogger("train")
@@ -54,32 +53,18 @@ MINIMUM_TRUE = 50
 HIGHEST_DEEP = 0.5
 
 
-#: Absolute base qualities, likelihoods made of them, insert sizes and distances from the end of reads may tie a model to one
-#: library and read length: half of the trees never see them.
-LIBRARY_FEATURES = (
-    *("alt_base_quality", "all_base_quality", "alt_low_base_quality", "all_low_base_quality"),
-    *("alt_beside_quality", "all_beside_quality"),
-    *("log_likelihood_ratio", "log_likelihood_ratio_per_read", "log_het_likelihood_ratio"),
-    *("alt_log_insert", "all_log_insert"),
-    *("alt_end_distance", "all_end_distance", "alt_end_distance_spread", "alt_end_distance_max"),
-)
-
-
 @dataclass(frozen=True)
 class Recipe:
     """How one kind of weights is made.
 
-    trees: of each half. left_out: site features that the second half does not see. simulated_snvs: train on those too, not only
-    on simulated indels. planted: train on indels planted in real reads (planted.py); planted_snvs: on the SNVs
-    of those sets, too.
+    trees, seed: how they are grown. simulated_snvs: train on those too, not only on simulated indels. planted: train on indels
+    planted in real reads (planted.py); planted_snvs: on the SNVs of those sets, too.
     kept_snv, kept_indel: share of true ones to keep by default.
     """
 
     name: str
-    trees: TreesConfig = TreesConfig(
-        boosted_trees=200, boosted_depth=6, learning_rate=0.07, extra_trees=80, extra_depth=14, seed=1
-    )
-    left_out: tuple[str, ...] = LIBRARY_FEATURES
+    trees: TreesConfig = TreesConfig()
+    seed: int = 1
     simulated_snvs: bool = False
     planted: bool = False
     planted_snvs: bool = False
@@ -119,15 +104,8 @@ def hifi_group(alleles: Alleles) -> np.ndarray:
 
 def train_model(alleles: Alleles, recipe: Recipe, threads: int) -> tuple[dict[str, Any], Network]:
     """Config of `ensemble` and the trained module."""
-    features = np.nan_to_num(alleles.features)
-    without = features.copy()
-    without[:, [FEATURE_NAMES.index(name) for name in recipe.left_out]] = 0.0  # what never differs is never split on
-    members, shares = [], np.array([1, EXTRA_WEIGHT, 1, EXTRA_WEIGHT])
-    for number, seen in enumerate((features, without)):
-        config = replace(recipe.trees, threads=threads, seed=recipe.trees.seed + number)
-        boosted, extra = grow(seen, alleles.label, config)
-        members += [("forest", *from_lightgbm(boosted, recipe.spec)), ("forest", *from_sklearn(extra, recipe.spec))]
-    return combine(members, recipe.spec, weights=(shares / shares.sum()).tolist())
+    grown = grow_both(np.nan_to_num(alleles.features), alleles.label, recipe.trees, recipe.spec, recipe.seed, threads)
+    return grown.config, grown.module
 
 
 class Workshop:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from vcffilter.errors import MissingExtraError, TrainingError
+from vcffilter.errors import TrainingError
 from vcffilter.evaluation.experiments import ComparisonConfig, Experiment, fit_config
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.network import Network
@@ -20,12 +19,10 @@ from vcffilter.scoring.calibration import FIT_METHODS, fit_calibration
 from vcffilter.scoring.operating_points import DECIMALS, threshold_for_recall
 from vcffilter.training.dataset import ArrayDataset, without_reads
 from vcffilter.training.fit import fit, predict
-from vcffilter.training.forests import from_lightgbm, from_sklearn
+from vcffilter.training.grown_trees import check_kind, grow_network, is_grown
 from vcffilter.training.metrics import summarise_groups
 from vcffilter.training.run import architecture_takes_reads
 
-TREES_PREFIX = "trees:"
-_TREES = ("lightgbm", "extratrees")
 _FLOP_BATCH, _CPU_BATCH, _GPU_BATCH = 64, 1024, 4096
 
 
@@ -64,11 +61,10 @@ def check_experiments(config: ComparisonConfig, data: ArrayDataset) -> None:
     if config.calibration not in FIT_METHODS:
         raise TrainingError(f"unknown calibration {config.calibration!r}", hint=f"Known are: {', '.join(FIT_METHODS)}")
     for experiment in config.experiments:
-        kind = experiment.architecture.removeprefix(TREES_PREFIX)
-        if kind == experiment.architecture:
+        if is_grown(experiment.architecture):
+            check_kind(experiment.architecture)
+        else:
             parse_config(experiment.architecture, experiment.model)
-        elif kind not in _TREES:
-            raise TrainingError(f"unknown trees {kind!r}", hint=f"Known are: {', '.join(TREES_PREFIX + name for name in _TREES)}")
 
 
 def out_of_fold_logits(
@@ -78,10 +74,7 @@ def out_of_fold_logits(
 
     No fold chooses its own epoch: the last epoch's averaged weights count. Raises TrainingError, ModelError, MissingExtraError.
     """
-    uses_reads = not experiment.architecture.startswith(TREES_PREFIX) and architecture_takes_reads(
-        experiment.architecture, experiment.model
-    )
-    if not uses_reads:
+    if not architecture_takes_reads(experiment.architecture, experiment.model):
         data, spec = dataclasses.replace(data, reads=None), without_reads(spec)
     logits = np.empty(len(data), np.float32)
     module: Network | None = None
@@ -127,35 +120,14 @@ def _share(chosen: np.ndarray) -> float:
 
 
 def _trained(experiment: Experiment, config: ComparisonConfig, train: ArrayDataset, spec: EncoderSpec) -> Network:
-    if experiment.architecture.startswith(TREES_PREFIX):
-        return _trees(experiment, train, spec, config.seed)
+    if is_grown(experiment.architecture):
+        return grow_network(experiment.architecture, experiment.model, train, spec, config.seed).module
     settings = fit_config(config, experiment)
     model = config_to_json(parse_config(experiment.architecture, experiment.model))
     with torch.random.fork_rng([]):
         torch.manual_seed(settings.seed)
         module = build(experiment.architecture, model, spec)
     return fit(module, train, None, settings, channels=spec.channels, feature_names=spec.features).module
-
-
-def _trees(experiment: Experiment, train: ArrayDataset, spec: EncoderSpec, seed: int) -> Network:
-    """A forest on the site features, as a network."""
-    kind = experiment.architecture.removeprefix(TREES_PREFIX)
-    label = (train.label > 0.5).astype(int)
-    settings: dict[str, Any] = {"random_state": seed, "n_jobs": 1, **experiment.model}
-    try:
-        if kind == "lightgbm":
-            from lightgbm import LGBMClassifier
-
-            fitted = LGBMClassifier(**{"verbose": -1, **settings}).fit(train.features, label, sample_weight=train.weight)
-            return from_lightgbm(fitted, spec)[1]
-        from sklearn.ensemble import ExtraTreesClassifier
-
-        forest = ExtraTreesClassifier(**{"n_estimators": 300, "min_samples_leaf": 2, **settings})
-        return from_sklearn(forest.fit(train.features, label, sample_weight=train.weight), spec)[1]
-    except ImportError as error:
-        raise MissingExtraError(
-            f"{experiment.architecture} needs {error.name}", hint="Install it with: pip install 'vcffilter[train]'"
-        ) from error
 
 
 def _cost(module: Network, data: ArrayDataset, train_seconds: float) -> ModelCost:

@@ -19,9 +19,10 @@ GROUPINGS = ("region", "contig", "group", "set")
 
 @dataclass(frozen=True)
 class Experiment:
-    """One row of the comparison. architecture: see `vcffilter.models.registry`, or `trees:lightgbm`, `trees:extratrees`.
+    """One row of the comparison. architecture: see `vcffilter.models.registry`, or what is grown
+    (`vcffilter.training.grown_trees`): `trees:both`, `trees:lightgbm`, `trees:extratrees`.
 
-    model: its settings (of trees: the classifier's). fit: what differs from the comparison's own fit settings.
+    model: its settings (of the latter two: the classifier's). fit: what differs from the comparison's own fit settings.
     """
 
     name: str

@@ -51,9 +51,10 @@ class TrainConfig:
     model_id: name of the weights and of their file. data: example files (`pileup-filter examples`), relative to the YAML file.
     sources: labelled calls and reads instead, encoded anew every epoch with other fragments (see `ExampleSource`); validation
     sees all of them. rows, columns: of the read tensor then. architecture, model: name and settings (see
-    `vcffilter.models.registry`); left out: those of --init, else `read_set` with its defaults. validation: what is held out and
-    chooses the best epoch; never drawn at random. exclude: what is neither trained on nor validated with. in_memory: False leaves
-    read tensors on disk. calibration: `isotonic`, `platt`, `temperature` or `none`, fitted on the held-out examples. recall_snv,
+    `vcffilter.models.registry`, and `vcffilter.training.grown_trees` for `trees:both`, which is what ships and takes only seed
+    and threads of `fit`); left out: those of --init, else `read_set` with its defaults. validation: what is held out and chooses
+    the best epoch; never drawn at random. exclude: what is neither trained on nor validated with. in_memory: False leaves read
+    tensors on disk. calibration: `isotonic`, `platt`, `temperature` or `none`, fitted on the held-out examples. recall_snv,
     recall_indel: share of true variants that the default thresholds keep on the held-out examples. description, limits, licence:
     for the model card.
     """

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
 import platform
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from vcffilter.training.config import TrainConfig
 from vcffilter.training.dataset import ArrayDataset, without_reads
 from vcffilter.training.distributed import is_first_process, leave_world
 from vcffilter.training.fit import EpochReport, FitResult, fit, predict
+from vcffilter.training.grown_trees import check_kind, grow_network, is_grown
 from vcffilter.training.metrics import summarise_groups
 from vcffilter.training.split import Split, load_split
 from vcffilter.version import __version__
@@ -42,17 +45,23 @@ def run_training(config: TrainConfig, base: Path, run_folder: Path, init: str | 
     resume: go on with an unfinished run in the folder. Raises TrainingError/ModelError when config, data or weights do not fit.
     """
     started_from = load_checkpoint(init) if init is not None else None
+    grows = is_grown(config.architecture)
+    if grows:
+        _check_growing(config, init)
     split = load_split(config, base, None if started_from is None else started_from.metadata.encoder)
-    architecture, model_config = _architecture(config, started_from)
+    architecture, model_config = (config.architecture, {}) if grows else _architecture(config, started_from)
     spec = split.spec if architecture_takes_reads(architecture, model_config) else without_reads(split.spec)
-    module = _starting_module(architecture, model_config, spec, started_from, config.fit.seed)
     data_facts = _data_facts(split)
     if is_first_process():
         _prepare_folder(run_folder, resume)
         _write_json(run_folder / "config.json", dataclasses.asdict(config) | {"init": init})
         _write_json(run_folder / "versions.json", versions())
         _write_json(run_folder / "data.json", data_facts)
-    result = _fit(config, split, module, spec, run_folder, started_from is not None)
+    if grows:
+        architecture, model_config, result = _grow(config, split, spec, run_folder)
+    else:
+        module = _starting_module(architecture, model_config, spec, started_from, config.fit.seed)
+        result = _fit(config, split, module, spec, run_folder, started_from is not None)
     leave_world()
     target = run_folder / f"{config.model_id}.safetensors"
     if not is_first_process():
@@ -71,7 +80,7 @@ def architecture_takes_reads(architecture: str, model_config: dict[str, Any]) ->
             architecture_takes_reads(member["architecture"], member.get("config", {}))
             for member in model_config.get("members", ())
         )
-    return architecture not in ("site_mlp", "forest")
+    return architecture not in ("site_mlp", "forest") and not is_grown(architecture)
 
 
 def versions() -> dict[str, str]:
@@ -159,6 +168,31 @@ def _fit(
             board.close()
 
 
+def _check_growing(config: TrainConfig, init: str | None) -> None:
+    """Before anything is read: whether the trees are known, and start from nothing."""
+    check_kind(config.architecture)
+    if init is not None:
+        raise TrainingError(
+            f"{config.architecture} is grown from nothing, not from weights",
+            hint="Leave architecture and model out to fit the leaves of the weights' own trees, or --init",
+        )
+
+
+def _grow(config: TrainConfig, split: Split, spec: EncoderSpec, run_folder: Path) -> tuple[str, dict[str, Any], FitResult]:
+    """(architecture, settings, result) of trees, which have no epochs. Of sources, fragments are drawn once."""
+    begin = time.monotonic()
+    threads = config.fit.threads or os.cpu_count() or 1
+    grown = grow_network(config.architecture, config.model, split.train, spec, config.fit.seed, threads)
+    facts: dict[str, Any] = {"epoch": 0}
+    if split.validation is not None:
+        held = split.validation
+        facts |= summarise_groups(held.label, predict(grown.module, held).astype(np.float64), held.is_snv, held.hard)
+    if is_first_process():
+        (run_folder / "metrics.jsonl").write_text(json.dumps(_json_ready(facts), sort_keys=True) + "\n")
+    result = FitResult(grown.module, [facts], 0, float(facts.get(config.fit.metric, np.nan)), time.monotonic() - begin)
+    return grown.architecture, grown.config, result
+
+
 def _metadata(
     config: TrainConfig,
     architecture: str,
@@ -177,6 +211,7 @@ def _metadata(
         "fit": dataclasses.asdict(config.fit),
         "validation": dataclasses.asdict(config.validation),
         "exclude": dataclasses.asdict(config.exclude),
+        "grown": {"architecture": config.architecture, "model": config.model} if is_grown(config.architecture) else None,
         "parameters": count_parameters(result.module),
         "best_epoch": result.best_epoch,
         "epochs_run": len(result.history),

@@ -1,0 +1,170 @@
+"""Decision trees grown on site features by LightGBM and scikit-learn, as one network: what the shipped weights are.
+
+Knows arrays and these two libraries (of `vcffilter[train]`); whoever runs the network needs neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vcffilter.errors import MissingExtraError, TrainingError
+from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.models.ensemble import combine
+from vcffilter.models.network import Network
+from vcffilter.training.config import parse_dataclass
+from vcffilter.training.dataset import ArrayDataset
+from vcffilter.training.forests import from_lightgbm, from_sklearn
+
+#: Of architecture names that are grown and not trained by gradients.
+PREFIX = "trees:"
+KINDS = ("both", "lightgbm", "extratrees")
+#: Absolute base qualities, likelihoods made of them, insert sizes and distances from the end of reads may tie a model to one
+#: library and read length.
+LIBRARY_FEATURES = (
+    *("alt_base_quality", "all_base_quality", "alt_low_base_quality", "all_low_base_quality"),
+    *("alt_beside_quality", "all_beside_quality"),
+    *("log_likelihood_ratio", "log_likelihood_ratio_per_read", "log_het_likelihood_ratio"),
+    *("alt_log_insert", "all_log_insert"),
+    *("alt_end_distance", "all_end_distance", "alt_end_distance_spread", "alt_end_distance_max"),
+)
+
+
+@dataclass(frozen=True)
+class TreesConfig:
+    """How `trees:both` is grown; the defaults are those of the shipped weights.
+
+    boosted_*, leaves (of one tree), learning_rate: of LightGBM. extra_*: of ExtraTrees. *_depth: steps from the root, 0 = no
+    limit. extra_weight: what ExtraTrees count beside LightGBM: their leaves are averages and shy of certainty, counted twice
+    their logit has about the other's spread. left_out: site features that a second half of the same size does not see; empty =
+    no second half.
+    """
+
+    boosted_trees: int = 200
+    leaves: int = 15
+    boosted_depth: int = 6
+    learning_rate: float = 0.07
+    extra_trees: int = 80
+    extra_depth: int = 14
+    extra_weight: float = 2.0
+    left_out: tuple[str, ...] = LIBRARY_FEATURES
+
+
+@dataclass(frozen=True)
+class Grown:
+    """architecture, config: as in a checkpoint. module: in evaluation mode."""
+
+    architecture: str
+    config: dict[str, Any]
+    module: Network
+
+
+def is_grown(architecture: str) -> bool:
+    """Whether an architecture's name means trees to be grown."""
+    return architecture.startswith(PREFIX)
+
+
+def check_kind(architecture: str) -> None:
+    """Raises TrainingError when there are no such trees."""
+    kind = architecture.removeprefix(PREFIX)
+    if kind not in KINDS:
+        raise TrainingError(f"unknown trees {kind!r}", hint=f"Known are: {', '.join(PREFIX + name for name in KINDS)}")
+
+
+def grow_network(
+    architecture: str, settings: dict[str, Any], train: ArrayDataset, spec: EncoderSpec, seed: int = 0, threads: int = 1
+) -> Grown:
+    """Grow what `architecture` names on the examples' site features.
+
+    settings: of `trees:both` those of TreesConfig, of the others the library classifier's own. Raises TrainingError on unknown
+    settings, MissingExtraError where a library is missing.
+    """
+    check_kind(architecture)
+    label = (train.label > 0.5).astype(int)
+    weight = None if np.all(train.weight == 1.0) else train.weight
+    try:
+        if architecture == PREFIX + "both":
+            config = parse_dataclass(TreesConfig, settings, "model.", "the configuration")
+            return grow_both(np.nan_to_num(train.features), label, config, spec, seed, threads, weight)
+        return _grow_one(architecture, {"random_state": seed, "n_jobs": threads, **settings}, train.features, label, weight, spec)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{architecture} needs {error.name}", hint="Install it with: pip install 'vcffilter[train]'"
+        ) from error
+
+
+def _grow_one(
+    architecture: str,
+    settings: dict[str, Any],
+    features: np.ndarray,
+    label: np.ndarray,
+    weight: np.ndarray | None,
+    spec: EncoderSpec,
+) -> Grown:
+    if architecture == PREFIX + "lightgbm":
+        from lightgbm import LGBMClassifier
+
+        boosted = LGBMClassifier(**{"verbose": -1, **settings}).fit(features, label, sample_weight=weight)
+        return Grown("forest", *from_lightgbm(boosted, spec))
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    extra = ExtraTreesClassifier(**{"n_estimators": 300, "min_samples_leaf": 2, **settings})
+    return Grown("forest", *from_sklearn(extra.fit(features, label, sample_weight=weight), spec))
+
+
+def grow_both(
+    features: np.ndarray,
+    label: np.ndarray,
+    config: TreesConfig,
+    spec: EncoderSpec,
+    seed: int = 0,
+    threads: int = 1,
+    weight: np.ndarray | None = None,
+) -> Grown:
+    """An `ensemble` of `forest` members. features: float32 (n, n_features of the spec). label: (n,), 0 or 1."""
+    without = features.copy()
+    # What never differs is never split on.
+    without[:, [number for number, name in enumerate(spec.features) if name in config.left_out]] = 0.0
+    halves = (features, without) if config.left_out else (features,)
+    members = []
+    for number, seen in enumerate(halves):
+        boosted, extra = fit_classifiers(seen, label, config, seed + number, threads, weight)
+        members += [("forest", *from_lightgbm(boosted, spec)), ("forest", *from_sklearn(extra, spec))]
+    shares = np.array([1.0, config.extra_weight] * len(halves))
+    return Grown("ensemble", *combine(members, spec, weights=(shares / shares.sum()).tolist()))
+
+
+def fit_classifiers(
+    features: np.ndarray, label: np.ndarray, config: TreesConfig, seed: int, threads: int, weight: np.ndarray | None = None
+) -> tuple[Any, Any]:
+    """(LightGBM classifier, ExtraTrees classifier), fitted. The same arguments give the same trees."""
+    from lightgbm import LGBMClassifier
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    boosted = LGBMClassifier(
+        n_estimators=config.boosted_trees,
+        num_leaves=config.leaves,
+        max_depth=config.boosted_depth or -1,
+        learning_rate=config.learning_rate,
+        subsample=0.8,
+        subsample_freq=1,
+        colsample_bytree=0.5,
+        min_child_samples=10,
+        reg_lambda=5,
+        n_jobs=threads,
+        random_state=seed,
+        deterministic=True,
+        force_row_wise=True,
+        verbose=-1,
+    )
+    extra = ExtraTreesClassifier(
+        config.extra_trees,
+        max_depth=config.extra_depth or None,
+        min_samples_leaf=2,
+        max_features=0.3,
+        n_jobs=threads,
+        random_state=seed,
+    )
+    return boosted.fit(features, label, sample_weight=weight), extra.fit(features, label, sample_weight=weight)
