@@ -17,9 +17,8 @@ from vcffilter.scoring.network import NetworkScorer
 from vcffilter.scoring.operating_points import (
     at_thresholds,
     operating_points,
-    threshold_classes,
     threshold_for_precision,
-    threshold_for_recall,
+    thresholds_for_recall,
 )
 from vcffilter.training.example_source import ExampleMaker, ExampleSource
 from vcffilter.training.metrics import expected_calibration_error, log_loss, summarise_groups
@@ -174,27 +173,16 @@ def _cross_fitted(data: LabelledLogits, settings: RecalibrationSettings) -> np.n
 def _default_thresholds(
     probabilities: np.ndarray, data: LabelledLogits, settings: RecalibrationSettings, old: dict[str, float]
 ) -> dict[str, float]:
-    """By type; where few and many reads both inform enough true ones, each of the two keeps the share."""
-    thresholds = {}
-    by_depth = threshold_classes(data.is_snv, data.depth)
-    recalls = (settings.recall_snv, settings.recall_indel)
-    for name, of_type, recall in zip(VARIANT_TYPES, (data.is_snv, ~data.is_snv), recalls, strict=True):
-        n_true = _n_true(data, of_type)
+    """By type, and by depth where labels suffice."""
+    recalls = {"snv": settings.recall_snv, "indel": settings.recall_indel}
+    thresholds = thresholds_for_recall(probabilities, data.label, data.is_snv, data.depth, recalls, _FEW)
+    for name, of_type in zip(VARIANT_TYPES, (data.is_snv, ~data.is_snv), strict=True):
+        n_true = int((data.label[of_type] > 0.5).sum())
         if n_true < _FEW:
             logger.warning("only %d true %s: thresholds for that type are a guess", n_true, f"{name}s")
         if n_true == 0:
             thresholds[name] = float(old.get(name, 0.5))
-            continue
-        parts = {one: by_depth[one] for one in (name, f"{name}_deep")}
-        if min(_n_true(data, part) for part in parts.values()) < _FEW:
-            parts = {name: of_type}
-        for one, part in parts.items():
-            thresholds[one] = threshold_for_recall(probabilities[part], data.label[part], recall)
     return thresholds
-
-
-def _n_true(data: LabelledLogits, chosen: np.ndarray) -> int:
-    return int((data.label[chosen] > 0.5).sum())
 
 
 def _points(probabilities: np.ndarray, data: LabelledLogits, settings: RecalibrationSettings) -> list[dict[str, Any]]:

@@ -39,6 +39,29 @@ def threshold_for_recall(probabilities: np.ndarray, labels: np.ndarray, recall: 
     return float(round(true[len(true) - needed], DECIMALS))
 
 
+def thresholds_for_recall(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    is_snv: np.ndarray,
+    depth: np.ndarray,
+    recalls: dict[str, float],
+    fewest_true: int,
+) -> dict[str, float]:
+    """Thresholds by type that keep the type's recall; where few and many reads both inform `fewest_true` true ones of a type, one
+    for each of the two. recalls: by VARIANT_TYPES. depth: int (n,), informing reads.
+    """
+    true = np.asarray(labels) > 0.5
+    by_type, by_depth = threshold_classes(is_snv), threshold_classes(is_snv, depth)
+    thresholds = {}
+    for name, recall in recalls.items():
+        parts = {one: by_depth[one] for one in (name, f"{name}_deep")}
+        if min(int((part & true).sum()) for part in parts.values()) < fewest_true:
+            parts = {name: by_type[name]}
+        for one, part in parts.items():
+            thresholds[one] = threshold_for_recall(probabilities[part], labels[part], recall)
+    return thresholds
+
+
 def threshold_for_precision(probabilities: np.ndarray, labels: np.ndarray, precision: float) -> float:
     """The lowest threshold (4 decimals) at and above which at least the share `precision` is true; NaN when none is."""
     rounded = np.round(np.asarray(probabilities, np.float64), DECIMALS)

@@ -21,7 +21,7 @@ from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.network import Network
 from vcffilter.models.registry import build, config_to_json, count_parameters, parse_config
 from vcffilter.scoring.calibration import Calibration, fit_calibration
-from vcffilter.scoring.operating_points import operating_points, threshold_for_recall
+from vcffilter.scoring.operating_points import operating_points, thresholds_for_recall
 from vcffilter.training.board import Board
 from vcffilter.training.config import TrainConfig
 from vcffilter.training.dataset import ArrayDataset, without_reads
@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_ARCHITECTURE = "read_set"
 STATE_FILE = "state.safetensors"
+#: True ones from which ALTs with few and with many reads each have a default threshold of their own.
+_FEWEST_TRUE = 50
 
 
 def run_training(config: TrainConfig, base: Path, run_folder: Path, init: str | None = None, resume: bool = False) -> Path:
@@ -249,10 +251,8 @@ def calibrate_on(
     calibrated = calibration.logits(logits, validation.is_snv)
     probabilities = calibration.probabilities(logits, validation.is_snv)
     snv, labels = validation.is_snv, validation.label
-    thresholds = {
-        "snv": threshold_for_recall(probabilities[snv], labels[snv], config.recall_snv),
-        "indel": threshold_for_recall(probabilities[~snv], labels[~snv], config.recall_indel),
-    }
+    recalls = {"snv": config.recall_snv, "indel": config.recall_indel}
+    thresholds = thresholds_for_recall(probabilities, labels, snv, validation.depth, recalls, _FEWEST_TRUE)
     evaluation = {"held out, calibrated on the same": summarise_groups(labels, calibrated, snv, validation.hard)}
     return calibration.to_json(), operating_points(probabilities, labels, snv), thresholds, evaluation
 
