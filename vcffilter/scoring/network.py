@@ -50,7 +50,7 @@ def choose_device(device: str) -> torch.device:
     raise ModelError(f"unknown device {device!r}", hint="Use auto, cpu or cuda")
 
 
-def _walk_trees_by_kernel(module: torch.nn.Module) -> None:
+def walk_trees_by_kernel(module: torch.nn.Module) -> None:
     """Let the forests in a network find their leaves by compiled code: three times as fast as torch, the same leaves."""
     forests = [part for part in module.modules() if isinstance(part, Forest)]
     if forests:
@@ -78,7 +78,7 @@ class NetworkScorer:
         self.calibration = Calibration.from_json(checkpoint.metadata.calibration)
         self._module = checkpoint.build().requires_grad_(False).to(self.device)
         if self.device.type == "cpu":
-            _walk_trees_by_kernel(self._module)
+            walk_trees_by_kernel(self._module)
         self._tile = CPU_TILE if self.device.type == "cpu" else GPU_TILE
         self._batch_size = batch_size
         self._local = threading.local()
