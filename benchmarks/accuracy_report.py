@@ -27,7 +27,8 @@ forests: LightGBM and ExtraTrees, each on all site features and on those that do
 alone is as good here; both were kept for data unlike these. Only data that is in none of these sets can say what that is
 worth. Nothing on HiFi but the rule for its thresholds was chosen so. The baseline forest is deeper and larger (300 and 400
 trees). Trained twice on data that differ in nothing but the simulator's version, the weights differed by 0.003 on pooled hard
-records and by 0.014 on chr22's: smaller differences than these are chance.
+records and by 0.014 on chr22's: smaller differences than these are chance. The figures of this paragraph come from those
+comparisons, of which no script is kept; all others are printed by this one.
 
 Two columns of thresholds: of ALTs that 1-20 reads inform, and of those with more.
 """

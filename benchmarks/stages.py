@@ -40,7 +40,7 @@ from vcffilter.models.registry import count_parameters
 from vcffilter.pipeline.evidence import EvidenceOptions, EvidenceScorer, open_scorer
 from vcffilter.reads.alignment_file import AlignmentFile, ReadSelection, forbid_network_references, read_header
 from vcffilter.reads.reference_file import ReferenceFile
-from vcffilter.scoring.network import NetworkScorer
+from vcffilter.scoring.network import CPU_TILE, NetworkScorer
 from vcffilter.variants.alleles import AlleleChunk
 from vcffilter.variants.chunks import take_chunk
 from vcffilter.variants.reader import BatchLimits, VariantReader
@@ -320,6 +320,9 @@ def network_table(checkpoint: Checkpoint, arguments: argparse.Namespace) -> Tabl
         work[f"network {n_threads}"] = lambda n_threads=n_threads: _in_threads(
             n_threads, lambda: network.probabilities(features, reads, is_snv, depth)
         )
+        work[f"torch {n_threads}"] = lambda n_threads=n_threads: _in_threads(
+            n_threads, lambda: _by_torch(module, features, reads)
+        )
         for kind in (torch.float32, torch.bfloat16):
             work[f"{kind} {n_threads}"] = lambda n_threads=n_threads, kind=kind: _in_threads(n_threads, _matrix_product(kind))
     timings = measure(work, arguments.rounds)
@@ -328,6 +331,7 @@ def network_table(checkpoint: Checkpoint, arguments: argparse.Namespace) -> Tabl
         "threads",
         "alleles/s",
         "us each and thread",
+        "alleles/s by torch alone",
         "10^6 tree steps/s",
         "Gflop/s",
         "float32 matrix Gflop/s",
@@ -341,12 +345,21 @@ def network_table(checkpoint: Checkpoint, arguments: argparse.Namespace) -> Tabl
         bf16 = n_threads * matrix_flops / timings[f"{torch.bfloat16} {n_threads}"].best / 1e9
         share = f"{100 * rate * flops / 1e9 / matrix:.1f}%" if flops else "-"
         steps, made = rate * tree_steps / 1e6 if tree_steps else "-", rate * flops / 1e9 if flops else "-"
-        table.add(n_threads, rate, 1e6 * seconds / n, steps, made, matrix, share, bf16)
+        by_torch = n_threads * n / timings[f"torch {n_threads}"].best
+        table.add(n_threads, rate, 1e6 * seconds / n, by_torch, steps, made, matrix, share, bf16)
     table.note = (
         f"Model {checkpoint.metadata.model_id} ({checkpoint.metadata.architecture}, {count_parameters(module):,} parameters), "
         f"{flops:,.0f} flop in matrices and {tree_steps:,} steps in trees an allele; matrices 1024 x 1024, one torch thread each."
     )
     return table
+
+
+def _by_torch(module: torch.nn.Module, features: np.ndarray, reads: np.ndarray | None) -> None:
+    """The module itself, tile by tile: what a forest is without the kernel that walks its trees."""
+    with torch.inference_mode():
+        for first in range(0, len(features), CPU_TILE):
+            tile = slice(first, first + CPU_TILE)
+            module(torch.from_numpy(features[tile]), None if reads is None else torch.from_numpy(reads[tile]))
 
 
 def _in_threads(n_threads: int, work: object) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from vcffilter.kernels.alleles import COMPLEX, DELETION, INSERTION, SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.jit import inline_kernel
-from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
+from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments, reference_code
 
 #: Bases looked at on either side.
 GC_REACH, NARROW_REACH, NEAR_REACH = 50, 20, 10
@@ -45,20 +45,13 @@ CONTEXT_FEATURES = (
 
 
 @inline_kernel
-def _code_at(segments: ReferenceSegments, segment: int, pos0: int) -> int:
-    if pos0 < segments.start0[segment] or pos0 >= segments.end0[segment]:
-        return UNKNOWN_BASE
-    return np.int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]])
-
-
-@inline_kernel
 def _run_length(segments: ReferenceSegments, segment: int, pos0: int, step: int) -> int:
     """Length of the run of one base that begins at `pos0` and goes in the direction of `step`."""
-    code = _code_at(segments, segment, pos0)
+    code = reference_code(segments, segment, pos0)
     if code == UNKNOWN_BASE:
         return 0
     length = 1
-    while length < MAX_RUN and _code_at(segments, segment, pos0 + step * length) == code:
+    while length < MAX_RUN and reference_code(segments, segment, pos0 + step * length) == code:
         length += 1
     return length
 
@@ -68,14 +61,14 @@ def _tract_length(segments: ReferenceSegments, segment: int, pos0: int, unit: in
     """Bases around `pos0` that repeat with period `unit`: the longest stretch through it with base[i] == base[i + unit]."""
     right = 0
     while right < MAX_RUN:
-        code = _code_at(segments, segment, pos0 + right)
-        if code == UNKNOWN_BASE or code != _code_at(segments, segment, pos0 + right + unit):
+        code = reference_code(segments, segment, pos0 + right)
+        if code == UNKNOWN_BASE or code != reference_code(segments, segment, pos0 + right + unit):
             break
         right += 1
     left = 0
     while left < MAX_RUN:
-        code = _code_at(segments, segment, pos0 - 1 - left)
-        if code == UNKNOWN_BASE or code != _code_at(segments, segment, pos0 - 1 - left + unit):
+        code = reference_code(segments, segment, pos0 - 1 - left)
+        if code == UNKNOWN_BASE or code != reference_code(segments, segment, pos0 - 1 - left + unit):
             break
         left += 1
     return left + right + unit if left + right > 0 else 0
@@ -96,7 +89,7 @@ def _best_repeat(segments: ReferenceSegments, segment: int, pos0: int) -> tuple[
 def _longest_run(segments: ReferenceSegments, segment: int, first0: int, last0: int) -> int:
     longest, current, previous = 0, 0, -1
     for pos0 in range(first0, last0):
-        code = _code_at(segments, segment, pos0)
+        code = reference_code(segments, segment, pos0)
         current = current + 1 if code == previous and code != UNKNOWN_BASE else 1
         previous = code
         longest = max(longest, current)
@@ -121,7 +114,7 @@ def _base_index(code: int) -> int:
 def _gc_share(segments: ReferenceSegments, segment: int, first0: int, last0: int) -> float:
     n_gc, n_known = 0, 0
     for pos0 in range(first0, last0):
-        code = _code_at(segments, segment, pos0)
+        code = reference_code(segments, segment, pos0)
         if code != UNKNOWN_BASE:
             n_known += 1
             if code == 2 or code == 4:
@@ -135,8 +128,8 @@ def _dinucleotide_entropy(segments: ReferenceSegments, segment: int, first0: int
     tally[:16] = 0
     n_pairs = 0
     for pos0 in range(first0, last0 - 1):
-        left = _base_index(_code_at(segments, segment, pos0))
-        right = _base_index(_code_at(segments, segment, pos0 + 1))
+        left = _base_index(reference_code(segments, segment, pos0))
+        right = _base_index(reference_code(segments, segment, pos0 + 1))
         if left >= 0 and right >= 0:
             tally[4 * left + right] += 1
             n_pairs += 1
@@ -153,9 +146,9 @@ def _distinct_3mers(segments: ReferenceSegments, segment: int, first0: int, last
     tally[:64] = 0
     n_distinct = 0
     for pos0 in range(first0, last0 - 2):
-        a = _base_index(_code_at(segments, segment, pos0))
-        b = _base_index(_code_at(segments, segment, pos0 + 1))
-        c = _base_index(_code_at(segments, segment, pos0 + 2))
+        a = _base_index(reference_code(segments, segment, pos0))
+        b = _base_index(reference_code(segments, segment, pos0 + 1))
+        c = _base_index(reference_code(segments, segment, pos0 + 2))
         if a >= 0 and b >= 0 and c >= 0:
             word = 16 * a + 4 * b + c
             if tally[word] == 0:
@@ -194,7 +187,7 @@ def write_context_features(
     out[3] = 1.0 if kind == COMPLEX or (kind == SUBSTITUTION and not single) else 0.0
     out[4] = min(max(change, -50), 50)
     out[5] = math.log2(max(n_new, n_replaced))
-    out[6] = 1.0 if single and _is_transition(_code_at(segments, segment, start0), alleles.alt_codes[first_alt]) else 0.0
+    out[6] = 1.0 if single and _is_transition(reference_code(segments, segment, start0), alleles.alt_codes[first_alt]) else 0.0
     out[7] = run_left
     out[8] = run_right
     out[9] = max(_run_length(segments, segment, start0, 1) + _run_length(segments, segment, start0, -1) - 1, 0)
@@ -219,16 +212,16 @@ def _alt_joins_run(allele: int, alleles: NormalisedAlleles, segments: ReferenceS
     segment = alleles.segment[allele]
     first = alleles.alt_codes[alleles.alt_offset[allele]]
     joined = 0
-    if first == _code_at(segments, segment, alleles.start0[allele] - 1):
+    if first == reference_code(segments, segment, alleles.start0[allele] - 1):
         joined += run_left
-    if first == _code_at(segments, segment, alleles.end0[allele]):
+    if first == reference_code(segments, segment, alleles.end0[allele]):
         joined += run_right
     return float(joined)
 
 
 @inline_kernel
 def _in_cpg(segments: ReferenceSegments, segment: int, pos0: int) -> float:
-    code = _code_at(segments, segment, pos0)
-    forward = code == 2 and _code_at(segments, segment, pos0 + 1) == 4
-    backward = code == 4 and _code_at(segments, segment, pos0 - 1) == 2
+    code = reference_code(segments, segment, pos0)
+    forward = code == 2 and reference_code(segments, segment, pos0 + 1) == 4
+    backward = code == 4 and reference_code(segments, segment, pos0 - 1) == 2
     return 1.0 if forward or backward else 0.0

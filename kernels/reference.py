@@ -35,6 +35,14 @@ def base_code_table() -> np.ndarray:
 
 
 @inline_kernel
+def reference_code(segments: ReferenceSegments, segment: int, pos0: int) -> int:
+    """Code of the base at `pos0`; UNKNOWN_BASE outside of the segment."""
+    if pos0 < segments.start0[segment] or pos0 >= segments.end0[segment]:
+        return UNKNOWN_BASE
+    return np.int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]])
+
+
+@inline_kernel
 def find_segment(segments: ReferenceSegments, pos0: int) -> int:
     """Index of the segment that holds `pos0`, or -1."""
     index = first_above(segments.start0, pos0) - 1

@@ -65,10 +65,16 @@ def empty_events(n_reads: int, n_mismatches: int, n_indels: int) -> ReadEvents:
 
 
 @inline_kernel
+def packed_code(packed_bases: np.ndarray, base_offset: int, query_index: int) -> int:
+    """4-bit code of one base of the read whose bases begin at `base_offset`, two to a byte."""
+    byte = packed_bases[base_offset + (query_index >> 1)]
+    return np.int64((byte >> (4 - 4 * (query_index & 1))) & 15)
+
+
+@inline_kernel
 def read_code(reads: ReadArrays, read: int, query_index: int) -> int:
     """4-bit code of one base of a read."""
-    byte = reads.packed_bases[reads.base_offset[read] + (query_index >> 1)]
-    return np.int64((byte >> 4) if query_index & 1 == 0 else (byte & 15))
+    return packed_code(reads.packed_bases, reads.base_offset[read], query_index)
 
 
 @inline_kernel

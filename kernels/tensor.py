@@ -14,8 +14,8 @@ from vcffilter.kernels.alleles import SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.jit import inline_kernel
 from vcffilter.kernels.read_features import end_distance, event_quality, five_prime_share
 from vcffilter.kernels.reads import FLAG_PROPER_PAIR, FLAG_REVERSE, FLAG_SUPPLEMENTARY, ReadArrays
-from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
-from vcffilter.kernels.scan import ReadEvents
+from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments, reference_code
+from vcffilter.kernels.scan import ReadEvents, packed_code
 from vcffilter.kernels.search import first_at_least
 from vcffilter.kernels.support import MATE_COUNTED, MAX_MARGIN_PHRED, SUPPORTS_ALT, SUPPORTS_REF, SiteReads
 
@@ -315,8 +315,7 @@ def _write_bases(
     clip_level = np.uint8(255 if is_clip else 0)
     column = pos0 - first0
     for at0 in range(pos0, end0):
-        byte = reads.packed_bases[base_offset + (query_index >> 1)]
-        code = np.int64((byte >> (4 - 4 * (query_index & 1))) & 15)
+        code = packed_code(reads.packed_bases, base_offset, query_index)
         if base >= 0:
             row[column, base] = scratch.base_level[code]
         if differs >= 0:
@@ -328,13 +327,6 @@ def _write_bases(
             row[column, clip] = clip_level
         query_index += 1
         column += 1
-
-
-@inline_kernel
-def _reference_code(segments: ReferenceSegments, segment: int, pos0: int) -> int:
-    if not segments.start0[segment] <= pos0 < segments.end0[segment]:
-        return UNKNOWN_BASE
-    return np.int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]])
 
 
 @inline_kernel
@@ -409,7 +401,7 @@ def _write_reference_row(
     _spread_cell(row, channels, scratch)
     for column in range(row.shape[0]):
         pos0 = first0 + column
-        code = _reference_code(segments, segment, pos0)
+        code = reference_code(segments, segment, pos0)
         cell[:N_COLUMN_CHANNELS] = 0
         cell[_BASE] = scratch.base_level[code]
         replaced = start0 <= pos0 < end0

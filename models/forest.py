@@ -3,7 +3,7 @@
 Splits are not learned here: `vcffilter.training.forests` fills it from LightGBM or scikit-learn. What the leaves hold are
 parameters, so that training from such weights fits the leaves anew to other data and leaves the splits as they are. Two siblings
 lie side by side, and a leaf leads to itself, so that every tree takes the same number of steps. 32-bit indices: twice as fast as
-torch's usual 64. On CPU who runs the network can give a `walk` of compiled code, three times as fast, that finds the same leaves.
+torch's usual 64. On CPU who runs the network can give a `walk` of compiled code, twice as fast, that finds the same leaves.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Forest(Network):
     def fit_inputs(self, features: np.ndarray, reads: np.ndarray | None) -> None:
         """Raises ModelError: only the leaves can be trained, from a forest that has been grown."""
         raise ModelError(
-            "the splits of a forest are not learned here: start from weights that hold one (--init), or grow it with LightGBM or "
-            "scikit-learn and put it into a checkpoint (vcffilter.training.forests)"
+            "the splits of a forest are not learned by gradients: grow it (architecture: trees:both), or start from weights that "
+            "hold one (--init)"
         )
 
     def member_logits(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:

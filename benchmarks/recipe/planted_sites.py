@@ -10,8 +10,8 @@ from planted_reads import PlantedAllele
 
 from vcffilter.labelling.intervals import Intervals
 from vcffilter.labelling.normalise import Edit, Span, equivalent_span, left_align
-from vcffilter.simulation.bases import other_bases, random_bases
-from vcffilter.simulation.repeats import TandemRuns, tandem_runs
+from vcffilter.simulation.bases import inserted_bases, other_bases
+from vcffilter.simulation.repeats import TandemRuns, draw_run, tandem_runs
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,7 @@ def _draw_edit(rng: np.random.Generator, bases: np.ndarray, runs: TandemRuns, of
         added = bases[at : at + length]
     else:
         length = _plain_length(rng, settings)
-        # Half of the insertions repeat what stands beside them, as replication slippage does.
-        added = bases[at : at + length] if rng.random() < 0.5 else random_bases(rng, length)
+        added = inserted_bases(rng, bases[at : at + length], length)
     if is_insertion:
         return Edit(at + offset0, at + offset0, added.tobytes().decode())
     return Edit(at + offset0, at + offset0 + length, "")
@@ -100,9 +99,8 @@ def _plain_length(rng: np.random.Generator, settings: SiteSettings) -> int:
 
 
 def _repeat_change(rng: np.random.Generator, runs: TandemRuns, longest: int) -> tuple[int, int]:
-    """(start, bases) of the whole units that a tract loses or gains; long tracts change more often than short ones."""
-    weights = np.minimum(runs.length, 30).astype(float) ** 2
-    run = int(rng.choice(len(runs), p=weights / weights.sum()))
+    """(start, bases) of the whole units that a tract loses or gains."""
+    run = draw_run(rng, runs, power=2)
     unit, length = int(runs.unit[run]), int(runs.length[run])
     units = min(int(rng.geometric(0.7)), longest // unit, length // unit - 1)
     return int(runs.start0[run]), max(1, units) * unit

@@ -34,7 +34,7 @@ from vcffilter.models.checkpoint import CheckpointMetadata, load_checkpoint, sav
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.network import Network
 from vcffilter.scoring.calibration import Calibration, fit_calibration
-from vcffilter.scoring.operating_points import operating_points, threshold_classes, threshold_for_recall
+from vcffilter.scoring.operating_points import FEWEST_TRUE, operating_points, threshold_classes, threshold_for_recall
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.fit import predict
 from vcffilter.training.grown_trees import TreesConfig, grow_both
@@ -47,8 +47,6 @@ PROJECT = Path(__file__).resolve().parents[2]
 ALWAYS = "always"
 #: Kinds whose groups are pieces of one region: too few true alleles in each to read a threshold from it alone.
 GROUPS_TOGETHER = ("hifi-germline",)
-#: Fewest true alleles from which a default threshold is read.
-MINIMUM_TRUE = 50
 #: No default threshold of ALTs with many reads is above this.
 HIGHEST_DEEP = 0.5
 
@@ -170,7 +168,7 @@ def default_thresholds(alleles: Alleles, group: np.ndarray, probability: np.ndar
         if not is_deep and recipe.name not in GROUPS_TOGETHER:
             parts += [part & (alleles.share == share) for part in parts for share in np.unique(alleles.share)]
         # In smaller cells the share would hang on the one worst example.
-        parts = [part for part in parts if part.sum() >= MINIMUM_TRUE]
+        parts = [part for part in parts if part.sum() >= FEWEST_TRUE]
         lowest = [threshold_for_recall(probability[part], alleles.label[part], kept) for part in parts]
         if is_deep:
             lowest += [HIGHEST_DEEP] if lowest else [thresholds[name.removesuffix("_deep")]]

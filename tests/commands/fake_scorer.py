@@ -15,7 +15,9 @@ from vcffilter.variants.alleles import STATUS_CODE, AlleleChunk, AlleleScores
 
 
 class FakeScorer:
-    """Probability = (POS0 * 7919 + ALT length * 13 + first ALT base) mod 10001, in ten-thousandths."""
+    """Probability = (POS0 * 7919 + ALT length * 13 + first ALT base) mod 10001, in ten-thousandths; "log-odds" = a thousandth of
+    that number, less 5.
+    """
 
     model_id = "fake-model"
     model_sha256 = "ab" * 32
@@ -39,12 +41,13 @@ class FakeScorer:
             for i in range(chunk.n_alleles)
         ]
         probability = (np.array(steps, dtype=np.float64) / 10_000).astype(np.float32)
+        log_odds = np.array(steps, dtype=np.float64) / 1000 - 5
         status = np.zeros(chunk.n_alleles, dtype=np.uint8)
         no_reads = chunk.start0 % 17 == 0
         status[no_reads] = STATUS_CODE["no_reads"]
         probability[no_reads] = np.nan
         reasons = (chunk.start0 % 8).astype(np.uint32) if self.want_reasons else None
-        return AlleleScores(probability, (chunk.start0 % 50).astype(np.int32), status, reasons)
+        return AlleleScores(probability, log_odds, (chunk.start0 % 50).astype(np.int32), status, reasons)
 
     def close(self) -> None:
         self.closed = True

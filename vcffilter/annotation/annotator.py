@@ -71,7 +71,7 @@ class Annotator:
         probability = np.full(n_alts, np.nan, dtype=np.float32)
         probability[sent] = scores.probability
         log_odds = np.full(n_alts, np.nan, dtype=np.float32)
-        log_odds[sent] = _log_odds_of(scores.probability) if scores.log_odds is None else scores.log_odds
+        log_odds[sent] = scores.log_odds
         depth = np.full(n_alts, MISSING_INT32, dtype=np.int32)
         depth[sent] = scores.n_reads
         reasons = np.zeros(n_alts, dtype=np.uint32)
@@ -154,14 +154,6 @@ class Annotator:
     def _address(self, text: str) -> int:
         self._texts.append(ctypes.create_string_buffer(text.encode()))
         return ctypes.addressof(self._texts[-1])
-
-
-def _log_odds_of(probability: np.ndarray) -> np.ndarray:
-    """Log-odds to 4 decimals, float64 (n,), of probabilities to 4 decimals; 0 and 1 stand for half a step from them."""
-    # In whole steps: what float32 adds to a probability beside 1 would show.
-    steps = np.rint(probability.astype(np.float64) * update.PROBABILITY_STEPS)
-    clipped = np.clip(steps, 0.5, update.PROBABILITY_STEPS - 0.5)
-    return np.round(np.log(clipped / (update.PROBABILITY_STEPS - clipped)), 4)
 
 
 def _by_status(counts: Iterable[int]) -> dict[str, int]:

@@ -6,7 +6,7 @@ Nothing is declared twice, and no line of others is changed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from vcffilter.annotation.settings import INDEL_FILTER, SNV_FILTER, AnnotationKeys, AnnotationSettings, Thresholds
 from vcffilter.errors import VariantFileError
@@ -102,10 +102,4 @@ def _append_provenance(header: VariantHeader, settings: AnnotationSettings, prov
 
 
 def _thresholds(thresholds: Thresholds) -> str:
-    fields = (
-        ("snv", thresholds.snv),
-        ("indel", thresholds.indel),
-        ("snv_deep", thresholds.snv_deep),
-        ("indel_deep", thresholds.indel_deep),
-    )
-    return ",".join(f"min_prob_{name}={value:g}" for name, value in fields if value is not None)
+    return ",".join(f"min_prob_{name}={value:g}" for name, value in asdict(thresholds).items() if value is not None)

@@ -126,25 +126,21 @@ class ChunkEncoder:
         n = len(prepared.alleles.problem)
         features = np.zeros((n, len(FEATURE_NAMES)), np.float32)
         n_informing = np.zeros(n, np.int32)
-        if not prepared.n_reads:
-            if tensor is not None:
-                tensor[:] = 0
-        else:
-            if self._wait_for_kernel is not None:
-                self._wait_for_kernel()
-            encode_alleles(
-                prepared.alleles,
-                prepared.segments,
-                prepared.reads,
-                prepared.n_reads,
-                prepared.events,
-                prepared.furthest_end0,
-                self._channels,
-                empty_encode_scratch(prepared.n_reads),
-                features,
-                tensor,
-                n_informing,
-            )
+        if self._wait_for_kernel is not None:
+            self._wait_for_kernel()
+        encode_alleles(
+            prepared.alleles,
+            prepared.segments,
+            prepared.reads,
+            prepared.n_reads,
+            prepared.events,
+            prepared.furthest_end0,
+            self._channels,
+            empty_encode_scratch(prepared.n_reads),
+            features,
+            tensor,
+            n_informing,
+        )
         if not self._all_features:
             features = np.ascontiguousarray(features[:, self._columns_of_features])
         return EncodedAlleles(features, tensor, n_informing, prepared.alleles.problem)

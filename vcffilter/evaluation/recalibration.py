@@ -12,9 +12,10 @@ import numpy as np
 from vcffilter.errors import TrainingError
 from vcffilter.evaluation.counts import DEPTH_BANDS, band_name, within
 from vcffilter.models.checkpoint import Checkpoint, CheckpointMetadata
-from vcffilter.scoring.calibration import VARIANT_TYPES, Calibration, fit_calibration
+from vcffilter.scoring.calibration import VARIANT_TYPES, Calibration, fit_calibration, sigmoid
 from vcffilter.scoring.network import NetworkScorer
 from vcffilter.scoring.operating_points import (
+    FEWEST_TRUE,
     at_thresholds,
     operating_points,
     threshold_for_precision,
@@ -26,8 +27,6 @@ from vcffilter.training.metrics import expected_calibration_error, log_loss, sum
 logger = logging.getLogger(__name__)
 
 _N_FOLDS, _BLOCK_BASES = 5, 10_000
-#: Fewer examples of a class than this make a threshold a guess.
-_FEW = 50
 
 
 @dataclass(frozen=True)
@@ -175,10 +174,10 @@ def _default_thresholds(
 ) -> dict[str, float]:
     """By type, and by depth where labels suffice."""
     recalls = {"snv": settings.recall_snv, "indel": settings.recall_indel}
-    thresholds = thresholds_for_recall(probabilities, data.label, data.is_snv, data.depth, recalls, _FEW)
+    thresholds = thresholds_for_recall(probabilities, data.label, data.is_snv, data.depth, recalls)
     for name, of_type in zip(VARIANT_TYPES, (data.is_snv, ~data.is_snv), strict=True):
         n_true = int((data.label[of_type] > 0.5).sum())
-        if n_true < _FEW:
+        if n_true < FEWEST_TRUE:
             logger.warning("only %d true %s: thresholds for that type are a guess", n_true, f"{name}s")
         if n_true == 0:
             thresholds[name] = float(old.get(name, 0.5))
@@ -229,17 +228,13 @@ def _quality(data: LabelledLogits, before: np.ndarray, after: np.ndarray) -> lis
                     name,
                     int((label > 0.5).sum()),
                     int((label <= 0.5).sum()),
-                    expected_calibration_error(label, _sigmoid(before[chosen])),
-                    expected_calibration_error(label, _sigmoid(after[chosen])),
+                    expected_calibration_error(label, sigmoid(before[chosen])),
+                    expected_calibration_error(label, sigmoid(after[chosen])),
                     log_loss(label, before[chosen]),
                     log_loss(label, after[chosen]),
                 )
             )
     return rows
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1.0 / (1.0 + np.exp(-np.clip(x, -500, 500)))
 
 
 def _plain(numbers: dict[str, float]) -> dict[str, float | None]:

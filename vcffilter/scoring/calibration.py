@@ -98,7 +98,7 @@ class Calibration:
 
     def probabilities(self, logits: np.ndarray, is_snv: np.ndarray, depth: np.ndarray | None = None) -> np.ndarray:
         """Calibrated probabilities, float64 (n,), not rounded."""
-        return 1.0 / (1.0 + np.exp(-self.logits(logits, is_snv, depth)))
+        return sigmoid(self.logits(logits, is_snv, depth))
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for the checkpoint."""
@@ -120,7 +120,8 @@ class Calibration:
         return cls(maps, borders)
 
 
-def _sigmoid(x: np.ndarray) -> np.ndarray:
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """Probabilities of log-odds."""
     return 1.0 / (1.0 + np.exp(-np.clip(x, -500, 500)))
 
 
@@ -161,7 +162,7 @@ def _newton(x: np.ndarray, y: np.ndarray, w: np.ndarray, ridge: float, with_inte
 
     theta = prior.copy()
     for _ in range(100):
-        p = _sigmoid(columns @ theta)
+        p = sigmoid(columns @ theta)
         gradient = columns.T @ (w * (p - y)) + ridge * (theta - prior)
         hessian = (columns * (w * p * (1 - p))[:, None]).T @ columns + ridge * np.eye(len(theta))
         step = np.linalg.solve(hessian, gradient)
@@ -225,7 +226,7 @@ def fit_isotonic(
     centre = (np.bincount(index, w * x, n_bins) / mass_kept)[kept]
     if len(centre) < 2 or np.any(np.diff(centre) < 1e-6):
         return platt
-    expected = _sigmoid(platt.apply(centre))
+    expected = sigmoid(platt.apply(centre))
     rate = (np.bincount(index, w * y, n_bins)[kept] + prior_examples * expected) / (mass[kept] + prior_examples)
     rate = pool_adjacent_violators(rate, mass[kept] + prior_examples)
     out = _log_odds(np.clip(rate, 1e-6, 1 - 1e-6))

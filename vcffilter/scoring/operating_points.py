@@ -13,6 +13,8 @@ import numpy as np
 from vcffilter.models.threshold_classes import DEEP_READS, THRESHOLD_NAMES
 
 DECIMALS = 4
+#: Fewer true ones than this make a threshold a guess.
+FEWEST_TRUE = 50
 
 
 def threshold_classes(is_snv: np.ndarray, depth: np.ndarray | None = None) -> dict[str, np.ndarray]:
@@ -45,9 +47,8 @@ def thresholds_for_recall(
     is_snv: np.ndarray,
     depth: np.ndarray,
     recalls: dict[str, float],
-    fewest_true: int,
 ) -> dict[str, float]:
-    """Thresholds by type that keep the type's recall; where few and many reads both inform `fewest_true` true ones of a type, one
+    """Thresholds by type that keep the type's recall; where few and many reads both inform FEWEST_TRUE true ones of a type, one
     for each of the two. recalls: by VARIANT_TYPES. depth: int (n,), informing reads.
     """
     true = np.asarray(labels) > 0.5
@@ -55,7 +56,7 @@ def thresholds_for_recall(
     thresholds = {}
     for name, recall in recalls.items():
         parts = {one: by_depth[one] for one in (name, f"{name}_deep")}
-        if min(int((part & true).sum()) for part in parts.values()) < fewest_true:
+        if min(int((part & true).sum()) for part in parts.values()) < FEWEST_TRUE:
             parts = {name: by_type[name]}
         for one, part in parts.items():
             thresholds[one] = threshold_for_recall(probabilities[part], labels[part], recall)

@@ -21,6 +21,11 @@ def random_bases(rng: np.random.Generator, length: int) -> np.ndarray:
     return ACGT[rng.integers(0, 4, length)]
 
 
+def inserted_bases(rng: np.random.Generator, beside: np.ndarray, length: int) -> np.ndarray:
+    """uint8 (length,) of an insertion: half repeat what stands `beside`, as replication slippage does, half are random."""
+    return beside if rng.random() < 0.5 else random_bases(rng, length)
+
+
 def reverse_complement(bases: np.ndarray) -> np.ndarray:
     """uint8 ASCII (n,) read from the other strand."""
     return _COMPLEMENT[bases][::-1]

@@ -43,6 +43,12 @@ def tandem_runs(bases: np.ndarray) -> TandemRuns:
     return TandemRuns(start0[order], np.concatenate(lengths)[order], np.concatenate(units)[order])
 
 
+def draw_run(rng: np.random.Generator, runs: TandemRuns, power: float) -> int:
+    """Index of a tract, drawn by its length (up to 30) to a power: long ones mutate far more often than short ones."""
+    weight = np.minimum(runs.length, 30).astype(float) ** power
+    return int(rng.choice(len(runs), p=weight / weight.sum()))
+
+
 def _periodic(bases: np.ndarray, unit: int, shortest: int) -> tuple[np.ndarray, np.ndarray]:
     """Start and length of the stretches in which every base equals the one `unit` further on."""
     if len(bases) <= unit:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from vcffilter.simulation.alleles import normalised, shift_range
-from vcffilter.simulation.bases import other_bases, random_bases
+from vcffilter.simulation.bases import inserted_bases, other_bases, random_bases
 from vcffilter.simulation.reference import Reference
-from vcffilter.simulation.repeats import TandemRuns
+from vcffilter.simulation.repeats import TandemRuns, draw_run
 from vcffilter.simulation.settings import VariantSettings
 
 #: Bases kept free on both sides of every planted site, so that no two of them can be written as one another.
 _SPACING = 2
+#: How much more often long tracts mutate (`draw_run`).
+_RUN_POWER = 3
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def _draw_alleles(
     if kind == "multiallelic":
         return _multiallelic(rng, text, runs)
     if len(runs) and rng.random() < settings.repeat_indel_share:
-        run = _weighted_run(rng, runs)
+        run = draw_run(rng, runs, _RUN_POWER)
         return _one_allele(text, *_repeat_length_change(rng, text, run, runs, _repeat_units(rng)))
     return _one_allele(text, *_plain_indel(rng, text, pos0, settings.max_indel_length))
 
@@ -115,15 +117,8 @@ def _plain_indel(rng: np.random.Generator, text: str, pos0: int, longest: int) -
     anchor = text[pos0 : pos0 + 1]
     if rng.random() < 0.5:
         return pos0, text[pos0 : pos0 + 1 + length], anchor
-    # Half of the insertions repeat what stands beside them, as replication slippage does.
-    inserted = text[pos0 + 1 : pos0 + 1 + length] if rng.random() < 0.5 else random_bases(rng, length).tobytes().decode()
-    return pos0, anchor, anchor + inserted
-
-
-def _weighted_run(rng: np.random.Generator, runs: TandemRuns) -> int:
-    """Index of a tract; long ones mutate far more often than short ones."""
-    weight = np.minimum(runs.length, 30).astype(float) ** 3
-    return int(rng.choice(len(runs), p=weight / weight.sum()))
+    beside = np.frombuffer(text[pos0 + 1 : pos0 + 1 + length].encode(), np.uint8)
+    return pos0, anchor, anchor + inserted_bases(rng, beside, length).tobytes().decode()
 
 
 def _repeat_units(rng: np.random.Generator) -> int:
@@ -162,7 +157,7 @@ def _multiallelic(rng: np.random.Generator, text: str, runs: TandemRuns) -> tupl
         others = [base for base in "ACGT" if base != ref]
         first, second = rng.choice(3, 2, replace=False)
         return pos0, ref, (others[first], others[second])
-    run = _weighted_run(rng, runs)
+    run = draw_run(rng, runs, _RUN_POWER)
     first, second = rng.choice((-2, -1, 1, 2), 2, replace=False)
     changes = [_repeat_length_change(rng, text, run, runs, int(units)) for units in (first, second)]
     normal = [normalised(text, *change) for change in changes if change[1] and change[1] != change[2]]

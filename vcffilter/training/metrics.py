@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from vcffilter.scoring.calibration import sigmoid
+
 #: Metrics of which less is better; of all others more is.
 LOWER_IS_BETTER = ("log_loss", "ece")
 
@@ -87,7 +89,7 @@ def summarise(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
         "auprc": auprc(labels, x),
         "fp_removed_99": false_removed(labels, x),
         "log_loss": log_loss(labels, x),
-        "ece": expected_calibration_error(labels, 1.0 / (1.0 + np.exp(-np.clip(x, -500, 500)))),
+        "ece": expected_calibration_error(labels, sigmoid(x)),
     }
 
 

@@ -36,8 +36,6 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_ARCHITECTURE = "read_set"
 STATE_FILE = "state.safetensors"
-#: True ones from which ALTs with few and with many reads each have a default threshold of their own.
-_FEWEST_TRUE = 50
 
 
 def run_training(config: TrainConfig, base: Path, run_folder: Path, init: str | None = None, resume: bool = False) -> Path:
@@ -252,7 +250,7 @@ def calibrate_on(
     probabilities = calibration.probabilities(logits, validation.is_snv)
     snv, labels = validation.is_snv, validation.label
     recalls = {"snv": config.recall_snv, "indel": config.recall_indel}
-    thresholds = thresholds_for_recall(probabilities, labels, snv, validation.depth, recalls, _FEWEST_TRUE)
+    thresholds = thresholds_for_recall(probabilities, labels, snv, validation.depth, recalls)
     evaluation = {"held out, calibrated on the same": summarise_groups(labels, calibrated, snv, validation.hard)}
     return calibration.to_json(), operating_points(probabilities, labels, snv), thresholds, evaluation
 

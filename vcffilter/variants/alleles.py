@@ -58,15 +58,15 @@ class AlleleScores:
     """What the scorer knows of each allele of an `AlleleChunk`, in the same order.
 
     probability: float32 (n_alleles,), calibrated and rounded to 4 decimals; NaN where not scored.
+    log_odds: float64 (n_alleles,), natural logarithm, calibrated and rounded to 4 decimals: tells apart what the probability no
+    longer can; NaN where not scored.
     n_reads: int32 (n_alleles,), reads that informed the score.
     status: uint8 (n_alleles,), code of STATUS_NAMES; 0 = scored.
     reasons: uint32 (n_alleles,), bit i set = REASON_NAMES[i] of vcffilter.annotation.reasons applies; None when not asked for.
-    log_odds: float64 (n_alleles,), natural logarithm, calibrated and rounded to 4 decimals: tells apart what the probability no
-    longer can; NaN where not scored. None: as the probability says.
     """
 
     probability: np.ndarray
+    log_odds: np.ndarray
     n_reads: np.ndarray
     status: np.ndarray
     reasons: np.ndarray | None = None
-    log_odds: np.ndarray | None = None
