@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vcffilter.errors import RegionError
-from vcffilter.variants.regions import UNBOUNDED, regions_from_file, regions_from_text
+from vcffilter.variants.regions import FIRST_POS0, UNBOUNDED, regions_from_file, regions_from_text
 
 
 def spans(regions, contig):
@@ -20,13 +20,13 @@ def spans(regions, contig):
 @pytest.mark.parametrize(
     ("text", "contig", "expected"),
     [
-        ("chr1", "chr1", [(0, UNBOUNDED)]),
+        ("chr1", "chr1", [(FIRST_POS0, UNBOUNDED)]),
         ("chr1:5", "chr1", [(4, 5)]),
         ("chr1:5-", "chr1", [(4, UNBOUNDED)]),
         ("chr1:5-9,chr1:8-12,chr1:20-20", "chr1", [(4, 12), (19, 20)]),
         ("chr1:20-30,chr1:5-9", "chr1", [(4, 9), (19, 30)]),
         ("{HLA-A*01:01}:3-4", "HLA-A*01:01", [(2, 4)]),
-        ("{HLA,odd:1}", "HLA,odd:1", [(0, UNBOUNDED)]),
+        ("{HLA,odd:1}", "HLA,odd:1", [(FIRST_POS0, UNBOUNDED)]),
         ("chr1", "chr2", []),
     ],
 )

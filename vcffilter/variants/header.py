@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from vcffilter.errors import VariantFileError
-from vcffilter.variants.htslib import DICTIONARY_ID, KString, library, text_of
+from vcffilter.variants.htslib import DICTIONARY_CONTIG, DICTIONARY_ID, KString, library, text_of
 
 _DECLARATION = re.compile(r"^##(INFO|FORMAT|FILTER|contig)=<(.*)>$")
 _FIELD = re.compile(r'([A-Za-z0-9_.]+)=("(?:[^"\\]|\\.)*"|[^,]*)')
@@ -40,8 +40,19 @@ class VariantHeader:
             raise VariantFileError("the header cannot be written as text", path=self._path)
         return text_of(string)
 
-    def contig_names(self) -> list[str]:
-        """Contigs in the order of their indices, those included that only records have named so far."""
+    def contig_name_by_index(self) -> dict[int, str]:
+        """Contig index as records carry it (bcf1_t.rid) -> name, those included that only records have named so far.
+
+        Indices may have gaps: a header with IDX keeps its numbers when a contig is taken out of it.
+        """
+        return {self.contig_index(name): name for name in self._contig_names()}
+
+    def contig_index(self, name: str) -> int:
+        """Index that records of a contig carry; -1 when there is no contig of that name."""
+        return library.bcf_hdr_id2int(self.address, DICTIONARY_CONTIG, name.encode("utf-8", "surrogateescape"))
+
+    def _contig_names(self) -> list[str]:
+        """Names without the gaps between their indices: a position in this list is no index."""
         count = ctypes.c_int(0)
         names = library.bcf_hdr_seqnames(self.address, ctypes.byref(count))
         if not names:

@@ -23,8 +23,8 @@ from vcffilter.kernels import htslib_library
 from vcffilter.kernels.htslib import load_int32
 from vcffilter.kernels.jit import inline_kernel
 
-#: BCF_DT_ID: the dictionary of FILTER, INFO and FORMAT names.
-DICTIONARY_ID = 0
+#: BCF_DT_ID: the dictionary of FILTER, INFO and FORMAT names. BCF_DT_CTG: that of the contigs.
+DICTIONARY_ID, DICTIONARY_CONTIG = 0, 1
 #: bcf_unpack: up to ALT; FILTER too; INFO too.
 UNPACK_ALLELES, UNPACK_FILTER, UNPACK_INFO = 1, 2, 4
 #: bcf_update_info: value types.

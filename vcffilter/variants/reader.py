@@ -21,7 +21,7 @@ from vcffilter.variants import record_kernels as kernels
 from vcffilter.variants.header import VariantHeader
 from vcffilter.variants.htslib import KString, library
 from vcffilter.variants.records import RecordBatch, RecordPool
-from vcffilter.variants.regions import EMPTY, Intervals, Regions
+from vcffilter.variants.regions import EMPTY, FIRST_POS0, Intervals, Regions
 
 # htsFormat: offsets and values of htslib/hts.h.
 _FORMAT_KIND_OFFSET, _FORMAT_COMPRESSION_OFFSET = 4, 12
@@ -85,7 +85,7 @@ class VariantReader:
         try:
             self._check_end_of_file_block()
             self.header = self._read_header()
-            self._contigs = self.header.contig_names()
+            self._contigs = self.header.contig_name_by_index()
             if samples is not None:
                 self._select_samples(samples)
             self._n_samples = len(self.header.sample_names())
@@ -112,6 +112,7 @@ class VariantReader:
         self._state[:] = 0
         self._state[kernels.STATE_SPARE] = library.bcf_init()
         self._state[kernels.STATE_CONTIG] = -1
+        self._state[kernels.STATE_MIN_POS0] = FIRST_POS0
         if self._index is None:
             yield from self._batches_from(_Source(kernels.SOURCE_STREAM))
             self._check_end_of_stream()
@@ -177,12 +178,12 @@ class VariantReader:
     def _open_index(self, regions: Regions) -> _Index:
         if self.path == "-":
             raise UsageError("regions by index (-r, -R) need a file, not stdin", hint="Use -t or -T, which stream")
-        known = set(self._contigs)
-        if known and regions.by_contig and not known.intersection(regions.by_contig):
+        known = list(self._contigs.values())
+        if known and regions.by_contig and not set(known).intersection(regions.by_contig):
             wanted = ", ".join(list(regions.by_contig)[:3])
             raise RegionError(
                 f"no region is on a contig of this file: asked for {wanted}, the file has "
-                f"{', '.join(self._contigs[:3])}{', ...' if len(self._contigs) > 3 else ''}",
+                f"{', '.join(known[:3])}{', ...' if len(known) > 3 else ''}",
                 path=self.name,
             )
         index_type = _BcfIndex if self._format_field(_FORMAT_KIND_OFFSET) == _KIND_BCF else _TextIndex
@@ -201,13 +202,13 @@ class VariantReader:
 
     def _indexed_batches(self, index: _Index) -> Iterator[RecordBatch]:
         for contig, intervals in index.contigs():
-            self._state[kernels.STATE_MIN_POS0] = 0
+            self._state[kernels.STATE_MIN_POS0] = FIRST_POS0
             for start0, end0 in zip(intervals.start0, intervals.end0, strict=True):
                 with index.query(contig, int(start0), int(end0)) as source:
                     # A record that overlaps two regions was given with the first.
                     yield from self._batches_from(source)
                 self._state[kernels.STATE_MIN_POS0] = end0
-                self._state[kernels.STATE_POS0] = 0
+                self._state[kernels.STATE_POS0] = FIRST_POS0
 
     def _batches_from(self, source: _Source) -> Iterator[RecordBatch]:
         assert self._pool is not None
@@ -252,8 +253,8 @@ class VariantReader:
     def _start_contig(self) -> None:
         """Go on to the contig of the record that waits."""
         contig_index, pos0 = kernels.waiting_record(self._state)
-        if contig_index >= len(self._contigs):  # a contig that only records name
-            self._contigs = self.header.contig_names()
+        if contig_index not in self._contigs:  # a contig that only records name
+            self._contigs = self.header.contig_name_by_index()
         if self._state[kernels.STATE_CONTIG] >= 0:
             self._finished_contigs.add(self._current_contig())
         self._state[kernels.STATE_CONTIG] = contig_index
@@ -410,8 +411,7 @@ class _BcfIndex(_Index):
             self._index = 0
 
     def _contig_index(self, name: str) -> int:
-        names = self._header.contig_names()
-        return names.index(name) if name in names else -1
+        return self._header.contig_index(name)
 
     def _address(self) -> int:
         return self._index

@@ -239,7 +239,9 @@ def classify_records(header, end_key, records, alt_first, alt_status, alt_is_ind
         for allele in range(1, n_alleles):
             alt = load_int64(alleles + 8 * allele)
             alt_length = _length(alt)
-            status = _classify_alt(ref, ref_length, ref_is_plain, alt, alt_length)
+            # POS 0 is before the first base: there is no sequence that a read could show.
+            before_contig = load_int64(record + OFFSET_POS0) < 0
+            status = _UNSUPPORTED if before_contig else _classify_alt(ref, ref_length, ref_is_plain, alt, alt_length)
             alt_status[cursor] = status
             alt_is_indel[cursor] = ref_length != 1 or alt_length != 1
             cursor += 1

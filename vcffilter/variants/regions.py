@@ -21,6 +21,10 @@ UNBOUNDED = 2**31 - 2
 _PART = re.compile(r"(?:\{[^}]*\}|[^,{])+|,")
 
 
+#: POS 0, a telomere, is legal (VCF 4.4, section 1.6.1): the smallest POS - 1.
+FIRST_POS0 = -1
+
+
 @dataclass(frozen=True)
 class Intervals:
     """Sorted, disjoint, half-open intervals on one contig: start0, end0, int64 (n,), 0-based."""
@@ -79,7 +83,7 @@ def _parse_region(text: str) -> tuple[str, int, int]:
     if not contig:
         raise RegionError(f"region '{text}' names no contig", hint="Write regions as chr20:1000-2000")
     if not span:
-        return contig, 0, UNBOUNDED
+        return contig, FIRST_POS0, UNBOUNDED
     first, dash, last = span.partition("-")
     try:
         start1 = int(first)
