@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from accuracy_data import Pool, Record
 
-from vcffilter.scoring.operating_points import threshold_classes
+from vcffilter.calibration.operating_points import threshold_classes
 from vcffilter.training.metrics import auroc, block_bootstrap, cut_for_true_kept, expected_calibration_error, false_removed
 
 BLOCK_BASES = 1000

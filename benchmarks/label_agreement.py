@@ -18,9 +18,9 @@ import pysam
 
 from vcffilter.labelling.files import read_labels
 from vcffilter.labelling.intervals import Intervals, read_bed
-from vcffilter.labelling.labeller import Allele, TruthIndex, label_alleles
-from vcffilter.labelling.normalise import equivalent_span, trim
-from vcffilter.labelling.truth_files import TruthFile
+from vcffilter.truth.labeller import Allele, TruthIndex, label_alleles
+from vcffilter.truth.normalise import equivalent_span, trim
+from vcffilter.truth.truth_files import TruthFile
 
 
 @dataclass

@@ -37,7 +37,7 @@ class CheckpointMetadata:
     """Everything a checkpoint says beside its weights. Plain JSON values only, apart from `encoder`.
 
     model_id: e.g. `illumina-germline-1`. architecture, config: see `vcffilter.models.registry`. encoder: the
-    arrays the network takes. calibration: `vcffilter.scoring.calibration.Calibration.to_json()`; empty =
+    arrays the network takes. calibration: `vcffilter.calibration.maps.Calibration.to_json()`; empty =
     none. thresholds: probability under which an ALT fails by default, by `threshold_classes.THRESHOLD_NAMES`.
     operating_points: rows of the card's table, each with at least `name` and `thresholds`. training:
     provenance (data, hashes, versions, seeds, folds). evaluation: numbers for the card. limits: sentences.

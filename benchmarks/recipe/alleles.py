@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vcffilter.labelling.normalise import Edit, is_sequence, left_align, trim
-from vcffilter.labelling.truth_files import open_variants
+from vcffilter.truth.normalise import Edit, is_sequence, left_align, trim
+from vcffilter.truth.truth_files import open_variants
 
 Allele = tuple[int, str, str]
 

@@ -21,7 +21,7 @@ from alleles import PooledAllele, as_vcf, called_alleles, pool
 from callers import SHORT_READ_CALLERS, Caller, CallRequest, call, missing_tools, prepare_reference, subsample
 from harvest import COLUMNS, Copy
 
-from vcffilter.labelling.normalise import Edit, equivalent_span
+from vcffilter.truth.normalise import Edit, equivalent_span
 
 logger = logging.getLogger("certain")
 

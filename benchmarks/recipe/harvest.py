@@ -33,9 +33,9 @@ from callers import (
 
 from vcffilter.labelling.files import read_labels
 from vcffilter.labelling.intervals import Intervals, read_bed
-from vcffilter.labelling.labeller import TruthIndex, label_alleles
-from vcffilter.labelling.normalise import Edit, equivalent_span
-from vcffilter.labelling.truth_files import TruthFile
+from vcffilter.truth.labeller import TruthIndex, label_alleles
+from vcffilter.truth.normalise import Edit, equivalent_span
+from vcffilter.truth.truth_files import TruthFile
 
 logger = logging.getLogger("harvest")
 

@@ -27,8 +27,8 @@ from planted_sites import choose_alleles, within
 from planting import is_snv
 
 from vcffilter.labelling.intervals import Intervals
-from vcffilter.labelling.normalise import Span, equivalent_span
-from vcffilter.labelling.truth_files import open_variants
+from vcffilter.truth.normalise import Span, equivalent_span
+from vcffilter.truth.truth_files import open_variants
 
 logger = logging.getLogger("planted")
 

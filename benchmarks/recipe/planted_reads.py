@@ -14,7 +14,7 @@ from pathlib import Path
 import pysam
 from planting import aligned_bases, carry, write_back
 
-from vcffilter.labelling.normalise import Edit
+from vcffilter.truth.normalise import Edit
 
 #: How far (bases) beyond a read's end a fill can reach.
 REACH = 100

@@ -9,9 +9,9 @@ import numpy as np
 from planted_reads import PlantedAllele
 
 from vcffilter.labelling.intervals import Intervals
-from vcffilter.labelling.normalise import Edit, Span, equivalent_span, left_align
 from vcffilter.simulation.bases import inserted_bases, other_bases
 from vcffilter.simulation.repeats import TandemRuns, draw_run, tandem_runs
+from vcffilter.truth.normalise import Edit, Span, equivalent_span, left_align
 
 
 @dataclass(frozen=True)

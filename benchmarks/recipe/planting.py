@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pysam
 
-from vcffilter.labelling.normalise import Edit, equivalent_span
+from vcffilter.truth.normalise import Edit, equivalent_span
 
 MATCH, INSERTION, DELETION, SOFT_CLIP, HARD_CLIP, EQUAL, DIFFERENT = 0, 1, 2, 4, 5, 7, 8
 #: Penalties of a short-read aligner, a matching base being 1.

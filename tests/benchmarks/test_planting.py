@@ -21,8 +21,8 @@ from planting import aligned_bases, cigar, edit_distance, mismatch_text  # noqa:
 
 from vcffilter.labelling.files import read_labels  # noqa: E402
 from vcffilter.labelling.intervals import Intervals, read_bed  # noqa: E402
-from vcffilter.labelling.normalise import Edit, Span, equivalent_span, left_align  # noqa: E402
 from vcffilter.simulation.sample import SampleReport  # noqa: E402
+from vcffilter.truth.normalise import Edit, Span, equivalent_span, left_align  # noqa: E402
 
 #: 400 bases without repeats to speak of, but for ten A from 200 to 210.
 _RANDOM = random.Random(5)

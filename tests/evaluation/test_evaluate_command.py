@@ -4,7 +4,7 @@ import json
 import sys
 
 import pytest
-from comparison_files import HEADER, SEQUENCES, line, mnp, snv, truth_line, write_files
+from call_set_files import HEADER, SEQUENCES, line, mnp, snv, truth_line, write_files
 
 from vcffilter.commands.main import run
 

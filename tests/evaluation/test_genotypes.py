@@ -1,10 +1,10 @@
 """Genotypes of matched alleles: as haplotypes where neighbours are spelled differently, else allele by allele."""
 
 import pytest
-from comparison_files import SEQUENCES, line, mnp, snv, truth_line, write_files
+from call_set_files import SEQUENCES, line, mnp, snv, truth_line, write_files
 
-from vcffilter.evaluation.comparison import ComparisonInputs, compare
 from vcffilter.evaluation.counts import count_rows, find_row
+from vcffilter.evaluation.matching import ComparisonInputs, compare
 
 DELETION = ("chr1", 200, "GA", "G")
 SAME_DELETION_TO_THE_RIGHT = ("chr1", 210, "AA", "A")

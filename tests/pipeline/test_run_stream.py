@@ -12,9 +12,9 @@ import pytest
 from vcffilter.annotation.annotator import Annotator
 from vcffilter.annotation.declarations import Provenance
 from vcffilter.annotation.settings import AnnotationSettings, Thresholds, annotation_keys
+from vcffilter.calibration.thresholds import choose_thresholds
 from vcffilter.errors import ModelError
 from vcffilter.pipeline.run import run_stream
-from vcffilter.pipeline.thresholds import choose_thresholds
 from vcffilter.variants.alleles import AlleleScores
 from vcffilter.variants.reader import BatchLimits, VariantReader
 from vcffilter.variants.writer import VariantWriter, output_spec

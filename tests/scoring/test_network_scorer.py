@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from vcffilter.calibration.maps import Calibration
 from vcffilter.errors import ModelError
 from vcffilter.models.checkpoint import CheckpointMetadata, decode_checkpoint, encode_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.registry import build
-from vcffilter.scoring.calibration import Calibration
 from vcffilter.scoring.network import CPU_TILE, NetworkScorer
 
 FEATURES = 110

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcffilter.labelling.normalise import Edit
 from vcffilter.simulation.alleles import normalised, shift_range, shifted
 from vcffilter.simulation.bases import other_bases, reverse_complement
 from vcffilter.simulation.haplotypes import NO_POSITION, apply_edits, sample_haplotypes
@@ -14,6 +13,7 @@ from vcffilter.simulation.reference import Reference, make_reference
 from vcffilter.simulation.repeats import tandem_runs
 from vcffilter.simulation.settings import VariantSettings
 from vcffilter.simulation.truth import plant_variants
+from vcffilter.truth.normalise import Edit
 
 SEQUENCES = st.text("AC", min_size=12, max_size=40)
 

@@ -13,8 +13,8 @@ from vcffilter.commands import options
 from vcffilter.errors import UsageError
 
 if TYPE_CHECKING:
-    from vcffilter.evaluation.recalibration import CalibrationQuality, RecalibrationSettings
-    from vcffilter.evaluation.unlabelled import CutRow
+    from vcffilter.calibration.recalibration import CalibrationQuality, RecalibrationSettings
+    from vcffilter.calibration.unlabelled import CutRow
     from vcffilter.training.example_source import ExampleSource
 
 _CUTS_EXPLAINED = (
@@ -147,8 +147,8 @@ def calibrate(**parsed: Any) -> None:
 
 
 def _recalibrate(chosen: CalibrateOptions, reference: str, output: str) -> None:
+    from vcffilter.calibration.recalibration import labelled_logits, recalibrate
     from vcffilter.evaluation.output_folder import write_text
-    from vcffilter.evaluation.recalibration import labelled_logits, recalibrate
     from vcffilter.models.card import render_card
     from vcffilter.models.checkpoint import load_checkpoint, save_checkpoint
     from vcffilter.scoring.network import NetworkScorer
@@ -182,7 +182,7 @@ def _source(chosen: CalibrateOptions, reference: str, folder: Path) -> ExampleSo
 
 
 def _settings(chosen: CalibrateOptions) -> RecalibrationSettings:
-    from vcffilter.evaluation.recalibration import RecalibrationSettings
+    from vcffilter.calibration.recalibration import RecalibrationSettings
 
     return RecalibrationSettings(
         method=chosen.method,
@@ -220,7 +220,7 @@ def _points_table(thresholds: dict[str, float], points: list[dict[str, Any]]) ->
 
 
 def _print_cuts(chosen: CalibrateOptions) -> None:
-    from vcffilter.evaluation.unlabelled import cut_rows
+    from vcffilter.calibration.unlabelled import cut_rows
     from vcffilter.models.checkpoint import load_checkpoint
 
     own = load_checkpoint(chosen.model).metadata.thresholds if chosen.reads_paths else None
@@ -233,8 +233,8 @@ def _print_cuts(chosen: CalibrateOptions) -> None:
 def _unlabelled(chosen: CalibrateOptions) -> Any:
     import numpy as np
 
-    from vcffilter.evaluation.unlabelled import score_contig, unlabelled_calls
-    from vcffilter.evaluation.variants import CalledVariant, CallsFile
+    from vcffilter.calibration.unlabelled import score_contig, unlabelled_calls
+    from vcffilter.truth.called_variants import CalledVariant, CallsFile
 
     calls: list[CalledVariant] = []
     probability = [np.empty(0)]

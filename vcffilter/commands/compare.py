@@ -13,7 +13,7 @@ import click
 from vcffilter.commands import options
 
 if TYPE_CHECKING:
-    from vcffilter.evaluation.model_comparison import ModelComparison
+    from vcffilter.experiments.comparison import ModelComparison
 
 _OUTPUT = "Output"
 
@@ -31,10 +31,10 @@ def compare(config: str, output: str | None, with_plot: bool, quiet: bool, verbo
     first, fold by fold. With call_sets in the file, what the filter then does to them is counted against their truth. The table
     goes to stdout as Markdown; with -o it goes to files, too, and finished experiments are not trained again.
     """
-    from vcffilter.evaluation.experiments import load_comparison_config
-    from vcffilter.evaluation.model_comparison import run_comparison, short_table
     from vcffilter.evaluation.output_folder import make_folder
     from vcffilter.evaluation.report import markdown_table
+    from vcffilter.experiments.comparison import run_comparison, short_table
+    from vcffilter.experiments.config import load_comparison_config
 
     options.start_logging(quiet=quiet, verbose=verbose)
     if not verbose:  # one line per experiment, not per epoch
@@ -56,9 +56,9 @@ def compare(config: str, output: str | None, with_plot: bool, quiet: bool, verbo
 
 
 def _write(folder: Path, comparison: ModelComparison, lines: list[str], with_plot: bool) -> None:
-    from vcffilter.evaluation.model_comparison import effect_table, fold_table, table
     from vcffilter.evaluation.output_folder import write_bytes, write_text
     from vcffilter.evaluation.report import csv_text
+    from vcffilter.experiments.comparison import effect_table, fold_table, table
 
     write_text(folder / "comparison.md", "\n".join(lines) + "\n")
     write_text(folder / "comparison.csv", csv_text(table(comparison)))
@@ -68,6 +68,6 @@ def _write(folder: Path, comparison: ModelComparison, lines: list[str], with_plo
     parameters = {"config": dataclasses.asdict(comparison.config), "examples_per_fold": comparison.n_in_fold}
     write_text(folder / "parameters.json", json.dumps(parameters, indent=1) + "\n")
     if with_plot:
-        from vcffilter.evaluation.model_plot import comparison_plot
+        from vcffilter.experiments.plot import comparison_plot
 
         write_bytes(folder / "comparison.png", comparison_plot(comparison))

@@ -87,8 +87,8 @@ def evaluate(
     \b
     pileup-filter evaluate filtered.vcf.gz --truth truth.vcf.gz --confident confident.bed -f reference.fa -o report
     """
-    from vcffilter.evaluation.comparison import ComparisonInputs
     from vcffilter.evaluation.evaluation import evaluate as run_evaluation
+    from vcffilter.evaluation.matching import ComparisonInputs
     from vcffilter.evaluation.output_folder import make_folder
     from vcffilter.evaluation.report import markdown
 

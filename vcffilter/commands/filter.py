@@ -174,7 +174,7 @@ def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceSco
     from vcffilter.annotation.annotator import Annotator
     from vcffilter.annotation.declarations import Provenance
     from vcffilter.annotation.settings import AnnotationSettings, FilterMode, annotation_keys
-    from vcffilter.pipeline.thresholds import choose_thresholds
+    from vcffilter.calibration.thresholds import choose_thresholds
 
     settings = AnnotationSettings(
         keys=annotation_keys(chosen.info_prefix, chosen.score_key),

@@ -71,7 +71,7 @@ def label(
     """
     from vcffilter.labelling.annotated import label_annotated
     from vcffilter.labelling.files import LabelInputs, label_file
-    from vcffilter.labelling.haplotype_match import SearchLimits
+    from vcffilter.truth.haplotype_match import SearchLimits
 
     if truth is None:
         if confident is not None or reference is not None:

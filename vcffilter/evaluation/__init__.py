@@ -1,1 +1,1 @@
-"""Evaluation: metrics before and after filtering, by stratum, and calibration of a model on labelled calls."""
+"""Evaluation: calls against truth, before and after filtering and by stratum, and the report of it. Knows no reads' evidence."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vcffilter.evaluation.comparison import ComparisonInputs, compare
 from vcffilter.evaluation.counts import CountRow, count_rows
+from vcffilter.evaluation.matching import ComparisonInputs, compare
 from vcffilter.evaluation.scores import Curve, ReliabilityBin, ScoreRow, curves, judged, reliability, score_rows
 from vcffilter.evaluation.tables import EXCLUDED, TRUE, CallTable, TruthTable
 

@@ -1,1 +1,1 @@
-"""Labels: which called alleles are real, by comparing haplotypes with a truth set. Knows no reads or model."""
+"""Labels files: which called alleles are real, written and read. Knows no reads or model, and leaves matching to truth."""

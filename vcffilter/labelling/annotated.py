@@ -15,9 +15,9 @@ import pysam
 
 from vcffilter.errors import VariantFileError
 from vcffilter.labelling.files import COLUMNS, write_row
-from vcffilter.labelling.labeller import FALSE_POSITIVE, NOT_LABELLED, OUTSIDE, TRUE_POSITIVE, AlleleLabel
-from vcffilter.labelling.normalise import is_sequence
-from vcffilter.labelling.truth_files import CalledAllele, each_record, open_variants
+from vcffilter.truth.labeller import FALSE_POSITIVE, NOT_LABELLED, OUTSIDE, TRUE_POSITIVE, AlleleLabel
+from vcffilter.truth.normalise import is_sequence
+from vcffilter.truth.truth_files import CalledAllele, each_record, open_variants
 
 #: INFO/CALL of vcfeval. FP_CA: the allele is right and the genotype is not.
 _CALL_LABELS = {"TP": TRUE_POSITIVE, "FP": FALSE_POSITIVE, "OUT": OUTSIDE}

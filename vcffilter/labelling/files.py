@@ -12,10 +12,10 @@ from typing import TextIO
 import pysam
 
 from vcffilter.errors import ReferenceFileError, VariantFileError
-from vcffilter.labelling.haplotype_match import SearchLimits
 from vcffilter.labelling.intervals import Intervals, read_bed
-from vcffilter.labelling.labeller import AlleleLabel, label_alleles
-from vcffilter.labelling.truth_files import (
+from vcffilter.truth.haplotype_match import SearchLimits
+from vcffilter.truth.labeller import AlleleLabel, label_alleles
+from vcffilter.truth.truth_files import (
     CalledAllele,
     TruthFile,
     called_alleles_by_contig,

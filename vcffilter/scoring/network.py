@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from vcffilter.calibration.maps import Calibration, sigmoid
 from vcffilter.errors import ModelError
 from vcffilter.models.forest import Forest
-from vcffilter.scoring.calibration import Calibration, sigmoid
 
 if TYPE_CHECKING:
     from vcffilter.models.checkpoint import Checkpoint

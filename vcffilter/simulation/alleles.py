@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vcffilter.labelling.normalise import Edit, equivalent_span, left_align, trim
+from vcffilter.truth.normalise import Edit, equivalent_span, left_align, trim
 
 
 def spelled(reference: str, edit: Edit) -> tuple[int, str, str]:

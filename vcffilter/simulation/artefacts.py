@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vcffilter.labelling.normalise import Edit
 from vcffilter.simulation.bases import other_bases, random_bases
 from vcffilter.simulation.haplotypes import Template, hidden_copy
 from vcffilter.simulation.reference import Reference
 from vcffilter.simulation.repeats import TandemRuns
 from vcffilter.simulation.settings import ArtefactSettings
+from vcffilter.truth.normalise import Edit
 
 #: Kinds of error-prone sites; the position in the tuple is the code in `ErrorSites.kind`.
 SITE_KINDS = ("strand_damage", "strand_error", "read_end_error")

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vcffilter.labelling.normalise import Edit, trim
 from vcffilter.simulation.bases import other_bases, random_bases
 from vcffilter.simulation.randomness import paired_uniform
 from vcffilter.simulation.reference import Reference
 from vcffilter.simulation.repeats import tandem_runs
 from vcffilter.simulation.truth import PlantedVariant
+from vcffilter.truth.normalise import Edit, trim
 
 #: ref_pos0 of a base that the reference has no counterpart for: inserted, clipped, or foreign.
 NO_POSITION = -1

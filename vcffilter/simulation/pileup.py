@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pysam
 
-from vcffilter.labelling.normalise import Edit, left_align
 from vcffilter.simulation.bases import CODE_OF_ASCII
 from vcffilter.simulation.settings import CallerSettings
+from vcffilter.truth.normalise import Edit, left_align
 
 _SKIPPED_FLAGS = 0x4 | 0x100 | 0x200 | 0x400 | 0x800
 #: A gap written this far beyond the window may belong to it once moved left.

@@ -14,13 +14,13 @@ from vcffilter.errors import TrainingError
 from vcffilter.kernels.alleles import FINE
 from vcffilter.kernels.htslib import load_htslib
 from vcffilter.labelling.files import read_labels
-from vcffilter.labelling.truth_files import each_record, open_variants
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.reads.alignment_file import ReadSelection, forbid_network_references, read_header
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.downsampled_reads import DownsampledFile
+from vcffilter.truth.truth_files import each_record, open_variants
 from vcffilter.variants.alleles import AlleleChunk
 
 #: Alleles encoded at once; each such piece draws its own share of reads when a range is asked for.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vcffilter.scoring.calibration import sigmoid
+from vcffilter.calibration.maps import sigmoid
 
 #: Metrics of which less is better; of all others more is.
 LOWER_IS_BETTER = ("log_loss", "ece")

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from vcffilter.calibration.maps import Calibration, fit_calibration
+from vcffilter.calibration.operating_points import operating_points, thresholds_for_recall
 from vcffilter.errors import TrainingError
 from vcffilter.models.card import render_card
 from vcffilter.models.checkpoint import Checkpoint, CheckpointMetadata, load_checkpoint, save_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.network import Network
 from vcffilter.models.registry import build, config_to_json, count_parameters, parse_config
-from vcffilter.scoring.calibration import Calibration, fit_calibration
-from vcffilter.scoring.operating_points import operating_points, thresholds_for_recall
 from vcffilter.training.board import Board
 from vcffilter.training.config import TrainConfig
 from vcffilter.training.dataset import ArrayDataset, without_reads

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from vcffilter.errors import TrainingError
-from vcffilter.evaluation.comparison import ComparisonInputs, ContigComparison, compared_contigs, tables_of
 from vcffilter.evaluation.counts import CountRow, count_rows
-from vcffilter.evaluation.experiments import CallSet
+from vcffilter.evaluation.matching import ComparisonInputs, ContigComparison, compared_contigs, tables_of
 from vcffilter.evaluation.missed_depth import DepthCounter
 from vcffilter.evaluation.tables import CallTable, TruthTable, joined
+from vcffilter.experiments.config import CallSet
 from vcffilter.training.dataset import ArrayDataset
 
 _LABELS = {"TP": True, "FP": False}

@@ -5,14 +5,14 @@ import io
 
 import numpy as np
 import pytest
-from comparison_files import SEQUENCES, line, mnp, other, snv, truth_line, write_files
+from call_set_files import SEQUENCES, line, mnp, other, snv, truth_line, write_files
 
 from vcffilter.errors import ContigNamingError, ReferenceFileError, VariantFileError
-from vcffilter.evaluation.comparison import ComparisonInputs, compare
-from vcffilter.evaluation.context import homopolymer_bases, in_tandem_repeat, place
 from vcffilter.evaluation.counts import count_rows, find_row
+from vcffilter.evaluation.matching import ComparisonInputs, compare
 from vcffilter.evaluation.tables import FALSE, OUTSIDE, TRUE
 from vcffilter.labelling.files import read_labels
+from vcffilter.truth.context import homopolymer_bases, in_tandem_repeat, place
 
 FAILED = "LowPileupSNV"
 

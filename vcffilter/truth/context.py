@@ -6,7 +6,7 @@ from bisect import bisect_right
 from typing import NamedTuple
 
 from vcffilter.labelling.intervals import Intervals
-from vcffilter.labelling.normalise import Edit, Span, equivalent_span, left_align, trim
+from vcffilter.truth.normalise import Edit, Span, equivalent_span, left_align, trim
 
 SNV, INSERTION, DELETION, COMPLEX = range(4)
 KIND_NAMES = ("snv", "insertion", "deletion", "complex")

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pysam
 
 from vcffilter.errors import VariantFileError
-from vcffilter.labelling.normalise import is_sequence
-from vcffilter.labelling.truth_files import each_record, open_variants
+from vcffilter.truth.normalise import is_sequence
+from vcffilter.truth.truth_files import each_record, open_variants
 
 #: How many copies of an ALT a genotype carries. A haploid genotype counts as homozygous.
 UNKNOWN_ZYGOSITY, NOT_CARRIED, HETEROZYGOUS, HOMOZYGOUS = -1, 0, 1, 2

@@ -13,9 +13,6 @@ import numpy as np
 import pysam
 
 from vcffilter.errors import ReferenceFileError, RegionError, VariantFileError
-from vcffilter.evaluation.context import PlacedAllele, homopolymer_bases, in_tandem_repeat, overlaps, place
-from vcffilter.evaluation.exclusion import Exclusions
-from vcffilter.evaluation.genotypes import GenotypedAllele, right_genotypes
 from vcffilter.evaluation.missed_depth import DepthCounter
 from vcffilter.evaluation.tables import (
     EXCLUDED,
@@ -30,13 +27,16 @@ from vcffilter.evaluation.tables import (
     facts_of,
     joined,
 )
-from vcffilter.evaluation.variants import UNKNOWN_DEPTH, CalledVariant, CallsFile, GenotypedTruth, TruthVariant
 from vcffilter.labelling.files import open_reference
-from vcffilter.labelling.haplotype_match import SearchLimits
 from vcffilter.labelling.intervals import Intervals, read_bed
-from vcffilter.labelling.labeller import AlleleLabel, label_alleles
-from vcffilter.labelling.normalise import Edit, trim
-from vcffilter.labelling.truth_files import check_contig_names
+from vcffilter.truth.called_variants import UNKNOWN_DEPTH, CalledVariant, CallsFile, GenotypedTruth, TruthVariant
+from vcffilter.truth.context import PlacedAllele, homopolymer_bases, in_tandem_repeat, overlaps, place
+from vcffilter.truth.exclusion import Exclusions
+from vcffilter.truth.genotypes import GenotypedAllele, right_genotypes
+from vcffilter.truth.haplotype_match import SearchLimits
+from vcffilter.truth.labeller import AlleleLabel, label_alleles
+from vcffilter.truth.normalise import Edit, trim
+from vcffilter.truth.truth_files import check_contig_names
 
 logger = logging.getLogger(__name__)
 

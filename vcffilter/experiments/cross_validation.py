@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from vcffilter.calibration.maps import FIT_METHODS, fit_calibration
+from vcffilter.calibration.operating_points import DECIMALS, threshold_for_recall
 from vcffilter.errors import TrainingError
-from vcffilter.evaluation.experiments import ComparisonConfig, Experiment, fit_config
+from vcffilter.experiments.config import ComparisonConfig, Experiment, fit_config
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.network import Network
 from vcffilter.models.registry import build, config_to_json, count_parameters, parse_config
-from vcffilter.scoring.calibration import FIT_METHODS, fit_calibration
 from vcffilter.scoring.network import walk_trees_by_kernel
-from vcffilter.scoring.operating_points import DECIMALS, threshold_for_recall
 from vcffilter.training.dataset import ArrayDataset, without_reads
 from vcffilter.training.fit import fit, predict
 from vcffilter.training.grown_trees import check_kind, grow_network, is_grown

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from vcffilter.evaluation.counts import find_row
-from vcffilter.evaluation.model_comparison import ModelComparison, ModelResult, table
 from vcffilter.evaluation.plots import AFTER, BEFORE, STYLE, new_figure, png, require_matplotlib
+from vcffilter.experiments.comparison import ModelComparison, ModelResult, table
 
 
 def comparison_plot(comparison: ModelComparison) -> bytes:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vcffilter.evaluation.context import PlacedAllele, overlaps, place
 from vcffilter.labelling.intervals import Intervals, read_bed
-from vcffilter.labelling.normalise import is_sequence
-from vcffilter.labelling.truth_files import Allele, each_record, open_variants
+from vcffilter.truth.context import PlacedAllele, overlaps, place
+from vcffilter.truth.normalise import is_sequence
+from vcffilter.truth.truth_files import Allele, each_record, open_variants
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vcffilter.errors import ModelError
-from vcffilter.scoring.calibration import (
+from vcffilter.calibration.maps import (
     IDENTITY,
     LOGIT_LIMIT,
     Calibration,
@@ -22,12 +21,13 @@ from vcffilter.scoring.calibration import (
     linear_map,
     pool_adjacent_violators,
 )
-from vcffilter.scoring.operating_points import (
+from vcffilter.calibration.operating_points import (
     at_thresholds,
     operating_points,
     threshold_for_precision,
     threshold_for_recall,
 )
+from vcffilter.errors import ModelError
 
 
 def sigmoid(x):

@@ -3,8 +3,8 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vcffilter.labelling.haplotype_match import MatchResult, apply_edits, find_match
-from vcffilter.labelling.normalise import Edit
+from vcffilter.truth.haplotype_match import MatchResult, apply_edits, find_match
+from vcffilter.truth.normalise import Edit
 
 REFERENCE = "GATTACAGATCCCCCTTGACAGTACA"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from vcffilter.evaluation.variants import HETEROZYGOUS, NOT_CARRIED, UNKNOWN_ZYGOSITY
-from vcffilter.labelling.haplotype_match import overlap
-from vcffilter.labelling.normalise import Edit, Span
+from vcffilter.truth.called_variants import HETEROZYGOUS, NOT_CARRIED, UNKNOWN_ZYGOSITY
+from vcffilter.truth.haplotype_match import overlap
+from vcffilter.truth.normalise import Edit, Span
 
 #: Alleles this near are compared together; clusters with more heterozygous alleles than this are compared allele by allele.
 _GAP_BASES, _MAX_HETEROZYGOUS = 30, 10

@@ -11,14 +11,14 @@ import pytest
 pytest.importorskip("h5py")
 yaml = pytest.importorskip("yaml")
 
-from comparison_files import line, snv, truth_line, write_files  # noqa: E402
+from call_set_files import line, snv, truth_line, write_files  # noqa: E402
 
 from vcffilter.commands.main import run  # noqa: E402
 from vcffilter.errors import TrainingError  # noqa: E402
-from vcffilter.evaluation.cross_validation import judge  # noqa: E402
-from vcffilter.evaluation.experiments import CallSet, ComparisonConfig, Experiment, assign_folds  # noqa: E402
-from vcffilter.evaluation.filter_effect import FilteredCallSets  # noqa: E402
-from vcffilter.evaluation.paired_test import paired_test, t_tail  # noqa: E402
+from vcffilter.experiments.config import CallSet, ComparisonConfig, Experiment, assign_folds  # noqa: E402
+from vcffilter.experiments.cross_validation import judge  # noqa: E402
+from vcffilter.experiments.filter_effect import FilteredCallSets  # noqa: E402
+from vcffilter.experiments.paired_test import paired_test, t_tail  # noqa: E402
 from vcffilter.models.encoder_spec import EncoderSpec  # noqa: E402
 from vcffilter.training.dataset import ArrayDataset, write_examples  # noqa: E402
 

@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from itertools import combinations
 from typing import NamedTuple
 
-from vcffilter.labelling.normalise import Edit
+from vcffilter.truth.normalise import Edit
 
 #: Sets of calls larger than this are not tested for members that do no work (2**n haplotypes).
 _MAX_CALLS_TO_REDUCE = 8

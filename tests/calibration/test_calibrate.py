@@ -4,16 +4,16 @@ import gzip
 
 import numpy as np
 import pytest
-from comparison_files import line, snv, truth_line, write_files
+from call_set_files import line, snv, truth_line, write_files
 
+from vcffilter.calibration.maps import Calibration
+from vcffilter.calibration.recalibration import LabelledLogits, RecalibrationSettings, recalibrate
+from vcffilter.calibration.unlabelled import Ratio, cut_rows, unlabelled_calls
 from vcffilter.commands.main import run
 from vcffilter.errors import TrainingError
-from vcffilter.evaluation.recalibration import LabelledLogits, RecalibrationSettings, recalibrate
-from vcffilter.evaluation.unlabelled import Ratio, cut_rows, unlabelled_calls
-from vcffilter.evaluation.variants import HETEROZYGOUS, HOMOZYGOUS, CalledVariant
 from vcffilter.labelling.files import read_labels
 from vcffilter.models.checkpoint import load_checkpoint
-from vcffilter.scoring.calibration import Calibration
+from vcffilter.truth.called_variants import HETEROZYGOUS, HOMOZYGOUS, CalledVariant
 
 SETTINGS = RecalibrationSettings(method="platt", depth_borders=(8,), minimum_examples=100, recalls=(0.99, 0.9))
 

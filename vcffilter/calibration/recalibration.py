@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from vcffilter.errors import TrainingError
-from vcffilter.evaluation.counts import DEPTH_BANDS, band_name, within
-from vcffilter.models.checkpoint import Checkpoint, CheckpointMetadata
-from vcffilter.scoring.calibration import VARIANT_TYPES, Calibration, fit_calibration, sigmoid
-from vcffilter.scoring.network import NetworkScorer
-from vcffilter.scoring.operating_points import (
+from vcffilter.calibration.maps import VARIANT_TYPES, Calibration, fit_calibration, sigmoid
+from vcffilter.calibration.operating_points import (
     FEWEST_TRUE,
     at_thresholds,
     operating_points,
     threshold_for_precision,
     thresholds_for_recall,
 )
+from vcffilter.errors import TrainingError
+from vcffilter.evaluation.counts import DEPTH_BANDS, band_name, within
+from vcffilter.models.checkpoint import Checkpoint, CheckpointMetadata
+from vcffilter.scoring.network import NetworkScorer
 from vcffilter.training.example_source import ExampleMaker, ExampleSource
 from vcffilter.training.metrics import expected_calibration_error, log_loss, summarise_groups
 
@@ -46,7 +46,7 @@ class LabelledLogits:
 
 @dataclass(frozen=True)
 class RecalibrationSettings:
-    """method: a key of scoring.calibration.FIT_METHODS. depth_borders: depths at which the next band begins; empty = one band.
+    """method: a key of calibration.maps.FIT_METHODS. depth_borders: depths at which the next band begins; empty = one band.
 
     minimum_examples: a band with fewer takes its type's map. recalls, precisions: operating points for the card.
     recall_snv, recall_indel: share of true variants that the default thresholds keep.

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcffilter.labelling.haplotype_match import apply_edits
-from vcffilter.labelling.normalise import Edit, Span, equivalent_span, is_sequence, left_align, trim
+from vcffilter.truth.haplotype_match import apply_edits
+from vcffilter.truth.normalise import Edit, Span, equivalent_span, is_sequence, left_align, trim
 
 LOW_COMPLEXITY = st.text("AC", min_size=6, max_size=30)
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vcffilter.evaluation.variants import HETEROZYGOUS, HOMOZYGOUS, CalledVariant
-from vcffilter.labelling.normalise import trim
+from vcffilter.truth.called_variants import HETEROZYGOUS, HOMOZYGOUS, CalledVariant
+from vcffilter.truth.normalise import trim
 from vcffilter.variants.alleles import AlleleChunk, AlleleScores
 
 #: Thresholds shown.

@@ -1,0 +1,1 @@
+"""Models trained and judged side by side over the same folds. Must not know the stream that filters."""
