@@ -2,13 +2,15 @@
 # Both make their own environment in .venv and need nothing but Python 3.11 or newer with pip, and make.
 #   make test PYTHON=python3.12    another Python       make test VENV=/tmp/env    another place
 #   make test PYTEST_ARGS="-k vcf"                      some of the tests
+# make docs: the documentation site in build/docs, links checked.  make test-oldest: kernel, reader and command tests with the oldest
+# versions that pyproject.toml declares, in .venv-oldest.
 # The environment is made again only when pyproject.toml, setup.cfg or constraints.txt change.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test clean
+.PHONY: help demo test test-oldest docs clean
 
 VENV ?= .venv
 PYTHON ?=
@@ -28,8 +30,17 @@ test: $(VENV)/.installed-test
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest $(PYTEST_ARGS)
 
+docs: $(VENV)/.installed-docs
+	@$(VENV)/bin/python docs/make_commands.py --check || { echo "docs/commands.md is out of date: python docs/make_commands.py" >&2; exit 1; }
+	$(VENV)/bin/sphinx-build -W --keep-going -q -b html docs build/docs
+
+# The programs of this environment come first, not those of $(VENV).
+test-oldest: export PATH := $(abspath $(VENV)-oldest)/bin:$(PATH)
+test-oldest: $(VENV)-oldest/.installed
+	@$(VENV)-oldest/bin/pytest tests/kernels tests/variants tests/reads tests/commands
+
 clean:
-	rm -rf "$(VENV)" demo-output build
+	rm -rf "$(VENV)" "$(VENV)-oldest" demo-output build
 
 $(VENV)/.made: .ci/make-venv
 	@.ci/make-venv "$(VENV)" "$(PYTHON)"
@@ -42,3 +53,13 @@ $(VENV)/.installed-core: $(VENV)/.made $(DECLARED) .ci/pip-install
 $(VENV)/.installed-test: $(VENV)/.made $(DECLARED) .ci/pip-install
 	@.ci/pip-install "$(VENV)" -e '.[test,train,report]'
 	touch "$@" "$(VENV)/.installed-core"
+
+$(VENV)/.installed-docs: $(VENV)/.installed-core
+	@.ci/pip-install "$(VENV)" -e '.[docs]'
+	touch "$@"
+
+# No torch that is there: the oldest is asked for. Only what the core install takes, and what runs the tests.
+$(VENV)-oldest/.installed: $(DECLARED) .ci/oldest-versions.txt
+	@$(or $(PYTHON),python3) -m venv --clear "$(VENV)-oldest"
+	"$(VENV)-oldest/bin/python" -m pip install --quiet --disable-pip-version-check -c .ci/oldest-versions.txt -e . pytest hypothesis
+	touch "$@"

@@ -1,4 +1,4 @@
-"""Puts the measured tables into docs/benchmarks.md, between the markers that name them; the prose around them is kept.
+"""Puts the measured tables into docs/developers/benchmarks.md, between the markers that name them; the prose around them is kept.
 
 Run: python benchmarks/document.py
 A block begins with `<!-- table: RESULT / START OF THE TITLE -->` or `<!-- machine: RESULT -->` and ends with `<!-- end -->`.
@@ -53,7 +53,7 @@ def main() -> None:
     """Rewrite the document."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--results", type=Path, default=RESULTS)
-    options.add_argument("--document", type=Path, default=RESULTS.parents[1] / "docs" / "benchmarks.md")
+    options.add_argument("--document", type=Path, default=RESULTS.parents[1] / "docs" / "developers" / "benchmarks.md")
     arguments = options.parse_args()
     arguments.document.write_text(filled(arguments.document.read_text(), arguments.results))
     print(f"written: {arguments.document}")

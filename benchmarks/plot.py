@@ -1,6 +1,6 @@
-"""Draws docs/benchmarks.svg from the results on disk: cost of an allele by stage, and memory along a long run.
+"""Draws docs/developers/benchmarks.svg from the results on disk: cost of an allele by stage, and memory along a long run.
 
-Run: python benchmarks/plot.py [--results benchmarks/results] [--out docs/benchmarks.svg]
+Run: python benchmarks/plot.py [--results benchmarks/results] [--out docs/developers/benchmarks.svg]
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
 
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--results", type=Path, default=RESULTS)
-    options.add_argument("--out", type=Path, default=RESULTS.parents[1] / "docs" / "benchmarks.svg")
+    options.add_argument("--out", type=Path, default=RESULTS.parents[1] / "docs" / "developers" / "benchmarks.svg")
     arguments = options.parse_args()
     stages = {row["stage"]: row for row in table(arguments.results, "stages", "Scoring, stage by stage")}
     whole = stages["all of scoring"]
