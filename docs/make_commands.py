@@ -17,14 +17,16 @@ from vcffilter.commands.main import main as program
 PAGE = Path(__file__).with_name("commands.md")
 INTRODUCTION = """# Commands
 
-What `pileup-filter --help` and `pileup-filter COMMAND --help` print; `python -m vcffilter` is the same program. Written by `docs/make_commands.py`.
+What `pileup-filter --help` and `pileup-filter COMMAND --help` print; `python -m vcffilter` is the same program.
+Written by `docs/make_commands.py`.
 """
 WIDTH = 110
 
 
 def help_of(*command: str) -> str:
     """What `pileup-filter COMMAND --help` prints in a terminal of `WIDTH` columns."""
-    shown = CliRunner().invoke(program, [*command, "--help"], prog_name="pileup-filter", terminal_width=WIDTH, max_content_width=WIDTH)
+    arguments = [*command, "--help"]
+    shown = CliRunner().invoke(program, arguments, prog_name="pileup-filter", terminal_width=WIDTH, max_content_width=WIDTH)
     assert shown.exit_code == 0, shown.output
     return shown.output
 
