@@ -20,7 +20,7 @@ def run(*arguments: str, **options):
 def test_simulate_writes_the_sample(tmp_path):
     done = run("-o", str(tmp_path / "s"), "--length", "4000", "--depth", "8", "--sample", "NA1", "--variant-rate", "0.01")
     assert done.exit_code == 0
-    assert "reads" in done.stderr
+    assert "reads" in done.output  # click before 8.2 keeps no stderr apart
     assert {path.name for path in (tmp_path / "s").iterdir()} >= {
         "reads.bam.bai",
         "calls.vcf.gz.tbi",

@@ -196,7 +196,7 @@ def check_layout() -> None:
         if not (parsed and _fields(record) == (1234566, 3, 1, 3, [b"ACG", b"T", b"GG"], [q_id], 0)):
             raise VcffilterError(
                 f"{_origin} lays out records in a way this program does not know",
-                hint="Install another pysam: pip install 'pysam>=0.22,<0.25'",
+                hint="Install another pysam: pip install 'pysam>=0.23,<0.25'",
             )
     finally:
         library.bcf_destroy(record)
