@@ -53,6 +53,8 @@ class _LoweredLibrary(JITCodeLibrary):
 class _KernelLibrary(JITCodeLibrary):
     """Code of a kernel with all small functions that it calls, directly or not."""
 
+    _linking_libraries: Any
+
     def finalize(self) -> None:
         """Link, optimise, compile."""
         self._linking_libraries = list(_with_callees(self._linking_libraries))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vcffilter.kernels.alleles import DELETION, INSERTION, MAX_ALLELE_LENGTH, SUBSTITUTION, NormalisedAlleles
-from vcffilter.kernels.jit import inline_kernel
+from vcffilter.kernels.jit import inline_kernel, int64
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
 from vcffilter.kernels.scan import MAX_SHIFT, ReadEvents, read_code
@@ -215,8 +215,8 @@ def _query_index_of_indel(reads: ReadArrays, events: ReadEvents, read: int, even
     remaining = event - events.indel_offset[read]
     query_index = 0
     for index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):
-        operation = np.int64(reads.cigar[index] & 15)
-        length = np.int64(reads.cigar[index] >> 4)
+        operation = int64(reads.cigar[index] & 15)
+        length = int64(reads.cigar[index] >> 4)
         if operation in (1, 2):
             if remaining == 0:
                 break
@@ -245,10 +245,10 @@ def _fill_row(
     end0 = haplotypes.window[2] + SLACK
     written = 0
     delta = 0
-    first0 = np.int64(1) << 60
-    last0 = np.int64(-1)
-    near0 = haplotypes.nearby_pos0[nearby] if nearby >= 0 else np.int64(0)
-    near_end0 = near0 - min(haplotypes.nearby_length[nearby], 0) if nearby >= 0 else np.int64(0)
+    first0 = int64(1) << 60
+    last0 = int64(-1)
+    near0 = haplotypes.nearby_pos0[nearby] if nearby >= 0 else int64(0)
+    near_end0 = near0 - min(haplotypes.nearby_length[nearby], 0) if nearby >= 0 else int64(0)
     start0, stop0 = alleles.start0[allele], alleles.end0[allele]
     nearby_is_first = nearby >= 0 and (not with_allele or near0 < start0 or (near0 == start0 and near_end0 <= start0))
     for step in range(2):

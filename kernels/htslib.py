@@ -124,7 +124,8 @@ def _fault(origin: HtslibLibrary) -> str | None:
 
 
 def _address(library: ctypes.CDLL, name: str) -> int:
-    address = ctypes.cast(getattr(library, name, None), ctypes.c_void_p).value
+    function = getattr(library, name, None)
+    address = None if function is None else ctypes.cast(function, ctypes.c_void_p).value
     if address is None:
         raise HtslibLayoutError(f"htslib's {name} has no address")
     return address

@@ -84,7 +84,7 @@ def choose_inflating(
     The first one with libdeflate, or the first one where none has it. fault_of: why a library cannot be used, or None;
     asked of a library only before it is chosen. Raises HtslibLayoutError, with every fault, when none can be used.
     """
-    faults = []
+    faults: list[str] = []
     for library in sorted(libraries, key=lambda library: not library.has_libdeflate):
         fault = fault_of(library)
         if fault is None:

@@ -11,9 +11,10 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
+import numpy as np
 
 import vcffilter
 
@@ -84,3 +85,14 @@ _OPTIONS = {"nogil": True, "boundscheck": False, "fastmath": False, "_nrt": Fals
 kernel = _decorator(is_entry=True, **_OPTIONS)
 #: Decorator of small functions called inside a kernel's loops. They cannot be called from Python.
 inline_kernel = _decorator(is_entry=False, no_cpython_wrapper=True, **_OPTIONS)
+
+if TYPE_CHECKING:
+
+    def int64(value: Any) -> int:
+        """A signed 64-bit integer."""
+        return int(value)
+
+else:
+    #: np.int64 where a kernel mixes small or unsigned integers with its counters: compiled they are of one kind, and so the type
+    #: checker takes them. (`int` would keep unsigned what is unsigned.)
+    int64 = np.int64

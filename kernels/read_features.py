@@ -12,7 +12,7 @@ import numpy as np
 
 from vcffilter.kernels.alleles import SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.haplotypes import Haplotypes
-from vcffilter.kernels.jit import inline_kernel
+from vcffilter.kernels.jit import inline_kernel, int64
 from vcffilter.kernels.reads import (
     FLAG_PROPER_PAIR,
     FLAG_REVERSE,
@@ -159,9 +159,9 @@ def event_quality(reads: ReadArrays, site: SiteReads, slot: int, is_substitution
     """Base quality (phred) at the event: of its base, or the lower of the two bases beside an indel."""
     read, at = site.read[slot], site.query_index[slot]
     at = min(max(at, 0), reads.query_length[read] - 1)
-    quality = np.int64(reads.quality_phred[reads.quality_offset[read] + at])
+    quality = int64(reads.quality_phred[reads.quality_offset[read] + at])
     if not is_substitution and at > 0:
-        quality = min(quality, np.int64(reads.quality_phred[reads.quality_offset[read] + at - 1]))
+        quality = min(quality, int64(reads.quality_phred[reads.quality_offset[read] + at - 1]))
     return quality
 
 
@@ -227,7 +227,7 @@ def _beside_quality(reads: ReadArrays, read: int, query_index: int) -> float:
     total, n = 0, 0
     for at in range(first, last):
         if at != query_index:
-            total += np.int64(reads.quality_phred[reads.quality_offset[read] + at])
+            total += int64(reads.quality_phred[reads.quality_offset[read] + at])
             n += 1
     return total / n if n > 0 else 0.0
 
@@ -259,7 +259,7 @@ def _add_read(
     """Add one read's values to the sums of its group."""
     read, row = site.read[slot], site.group[slot]
     sums, extremes = scratch.sums[row], scratch.extremes[row]
-    flag, mapq = reads.flag[read], min(np.int64(reads.mapq[read]), 60)
+    flag, mapq = reads.flag[read], min(int64(reads.mapq[read]), 60)
     distance = end_distance(reads, read, site.query_index[slot])
     quality = event_quality(reads, site, slot, alleles.kind[allele] == SUBSTITUTION)
     margin = site.margin_phred[slot]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vcffilter.kernels import htslib as h
-from vcffilter.kernels.jit import inline_kernel, kernel
+from vcffilter.kernels.jit import inline_kernel, int64, kernel
 
 FLAG_PROPER_PAIR = 2
 FLAG_MATE_UNMAPPED = 8
@@ -71,7 +71,7 @@ def empty_reads(n_reads: int = 1024, n_cigar: int = 2048, n_bases: int = 200_000
     """Arrays with room for `n_reads` reads, `n_cigar` operations and `n_bases` bases, nothing in them."""
     per_read = [np.zeros(n_reads + (field == _CIGAR_OFFSET_FIELD), dtype) for field, dtype in enumerate(_PER_READ_DTYPES)]
     pools = [np.zeros(n_cigar, np.uint32), np.zeros(n_bases // 2 + 8, np.uint8), np.zeros(n_bases, np.uint8)]
-    return ReadArrays(*per_read, *pools, np.zeros(5, np.int64))
+    return ReadArrays._make([*per_read, *pools, np.zeros(5, np.int64)])
 
 
 def grown(reads: ReadArrays) -> ReadArrays:
@@ -82,7 +82,7 @@ def grown(reads: ReadArrays) -> ReadArrays:
         larger[: len(array)] = array
         return larger
 
-    return ReadArrays(*(twice(array) for array in reads[:-1]), reads.counts)
+    return ReadArrays._make([*(twice(array) for array in reads[:-1]), reads.counts])
 
 
 @inline_kernel
@@ -143,8 +143,8 @@ def _append(reads: ReadArrays, record: int, aux_get: int, tags: np.ndarray, want
         reads.counts[2],
         reads.counts[3],
     )
-    n_cigar = np.int64(h.load_uint32(record + h.N_CIGAR_OFFSET))
-    query_length = np.int64(h.load_int32(record + h.QUERY_LENGTH_OFFSET))
+    n_cigar = int64(h.load_uint32(record + h.N_CIGAR_OFFSET))
+    query_length = int64(h.load_int32(record + h.QUERY_LENGTH_OFFSET))
     n_packed = (query_length + 1) // 2
     if (
         n_reads + 1 >= len(reads.start0)
@@ -154,7 +154,7 @@ def _append(reads: ReadArrays, record: int, aux_get: int, tags: np.ndarray, want
     ):
         return False
     data = h.load_int64(record + h.DATA_OFFSET)
-    name_length = np.int64(h.load_uint16(record + h.NAME_LENGTH_OFFSET))
+    name_length = int64(h.load_uint16(record + h.NAME_LENGTH_OFFSET))
     cigar_address = data + name_length
     bases_address = cigar_address + 4 * n_cigar
     qualities_address = bases_address + n_packed
@@ -163,7 +163,7 @@ def _append(reads: ReadArrays, record: int, aux_get: int, tags: np.ndarray, want
     h.copy_bytes(reads.quality_phred.ctypes.data + n_quality_used, qualities_address, query_length)
     if query_length > 0 and reads.quality_phred[n_quality_used] == 255:
         reads.quality_phred[n_quality_used : n_quality_used + query_length] = MISSING_QUALITY_PHRED
-    flag = np.int64(h.load_uint16(record + h.FLAG_OFFSET))
+    flag = int64(h.load_uint16(record + h.FLAG_OFFSET))
     reads.start0[n_reads] = h.load_int64(record + h.POS0_OFFSET)
     reads.flag[n_reads] = flag
     reads.mapq[n_reads] = h.load_uint8(record + h.MAPQ_OFFSET)
@@ -194,8 +194,8 @@ def _set_spans(reads: ReadArrays, read: int) -> None:
     soft_left, soft_right, hard_left, hard_right = 0, 0, 0, 0
     seen_aligned = False
     for index in range(first, last):
-        operation = np.int64(reads.cigar[index] & 15)
-        length = np.int64(reads.cigar[index] >> 4)
+        operation = int64(reads.cigar[index] & 15)
+        length = int64(reads.cigar[index] >> 4)
         if operation == 4:
             if seen_aligned:
                 soft_right += length
@@ -247,7 +247,7 @@ def decode_reads(
             return DONE
         if result < -1:
             return FAILED
-        if np.int64(h.load_uint16(record + h.FLAG_OFFSET)) & flags_left_out != 0:
+        if int64(h.load_uint16(record + h.FLAG_OFFSET)) & flags_left_out != 0:
             continue
         if not _wanted_read_group(aux_get, record, tags, group_hashes):
             continue

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vcffilter.kernels.jit import inline_kernel, kernel
+from vcffilter.kernels.jit import inline_kernel, int64, kernel
 from vcffilter.kernels.search import first_above
 
 #: Code of N and of every ambiguous base.
@@ -39,7 +39,7 @@ def reference_code(segments: ReferenceSegments, segment: int, pos0: int) -> int:
     """Code of the base at `pos0`; UNKNOWN_BASE outside of the segment."""
     if pos0 < segments.start0[segment] or pos0 >= segments.end0[segment]:
         return UNKNOWN_BASE
-    return np.int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]])
+    return int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]])
 
 
 @inline_kernel

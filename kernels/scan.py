@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vcffilter.kernels.jit import inline_kernel, kernel
+from vcffilter.kernels.jit import inline_kernel, int64, kernel
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
 from vcffilter.kernels.search import first_above
@@ -68,7 +68,7 @@ def empty_events(n_reads: int, n_mismatches: int, n_indels: int) -> ReadEvents:
 def packed_code(packed_bases: np.ndarray, base_offset: int, query_index: int) -> int:
     """4-bit code of one base of the read whose bases begin at `base_offset`, two to a byte."""
     byte = packed_bases[base_offset + (query_index >> 1)]
-    return np.int64((byte >> (4 - 4 * (query_index & 1))) & 15)
+    return int64((byte >> (4 - 4 * (query_index & 1))) & 15)
 
 
 @inline_kernel
@@ -202,8 +202,8 @@ def scan_reads(reads: ReadArrays, n_reads: int, segments: ReferenceSegments, eve
         if reads.query_length[read] == 0:
             continue
         for index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):
-            operation = np.int64(reads.cigar[index] & 15)
-            length = np.int64(reads.cigar[index] >> 4)
+            operation = int64(reads.cigar[index] & 15)
+            length = int64(reads.cigar[index] >> 4)
             if operation in (0, 7, 8):
                 n_mismatches = _scan_block(reads, read, pos0, query_index, length, segments, events, n_mismatches)
                 if n_mismatches < 0:
@@ -242,7 +242,7 @@ def link_mates(reads: ReadArrays, n_reads: int, table: np.ndarray, mate: np.ndar
         mate[read] = -1
         if reads.flag[read] & 1 == 0 or reads.flag[read] & 2048 != 0:
             continue
-        slot = np.int64(reads.name_hash[read] & np.uint64(mask))
+        slot = int64(reads.name_hash[read] & np.uint64(mask))
         while True:
             other = table[slot]
             if other < 0:

@@ -17,7 +17,7 @@ from vcffilter.kernels.haplotypes import (
     choose_nearby,
     collect_nearby,
 )
-from vcffilter.kernels.jit import inline_kernel
+from vcffilter.kernels.jit import inline_kernel, int64
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
 from vcffilter.kernels.scan import ReadEvents, read_code
@@ -111,8 +111,8 @@ def _walk(allele: int, alleles: NormalisedAlleles, reads: ReadArrays, read: int,
     pos0 = reads.start0[read]
     query_index = 0
     for index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):
-        operation = np.int64(reads.cigar[index] & 15)
-        length = np.int64(reads.cigar[index] >> 4)
+        operation = int64(reads.cigar[index] & 15)
+        length = int64(reads.cigar[index] >> 4)
         if operation in (0, 7, 8):
             first0, last0 = max(pos0, window0), min(pos0 + length, window_end0) - 1
             if first0 <= last0:
@@ -205,8 +205,8 @@ def _column_margin(allele: int, alleles: NormalisedAlleles, reads: ReadArrays, r
     query_index = 0
     margin = 0
     for index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):
-        operation = np.int64(reads.cigar[index] & 15)
-        length = np.int64(reads.cigar[index] >> 4)
+        operation = int64(reads.cigar[index] & 15)
+        length = int64(reads.cigar[index] >> 4)
         if operation in (0, 7, 8):
             for column0 in range(max(pos0, start0), min(pos0 + length, end0)):
                 reference = segments.codes[base + column0]
@@ -215,7 +215,7 @@ def _column_margin(allele: int, alleles: NormalisedAlleles, reads: ReadArrays, r
                     continue
                 at = query_index + column0 - pos0
                 code = read_code(reads, read, at)
-                quality = min(np.int64(reads.quality_phred[reads.quality_offset[read] + at]), MAX_MISMATCH_PHRED)
+                quality = min(int64(reads.quality_phred[reads.quality_offset[read] + at]), MAX_MISMATCH_PHRED)
                 if code == alternate:
                     margin += quality
                 elif code == reference:
@@ -242,7 +242,7 @@ def _diagonal_cost(reads: ReadArrays, read: int, query_from: int, query_to: int,
         expected = row[at]
         code = read_code(reads, read, query_index)
         if code != expected and expected != UNKNOWN_BASE and code != UNKNOWN_BASE:
-            cost += min(np.int64(reads.quality_phred[reads.quality_offset[read] + query_index]), MAX_MISMATCH_PHRED)
+            cost += min(int64(reads.quality_phred[reads.quality_offset[read] + query_index]), MAX_MISMATCH_PHRED)
             if cost >= limit:
                 return limit
     return cost
@@ -264,7 +264,7 @@ def _gapped_cost(
     cost = best
     if best >= MAX_COST_PHRED:
         # The right diagonal is hopeless as a whole; its exact sum is needed to know its tail.
-        cost = _diagonal_cost(reads, read, query_from, query_to, row, right_offset, np.int64(1) << 40)
+        cost = _diagonal_cost(reads, read, query_from, query_to, row, right_offset, int64(1) << 40)
         best = cost
     for query_index in range(query_from, query_to):
         step = query_index - query_from
@@ -324,7 +324,7 @@ def _note_indels(allele: int, alleles: NormalisedAlleles, events: ReadEvents, si
     length = n_new - (alleles.end0[allele] - alleles.start0[allele])
     for event in range(events.indel_offset[read], events.indel_offset[read + 1]):
         pos0 = events.indel_pos0[event]
-        event_end0 = pos0 - min(np.int64(events.indel_length[event]), 0)
+        event_end0 = pos0 - min(int64(events.indel_length[event]), 0)
         if (
             pure_indel
             and pos0 == alleles.start0[allele]

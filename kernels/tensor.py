@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vcffilter.kernels.alleles import SUBSTITUTION, NormalisedAlleles
-from vcffilter.kernels.jit import inline_kernel
+from vcffilter.kernels.jit import inline_kernel, int64
 from vcffilter.kernels.read_features import end_distance, event_quality, five_prime_share
 from vcffilter.kernels.reads import FLAG_PROPER_PAIR, FLAG_REVERSE, FLAG_SUPPLEMENTARY, ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments, reference_code
@@ -189,7 +189,7 @@ def choose_rows(reads: ReadArrays, site: SiteReads, start0: int, n_rows: int, sc
 @inline_kernel
 def _scaled(value: float, largest: float) -> int:
     """0..largest to 0..255, cut off at both ends."""
-    return np.int64(min(max(value, 0.0), largest) * 255.0 / largest)
+    return int64(min(max(value, 0.0), largest) * 255.0 / largest)
 
 
 @inline_kernel
@@ -319,7 +319,7 @@ def _write_bases(
         if base >= 0:
             row[column, base] = scratch.base_level[code]
         if differs >= 0:
-            reference = np.int64(segments.codes[reference_offset + at0]) if known0 <= at0 < known_end0 else UNKNOWN_BASE
+            reference = int64(segments.codes[reference_offset + at0]) if known0 <= at0 < known_end0 else UNKNOWN_BASE
             row[column, differs] = scratch.differs_level[code, reference]
         if quality >= 0:
             row[column, quality] = scratch.quality_level[reads.quality_phred[quality_offset + query_index]]
@@ -345,8 +345,8 @@ def _write_read_columns(
     pos0 = reads.start0[read]
     query_index = 0
     for index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):
-        operation = np.int64(reads.cigar[index] & 15)
-        length = np.int64(reads.cigar[index] >> 4)
+        operation = int64(reads.cigar[index] & 15)
+        length = int64(reads.cigar[index] >> 4)
         if operation in (0, 7, 8):
             from0, to0 = max(pos0, first0), min(pos0 + length, last0)
             _write_bases(reads, read, query_index + from0 - pos0, from0, to0, first0, segments, segment, False, row, scratch)

@@ -41,4 +41,5 @@ class EncoderSpec:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> EncoderSpec:
         """The spec from a checkpoint's metadata; raises KeyError/TypeError on unknown or missing fields."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+        plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+        return cls(**plain)

@@ -39,6 +39,7 @@ class SiteMlp(Network):
     """(features float32 (n, F), reads ignored) -> logits float32 (n,)."""
 
     stem_prefixes = ("embedding.",)
+    shown: torch.Tensor
 
     def __init__(self, config: SiteMlpConfig, spec: EncoderSpec) -> None:
         super().__init__()
