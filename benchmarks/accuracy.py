@@ -47,7 +47,7 @@ from accuracy_figures import (
 from accuracy_report import render
 from alleles import normalised
 
-from vcffilter.labelling.intervals import read_bed
+from vcffilter.variants.intervals import read_bed
 
 logger = logging.getLogger("accuracy")
 

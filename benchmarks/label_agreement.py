@@ -17,10 +17,10 @@ from pathlib import Path
 import pysam
 
 from vcffilter.labelling.files import read_labels
-from vcffilter.labelling.intervals import Intervals, read_bed
 from vcffilter.truth.labeller import Allele, TruthIndex, label_alleles
 from vcffilter.truth.normalise import equivalent_span, trim
 from vcffilter.truth.truth_files import TruthFile
+from vcffilter.variants.intervals import Intervals, read_bed
 
 
 @dataclass

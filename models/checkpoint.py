@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from safetensors.torch import save as serialise_tensors
 from torch import nn
 
 from vcffilter.errors import ModelError
+from vcffilter.files import write_bytes
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.network import Network
 from vcffilter.models.registry import build, parse_config
@@ -148,16 +148,9 @@ def encode_checkpoint(module: nn.Module, metadata: CheckpointMetadata) -> bytes:
 
 
 def save_checkpoint(path: str | Path, module: nn.Module, metadata: CheckpointMetadata) -> str:
-    """Write the checkpoint; it appears under its name only when complete. Returns the file's sha256."""
+    """Write the checkpoint; it appears under its name only when complete. Returns the file's sha256. Raises OutputError."""
     data = encode_checkpoint(module, metadata)
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ModelError(f"the checkpoint cannot be written ({error.strerror})", path=str(path)) from error
+    write_bytes(path, data)
     return hashlib.sha256(data).hexdigest()
 
 

@@ -20,15 +20,16 @@ UPPER = {f"calibration.{name}": "calibration/upper" for name in ("recalibration"
 #: For each floor the parts of vcffilter that it may import; itself always.
 ALLOWED = {
     "kernels": set(),
-    "models": {"errors"},
+    "models": {"errors", "files"},
     "calibration": {"errors", "models"},
-    **{name: {"errors", "version", "kernels", "models", "calibration"} | MIDDLE for name in MIDDLE},
-    "pipeline": {"errors", "version", "kernels", "models", "calibration"} | MIDDLE,
-    **{name: {"errors", "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE for name in BESIDE},
+    **{name: {"errors", "files", "version", "kernels", "models", "calibration"} | MIDDLE for name in MIDDLE},
+    "pipeline": {"errors", "files", "version", "kernels", "models", "calibration"} | MIDDLE,
+    **{name: {"errors", "files", "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE for name in BESIDE},
     # Labels, training and reports stand on truth, not the other way round.
     "truth": {"errors", "variants", "reads", "labelling"},
-    "commands": {"errors", "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE,
+    "commands": {"errors", "files", "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE,
     "errors": set(),
+    "files": {"errors"},
     "version": set(),
     "__init__": {"version"},
     "__main__": {"commands"},

@@ -32,10 +32,10 @@ from callers import (
 )
 
 from vcffilter.labelling.files import read_labels
-from vcffilter.labelling.intervals import Intervals, read_bed
 from vcffilter.truth.labeller import TruthIndex, label_alleles
 from vcffilter.truth.normalise import Edit, equivalent_span
 from vcffilter.truth.truth_files import TruthFile
+from vcffilter.variants.intervals import Intervals, read_bed
 
 logger = logging.getLogger("harvest")
 
@@ -110,7 +110,7 @@ class LabelledSet:
     @property
     def region(self) -> str:
         """CONTIG:START1-END1 around everything confident."""
-        start0, end0 = self.confident.starts0[0], self.confident.ends0[-1]
+        start0, end0 = self.confident.start0[0], self.confident.end0[-1]
         return f"{self.contig}:{max(1, start0 - 500)}-{min(len(self.reference), end0 + 500)}"
 
     def _add_shipped(self, path: Path) -> None:

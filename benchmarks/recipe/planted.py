@@ -26,9 +26,9 @@ from planted_reads import PlantedAllele, plant_in_file
 from planted_sites import choose_alleles, within
 from planting import is_snv
 
-from vcffilter.labelling.intervals import Intervals
 from vcffilter.truth.normalise import Span, equivalent_span
 from vcffilter.truth.truth_files import open_variants
+from vcffilter.variants.intervals import Intervals
 
 logger = logging.getLogger("planted")
 
@@ -138,7 +138,7 @@ def make_sample(source: Source, work: Path, seed: int) -> Path:
         link.unlink(missing_ok=True)
         link.symlink_to(source.folder / link.name)
     near = Intervals(within(alleles, source.reference, source.allowed, NEAR_PLANTED))
-    rows = zip(near.starts0, near.ends0, strict=True)
+    rows = zip(near.start0, near.end0, strict=True)
     (folder / "confident.bed").write_text("".join(f"{source.contig}\t{start0}\t{end0}\n" for start0, end0 in rows))
     write_truth(folder / "truth.vcf.gz", source, alleles)
     plant_in_file(source.folder / "reads.bam", folder / "reads.bam", alleles, source.contig, source.reference, seed)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from planted_reads import PlantedAllele
 
-from vcffilter.labelling.intervals import Intervals
 from vcffilter.simulation.bases import inserted_bases, other_bases
 from vcffilter.simulation.repeats import TandemRuns, draw_run, tandem_runs
 from vcffilter.truth.normalise import Edit, Span, equivalent_span, left_align
+from vcffilter.variants.intervals import Intervals
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def choose_alleles(
     rng = np.random.default_rng(seed)
     offset0, bases, free = _free_bases(reference, allowed, taken, settings.margin)
     runs = tandem_runs(bases)
-    number = sum(b - a for a, b in zip(allowed.starts0, allowed.ends0, strict=True)) // settings.bases_per_allele
+    number = sum(b - a for a, b in zip(allowed.start0, allowed.end0, strict=True)) // settings.bases_per_allele
     chosen = []
     for _ in range(number):
         edit = left_align(_draw_edit(rng, bases, runs, offset0, settings), reference)
@@ -64,10 +64,10 @@ def choose_alleles(
 
 def _free_bases(reference: str, allowed: Intervals, taken: Iterable[Span], margin: int) -> tuple[int, np.ndarray, np.ndarray]:
     """(start0, bases, free) from the first to the last allowed base."""
-    start0, end0 = allowed.starts0[0], allowed.ends0[-1]
+    start0, end0 = allowed.start0[0], allowed.end0[-1]
     bases = np.frombuffer(reference[start0:end0].encode(), np.uint8)
     free = np.zeros(len(bases), bool)
-    for first, last in zip(allowed.starts0, allowed.ends0, strict=True):
+    for first, last in zip(allowed.start0, allowed.end0, strict=True):
         free[first - start0 : last - start0] = True
     unknown = [Span(int(i) + start0, int(i) + start0 + 1) for i in np.flatnonzero(bases == ord("N"))]
     for span in [*taken, *unknown]:
@@ -111,7 +111,7 @@ def within(places: Sequence[PlantedAllele], reference: str, allowed: Intervals, 
     parts = []
     for place in places:
         span = equivalent_span(place.edit, reference)
-        for start0, end0 in zip(allowed.starts0, allowed.ends0, strict=True):
+        for start0, end0 in zip(allowed.start0, allowed.end0, strict=True):
             first, last = max(start0, span.start0 - margin), min(end0, span.end0 + margin)
             if first < last:
                 parts.append((first, last))

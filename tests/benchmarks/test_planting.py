@@ -20,9 +20,9 @@ from planted_sites import SiteSettings, choose_alleles  # noqa: E402
 from planting import aligned_bases, cigar, edit_distance, mismatch_text  # noqa: E402
 
 from vcffilter.labelling.files import read_labels  # noqa: E402
-from vcffilter.labelling.intervals import Intervals, read_bed  # noqa: E402
 from vcffilter.simulation.sample import SampleReport  # noqa: E402
 from vcffilter.truth.normalise import Edit, Span, equivalent_span, left_align  # noqa: E402
+from vcffilter.variants.intervals import Intervals, read_bed  # noqa: E402
 
 #: 400 bases without repeats to speak of, but for ten A from 200 to 210.
 _RANDOM = random.Random(5)
@@ -340,7 +340,7 @@ def test_sample_holds_known_and_planted_truth_and_is_made_once(simulated: Sample
     places = [pos1 for is_planted, pos1 in rows if is_planted]
     assert len(places) >= 5
     assert all(near.contains(pos1 - 1, pos1) for pos1 in places)
-    assert sum(near.ends0) - sum(near.starts0) < 18_000
+    assert sum(near.end0) - sum(near.start0) < 18_000
     made = (folder / "reads.bam").stat().st_mtime_ns
     assert planted.make_sample(source, tmp_path, seed=4) == folder
     assert (folder / "reads.bam").stat().st_mtime_ns == made

@@ -5,7 +5,7 @@ import pytest
 
 from vcffilter.errors import ContigNamingError, ReferenceFileError, RegionError, VariantFileError
 from vcffilter.labelling.files import COLUMNS, LabelInputs, label_file, read_labels
-from vcffilter.labelling.intervals import Intervals, read_bed
+from vcffilter.variants.intervals import Intervals, read_bed
 
 SEQUENCES = {"one": "GATTACAGATCCCCCTTGACAGTACATGCATG", "two": "TTGACAGTACATGCATGCAAAAAAAAGTC"}
 
@@ -169,7 +169,7 @@ def test_bad_bed_line_is_named(folder):
 
 def test_intervals_merge_and_touching_ones_are_one():
     intervals = Intervals([(10, 20), (0, 10), (30, 40), (35, 50), (60, 60)])
-    assert (intervals.starts0, intervals.ends0) == ([0, 30], [20, 50])
+    assert (intervals.start0.tolist(), intervals.end0.tolist()) == ([0, 30], [20, 50])
     assert intervals.contains(5, 15)
     assert not intervals.contains(15, 21)
     assert not intervals.contains(20, 20)

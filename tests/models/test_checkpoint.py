@@ -13,7 +13,7 @@ from model_arrays import make_arrays, make_spec
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from vcffilter.errors import ModelError
+from vcffilter.errors import ModelError, OutputError
 from vcffilter.models import checkpoint as checkpoint_module
 from vcffilter.models.card import render_card
 from vcffilter.models.checkpoint import (
@@ -154,7 +154,7 @@ def test_other_files_are_refused(tmp_path):
 
 def test_unwritable_place(tmp_path):
     module, metadata, _, _ = make(tmp_path)
-    with pytest.raises(ModelError, match="written"):
+    with pytest.raises(OutputError, match="written"):
         save_checkpoint(tmp_path / "no" / "such" / "folder.safetensors", module, metadata)
 
 

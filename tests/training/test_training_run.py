@@ -13,8 +13,9 @@ from vcffilter.commands.main import run as run_command
 from vcffilter.errors import TrainingError
 from vcffilter.models.checkpoint import load_checkpoint
 from vcffilter.scoring.network import NetworkScorer
-from vcffilter.training.config import Selection, load_train_config, parse_region
+from vcffilter.training.config import Selection, load_train_config
 from vcffilter.training.dataset import concatenate, write_examples
+from vcffilter.variants.intervals import parse_region
 
 yaml = pytest.importorskip("yaml")
 pytest.importorskip("h5py")
@@ -127,7 +128,7 @@ def test_a_network_without_reads_takes_the_same_file(folder):
         ({"fit": {"augmentation": {"mixup": True}}}, r"fit\.augmentation\.mixup"),
         ({"data": "examples.h5"}, "data"),
         ({"validation": {"contigs": ["chr9"]}}, "held out"),
-        ({"validation": {"regions": ["chr9"]}}, "chr9"),
+        ({"validation": {"regions": ["chr9:x"]}}, "chr9"),
         ({"model": {"colour": 2}}, "colour"),
         ({"data": ["none.h5"]}, r"none\.h5"),
         ({"data": []}, "sources"),
@@ -155,7 +156,7 @@ def test_configuration_values(folder):
 
 def test_selection_by_place():
     data = concatenate([make_examples(20, contig="HLA:01"), make_examples(20, contig="chr2", set_name="b")])
-    assert parse_region("HLA:01:1,001-1,100") == ("HLA:01", 1001, 1100)
+    assert parse_region("HLA:01:1,001-1,100") == ("HLA:01", 1000, 1100)
     assert Selection(regions=("HLA:01:1-101",)).mask(data).sum() == 2  # pos0 0 and 100
     assert Selection(sets=("b",), regions=("HLA:01:1-1",)).mask(data).sum() == 21
     assert Selection(groups=("chr2",)).mask(data).sum() == 20

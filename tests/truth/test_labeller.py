@@ -1,8 +1,8 @@
 import pytest
 
-from vcffilter.labelling.intervals import Intervals
 from vcffilter.truth.haplotype_match import SearchLimits
 from vcffilter.truth.labeller import TruthIndex, label_alleles
+from vcffilter.variants.intervals import Intervals
 
 #          0         1         2         3         4         5
 #          0123456789012345678901234567890123456789012345678901234

@@ -8,8 +8,8 @@ import pytest
 
 from vcffilter.variants.alleles import STATUS_CODE
 from vcffilter.variants.chunks import take_chunk
+from vcffilter.variants.intervals import regions_from_text
 from vcffilter.variants.reader import VariantReader
-from vcffilter.variants.regions import regions_from_text
 
 COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vcffilter.errors import RegionError
-from vcffilter.variants.regions import FIRST_POS0, UNBOUNDED, regions_from_file, regions_from_text
+from vcffilter.variants.intervals import FIRST_POS0, UNBOUNDED, regions_from_file, regions_from_text
 
 
 def spans(regions, contig):

@@ -148,7 +148,7 @@ def calibrate(**parsed: Any) -> None:
 
 def _recalibrate(chosen: CalibrateOptions, reference: str, output: str) -> None:
     from vcffilter.calibration.recalibration import labelled_logits, recalibrate
-    from vcffilter.evaluation.output_folder import write_text
+    from vcffilter.files import write_text
     from vcffilter.models.card import render_card
     from vcffilter.models.checkpoint import load_checkpoint, save_checkpoint
     from vcffilter.scoring.network import NetworkScorer

@@ -31,10 +31,10 @@ def compare(config: str, output: str | None, with_plot: bool, quiet: bool, verbo
     first, fold by fold. With call_sets in the file, what the filter then does to them is counted against their truth. The table
     goes to stdout as Markdown; with -o it goes to files, too, and finished experiments are not trained again.
     """
-    from vcffilter.evaluation.output_folder import make_folder
     from vcffilter.evaluation.report import markdown_table
     from vcffilter.experiments.comparison import run_comparison, short_table
     from vcffilter.experiments.config import load_comparison_config
+    from vcffilter.files import make_folder
 
     options.start_logging(quiet=quiet, verbose=verbose)
     if not verbose:  # one line per experiment, not per epoch
@@ -56,9 +56,9 @@ def compare(config: str, output: str | None, with_plot: bool, quiet: bool, verbo
 
 
 def _write(folder: Path, comparison: ModelComparison, lines: list[str], with_plot: bool) -> None:
-    from vcffilter.evaluation.output_folder import write_bytes, write_text
     from vcffilter.evaluation.report import csv_text
     from vcffilter.experiments.comparison import effect_table, fold_table, table
+    from vcffilter.files import write_bytes, write_text
 
     write_text(folder / "comparison.md", "\n".join(lines) + "\n")
     write_text(folder / "comparison.csv", csv_text(table(comparison)))

@@ -89,8 +89,8 @@ def evaluate(
     """
     from vcffilter.evaluation.evaluation import evaluate as run_evaluation
     from vcffilter.evaluation.matching import ComparisonInputs
-    from vcffilter.evaluation.output_folder import make_folder
     from vcffilter.evaluation.report import markdown
+    from vcffilter.files import make_folder
 
     options.start_logging(quiet=quiet, verbose=verbose)
     named = dict(strata)
@@ -123,8 +123,8 @@ def evaluate(
 
 
 def _write(folder: Path, evaluation: Evaluation, with_html: bool) -> None:
-    from vcffilter.evaluation.output_folder import write_text
     from vcffilter.evaluation.report import csv_text, json_text
+    from vcffilter.files import write_text
 
     write_text(folder / "counts.csv", csv_text([row.columns() for row in evaluation.rows]))
     write_text(folder / "scores.csv", csv_text([row.columns() for row in evaluation.scores]))

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from vcffilter.annotation.annotator import Annotator
     from vcffilter.pipeline.evidence import EvidenceScorer
     from vcffilter.pipeline.summary import RunSummary
+    from vcffilter.variants.intervals import Regions
     from vcffilter.variants.reader import VariantReader
-    from vcffilter.variants.regions import Regions
     from vcffilter.variants.writer import OutputSpec
 
 
@@ -142,7 +142,7 @@ def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
 
 
 def _regions(text: str | None, path: str | None) -> Regions | None:
-    from vcffilter.variants.regions import regions_from_file, regions_from_text
+    from vcffilter.variants.intervals import regions_from_file, regions_from_text
 
     if text is not None and path is not None:
         raise UsageError("regions come from the command line or from a file, not both")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import TextIO
 
 import click
 
-from vcffilter.errors import OutputError, UsageError
+from vcffilter.errors import UsageError
+from vcffilter.files import text_file
 
 
 @click.command("label", short_help="TP / FP / OUT for every ALT, by comparing haplotypes with a truth set.")
@@ -92,27 +90,5 @@ def write_whole(output: str, write: Callable[[TextIO], Counter[str]]) -> Counter
     """Call `write` with a stream; a file appears under its name only when complete. Raises OutputError."""
     if output == "-":
         return write(sys.stdout)
-    target = Path(output)
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise OutputError(
-            f"cannot be written ({error.strerror})", path=output, hint="Check the folder and its permissions"
-        ) from error
-    partial = Path(name)
-    try:
-        with os.fdopen(descriptor, "w") as stream:
-            counts = write(stream)
-        partial.chmod(0o666 & ~_umask())
-        partial.replace(target)
-    except OSError as error:
-        raise OutputError(f"cannot be written ({error.strerror})", path=output, hint="Check the free space") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return counts
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with text_file(output) as stream:
+        return write(stream)

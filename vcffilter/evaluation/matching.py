@@ -28,15 +28,15 @@ from vcffilter.evaluation.tables import (
     joined,
 )
 from vcffilter.labelling.files import open_reference
-from vcffilter.labelling.intervals import Intervals, read_bed
 from vcffilter.truth.called_variants import UNKNOWN_DEPTH, CalledVariant, CallsFile, GenotypedTruth, TruthVariant
-from vcffilter.truth.context import PlacedAllele, homopolymer_bases, in_tandem_repeat, overlaps, place
+from vcffilter.truth.context import PlacedAllele, homopolymer_bases, in_tandem_repeat, place
 from vcffilter.truth.exclusion import Exclusions
 from vcffilter.truth.genotypes import GenotypedAllele, right_genotypes
 from vcffilter.truth.haplotype_match import SearchLimits
 from vcffilter.truth.labeller import AlleleLabel, label_alleles
 from vcffilter.truth.normalise import Edit, trim
 from vcffilter.truth.truth_files import check_contig_names
+from vcffilter.variants.intervals import Intervals, read_bed
 
 logger = logging.getLogger(__name__)
 
@@ -247,7 +247,7 @@ def _columns(
         "is_transition": [item.is_transition for item in placed],
         "homopolymer_bases": [homopolymer_bases(item.span, sequence) for item in placed],
         "in_repeat": [in_tandem_repeat(item.span, sequence) for item in placed],
-        "strata": [[overlaps(bed, item.span.start0, item.span.end0) for bed in strata] for item in placed],
+        "strata": [[bed is not None and bed.overlaps(item.span.start0, item.span.end0) for bed in strata] for item in placed],
     }
 
 

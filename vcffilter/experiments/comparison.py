@@ -16,11 +16,11 @@ import numpy as np
 
 from vcffilter.errors import TrainingError
 from vcffilter.evaluation.counts import CountRow, find_row
-from vcffilter.evaluation.output_folder import write_bytes
 from vcffilter.experiments.config import ComparisonConfig, Experiment, assign_folds
 from vcffilter.experiments.cross_validation import JudgedScores, ModelCost, check_experiments, judge, out_of_fold_logits
 from vcffilter.experiments.filter_effect import FilteredCallSets
 from vcffilter.experiments.paired_test import PairedTest, paired_test
+from vcffilter.files import write_bytes
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples
 

@@ -12,7 +12,6 @@ from typing import TextIO
 import pysam
 
 from vcffilter.errors import ReferenceFileError, VariantFileError
-from vcffilter.labelling.intervals import Intervals, read_bed
 from vcffilter.truth.haplotype_match import SearchLimits
 from vcffilter.truth.labeller import AlleleLabel, label_alleles
 from vcffilter.truth.truth_files import (
@@ -22,6 +21,7 @@ from vcffilter.truth.truth_files import (
     check_contig_names,
     open_variants,
 )
+from vcffilter.variants.intervals import Intervals, read_bed
 
 logger = logging.getLogger(__name__)
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, TextIO
 
 from vcffilter.annotation.annotator import AnnotationCounts
 from vcffilter.annotation.settings import Thresholds
-from vcffilter.errors import OutputError
+from vcffilter.files import write_text
 from vcffilter.pipeline.run import StageSeconds
 from vcffilter.version import __version__
 
@@ -96,19 +94,7 @@ class RunSummary:
 
     def save(self, path: str) -> None:
         """Write the JSON; the file appears complete or not at all. Raises OutputError."""
-        text = json.dumps(self.to_json(), indent=2) + "\n"
-        target = Path(path)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        is_device = target.exists() and not target.is_file()
-        try:
-            if is_device:
-                target.write_text(text)
-                return
-            partial.write_text(text)
-            partial.replace(target)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise OutputError(f"the summary cannot be written: {error.strerror}", path=path) from error
+        write_text(path, json.dumps(self.to_json(), indent=2) + "\n")
 
 
 def peak_memory_bytes() -> int:

@@ -10,6 +10,7 @@ import pysam
 
 from vcffilter.errors import ReferenceFileError, RegionError
 from vcffilter.simulation.bases import ACGT, other_bases, random_bases, reverse_complement
+from vcffilter.variants.intervals import UNBOUNDED, parse_region
 
 _LINE_LENGTH = 60
 _INTERSPERSED_LENGTH = 300
@@ -80,17 +81,13 @@ def write_fasta(reference: Reference, path: Path, *, compress: bool = False) -> 
 
 
 def _parse_region(fasta: pysam.FastaFile, path: str, region: str | None) -> tuple[str, int, int]:
-    contig, _, span = (region or fasta.references[0]).partition(":")
+    whole = region or fasta.references[0]
+    contig, start0, end0 = (whole, 0, UNBOUNDED) if whole in fasta.references else parse_region(whole)
     if contig not in fasta.references:
         raise RegionError(
             f"there is no contig {contig!r} in the FASTA", path=path, hint=f"it has {', '.join(fasta.references[:5])}"
         )
-    if not span:
-        return contig, 0, fasta.get_reference_length(contig)
-    start, _, end = span.replace(",", "").partition("-")
-    if not (start.isdigit() and end.isdigit()) or not 1 <= int(start) <= int(end):
-        raise RegionError(f"region {region!r} is not CONTIG:START-END with START >= 1", path=path)
-    return contig, int(start) - 1, int(end)
+    return contig, max(start0, 0), min(end0, fasta.get_reference_length(contig))
 
 
 def _background(rng: np.random.Generator, length: int) -> np.ndarray:

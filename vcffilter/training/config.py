@@ -15,6 +15,7 @@ from vcffilter.errors import MissingExtraError, TrainingError
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.example_source import ExampleSource
 from vcffilter.training.fit_config import FitConfig
+from vcffilter.variants.intervals import parse_region
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,12 @@ class Selection:
     regions: tuple[str, ...] = ()
 
     def mask(self, data: ArrayDataset) -> np.ndarray:
-        """bool (n,): which examples are meant. Raises TrainingError on a region that cannot be understood."""
+        """bool (n,): which examples are meant. Raises RegionError on a region that cannot be understood."""
         chosen = np.isin(data.group, self.groups) | np.isin(data.set_name, self.sets) | np.isin(data.contig, self.contigs)
         for region in self.regions:
-            contig, start1, end1 = parse_region(region)
-            chosen |= (data.contig == contig) & (data.pos0 >= start1 - 1) & (data.pos0 < end1)
+            contig, start0, end0 = parse_region(region)
+            chosen |= (data.contig == contig) & (data.pos0 >= start0) & (data.pos0 < end0)
         return chosen
-
-
-def parse_region(region: str) -> tuple[str, int, int]:
-    """`chr20:1,000-2,000` -> (contig, first position, last position), both 1-based and inclusive."""
-    contig, colon, span = region.rpartition(":")
-    start, dash, end = span.replace(",", "").partition("-")
-    if not (colon and dash and start.isdigit() and end.isdigit() and int(start) <= int(end)):
-        raise TrainingError(f"region {region!r} cannot be understood", hint="Write it as chr20:1000-2000")
-    return contig, int(start), int(end)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from vcffilter.errors import MissingExtraError, TrainingError
+from vcffilter.files import UnfinishedFile, output_error
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.training.block_reader import BLOCK, BlockReader
 
@@ -166,17 +167,20 @@ class ExampleWriter:
 
     def __init__(self, path: str | Path, spec: EncoderSpec, note: dict[str, Any] | None = None, append: bool = False) -> None:
         self._path = Path(path)
-        self._partial = self._path.with_name(f".{self._path.name}.partial")
         self._names: dict[str, dict[str, int]] = {name: {} for name, dtype in COLUMNS.items() if dtype == "text"}
         self._spec = spec
         continues = append and self._path.exists()
+        h5py = _h5py()
+        if continues:
+            _open_examples(self._path).close()
+        self._unfinished = UnfinishedFile(path)
         try:
             if continues:
-                _open_examples(self._path).close()
-                shutil.copyfile(self._path, self._partial)
-            self._file = _h5py().File(self._partial, "r+" if continues else "w")
+                shutil.copyfile(self._path, self._unfinished.path)
+            self._file = h5py.File(self._unfinished.path, "r+" if continues else "w")
         except OSError as error:
-            raise TrainingError(f"the example file cannot be written ({error})", path=str(path)) from error
+            self._unfinished.discard()
+            raise output_error(path, error) from error
         if continues:
             self._continue()
         else:
@@ -206,7 +210,7 @@ class ExampleWriter:
 
     def _discard(self) -> None:
         self._file.close()
-        self._partial.unlink(missing_ok=True)
+        self._unfinished.discard()
 
     def _create(self, name: str, shape: tuple[int, ...], dtype: str) -> None:
         # Level 1 and byte shuffling: a third of the size of raw tensors at a cost that training does not
@@ -254,10 +258,15 @@ class ExampleWriter:
         if kind is not None:
             self._discard()
             return
-        for name, table in self._names.items():
-            self._file[name].attrs["names"] = json.dumps(list(table))
-        self._file.close()
-        self._partial.replace(self._path)
+        try:
+            for name, table in self._names.items():
+                self._file[name].attrs["names"] = json.dumps(list(table))
+            self._file.close()
+            self._unfinished.publish()
+        except OSError as close_error:
+            raise output_error(self._path, close_error) from close_error
+        finally:
+            self._unfinished.discard()
 
 
 def write_examples(path: str | Path, examples: ArrayDataset, spec: EncoderSpec, note: dict[str, Any] | None = None) -> None:

@@ -17,6 +17,7 @@ import torch
 from vcffilter.calibration.maps import Calibration, fit_calibration
 from vcffilter.calibration.operating_points import operating_points, thresholds_for_recall
 from vcffilter.errors import TrainingError
+from vcffilter.files import write_text
 from vcffilter.models.card import render_card
 from vcffilter.models.checkpoint import Checkpoint, CheckpointMetadata, load_checkpoint, save_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
@@ -68,7 +69,7 @@ def run_training(config: TrainConfig, base: Path, run_folder: Path, init: str | 
         return target
     metadata = _metadata(config, architecture, model_config, spec, split, result, data_facts, started_from)
     save_checkpoint(target, result.module, metadata)
-    target.with_suffix(".md").write_text(render_card(load_checkpoint(target)))
+    write_text(target.with_suffix(".md"), render_card(load_checkpoint(target)))
     logger.info("weights and card written to %s", target)
     return target
 
@@ -188,7 +189,7 @@ def _grow(config: TrainConfig, split: Split, spec: EncoderSpec, run_folder: Path
         held = split.validation
         facts |= summarise_groups(held.label, predict(grown.module, held).astype(np.float64), held.is_snv, held.hard)
     if is_first_process():
-        (run_folder / "metrics.jsonl").write_text(json.dumps(_json_ready(facts), sort_keys=True) + "\n")
+        write_text(run_folder / "metrics.jsonl", json.dumps(_json_ready(facts), sort_keys=True) + "\n")
     result = FitResult(grown.module, [facts], 0, float(facts.get(config.fit.metric, np.nan)), time.monotonic() - begin)
     return grown.architecture, grown.config, result
 
@@ -266,7 +267,7 @@ def _data_facts(split: Split) -> dict[str, Any]:
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:
-    path.write_text(json.dumps(_json_ready(data), indent=1, sort_keys=True) + "\n")
+    write_text(path, json.dumps(_json_ready(data), indent=1, sort_keys=True) + "\n")
 
 
 def _json_ready(value: Any) -> Any:

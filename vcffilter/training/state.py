@@ -7,7 +7,6 @@ generator's state needs keeping. Knows nothing of the training loop.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from vcffilter.errors import TrainingError
+from vcffilter.files import write_bytes
 
 _KEY = "state"
 
@@ -36,15 +36,9 @@ class TrainingState:
 
 
 def save_state(path: Path, state: TrainingState) -> None:
-    """Write the state; the old one is replaced only when the new one is complete."""
+    """Write the state; the old one is replaced only when the new one is complete. Raises OutputError."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.tensors.items()}
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(save(tensors, {_KEY: json.dumps(state.facts, sort_keys=True)}))
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise TrainingError(f"the training state cannot be written ({error.strerror})", path=str(path)) from error
+    write_bytes(path, save(tensors, {_KEY: json.dumps(state.facts, sort_keys=True)}))
 
 
 def load_state(path: Path) -> TrainingState | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import NamedTuple
 
-from vcffilter.labelling.intervals import Intervals
 from vcffilter.truth.normalise import Edit, Span, equivalent_span, left_align, trim
 
 SNV, INSERTION, DELETION, COMPLEX = range(4)
@@ -76,11 +74,3 @@ def _repeats(first: int, unit: int, reference: str) -> bool:
         end += 1
     long_enough = end - start >= max(_MIN_COPIES * unit, _MIN_REPEAT_BASES)
     return long_enough and len(set(reference[first : first + unit])) > 1
-
-
-def overlaps(intervals: Intervals | None, start0: int, end0: int) -> bool:
-    """Whether [start0, end0) shares a base with one of the intervals; None has none."""
-    if intervals is None:
-        return False
-    index = bisect_right(intervals.starts0, max(end0 - 1, start0)) - 1
-    return index >= 0 and intervals.ends0[index] > start0

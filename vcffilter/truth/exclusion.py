@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vcffilter.labelling.intervals import Intervals, read_bed
-from vcffilter.truth.context import PlacedAllele, overlaps, place
+from vcffilter.truth.context import PlacedAllele, place
 from vcffilter.truth.normalise import is_sequence
 from vcffilter.truth.truth_files import Allele, each_record, open_variants
+from vcffilter.variants.intervals import EMPTY, Intervals, read_bed
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +37,10 @@ class Exclusions:
 
     def chosen(self, contig: str, placed: Sequence[PlacedAllele], sequence: str) -> np.ndarray:
         """bool (n,): which of a contig's alleles are left out. sequence: the contig's, upper case."""
-        beds = [bed.get(contig) for bed in self._beds]
+        beds = [bed.get(contig, EMPTY) for bed in self._beds]
         listed = {place(*allele, sequence).normalised for allele in self._alleles.get(contig, ())}
         answers = [
-            item.normalised in listed or any(overlaps(bed, item.span.start0, item.span.end0) for bed in beds) for item in placed
+            item.normalised in listed or any(bed.overlaps(item.span.start0, item.span.end0) for bed in beds) for item in placed
         ]
         return np.array(answers, bool)
 

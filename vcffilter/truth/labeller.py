@@ -9,9 +9,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from vcffilter.labelling.intervals import Intervals
 from vcffilter.truth.haplotype_match import MatchResult, SearchLimits, find_match
 from vcffilter.truth.normalise import Edit, Span, equivalent_span, is_sequence, left_align, trim
+from vcffilter.variants.intervals import Intervals
 
 Allele = tuple[int, str, str]
 

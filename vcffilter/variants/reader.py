@@ -20,8 +20,8 @@ from vcffilter.variants import htslib
 from vcffilter.variants import record_kernels as kernels
 from vcffilter.variants.header import VariantHeader
 from vcffilter.variants.htslib import KString, library
+from vcffilter.variants.intervals import EMPTY, FIRST_POS0, Intervals, Regions
 from vcffilter.variants.records import RecordBatch, RecordPool
-from vcffilter.variants.regions import EMPTY, FIRST_POS0, Intervals, Regions
 
 # htsFormat: offsets and values of htslib/hts.h.
 _FORMAT_KIND_OFFSET, _FORMAT_COMPRESSION_OFFSET = 4, 12

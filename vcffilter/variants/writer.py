@@ -5,18 +5,16 @@ Every write and the close are checked: a full disk or a closed pipe never passes
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import os
-import stat
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
 from vcffilter.errors import OutputError, UsageError
+from vcffilter.files import UnfinishedFile, output_error, publish
 from vcffilter.variants import record_kernels as kernels
 from vcffilter.variants.header import VariantHeader
 from vcffilter.variants.htslib import library
@@ -89,7 +87,8 @@ class VariantWriter:
         self._spec = spec
         self._header = header
         self.name = "<stdout>" if spec.path == "-" else spec.path
-        self._temporary: Path | None = None
+        self._output: UnfinishedFile | None = None
+        self._index: UnfinishedFile | None = None
         self._file = 0
         try:
             self._file = self._open()
@@ -119,30 +118,18 @@ class VariantWriter:
         file, self._file = self._file, 0
         ctypes.set_errno(0)
         self._check(library.hts_close(file), "the output cannot be completed")
-        if self._temporary is None:
-            return
-        try:
-            _flush_to_disk(self._temporary)
-            final = Path(os.path.realpath(self._spec.path))
-            os.replace(self._temporary, final)
-            if self._spec.index:
-                index = self._index_path(self._temporary)
-                os.utime(index)  # never older than the file it belongs to
-                os.replace(index, self._index_path(final))
-        except OSError as error:
-            raise self._error("the output cannot be completed", error.errno or 0) from error
-        self._temporary = None
+        if self._index is not None:
+            os.utime(self._index.path)  # never older than the file it belongs to
+        publish([unfinished for unfinished in (self._index, self._output) if unfinished is not None])
 
     def close(self) -> None:
         """Close; an output that was not committed is removed."""
         file, self._file = self._file, 0
         if file:
             library.hts_close(file)
-        if self._temporary is not None:
-            for path in (self._temporary, self._index_path(self._temporary)):
-                with contextlib.suppress(OSError):
-                    path.unlink()
-            self._temporary = None
+        for unfinished in (self._index, self._output):
+            if unfinished is not None:
+                unfinished.discard()
 
     def _open(self) -> int:
         try:
@@ -158,33 +145,20 @@ class VariantWriter:
         return file
 
     def _open_descriptor(self) -> int:
-        """A file descriptor to write to: stdout, a device or pipe itself, or a temporary file beside the final one."""
-        path = self._spec.path
-        if path == "-":
+        """A file descriptor to write to: stdout, a device or pipe itself, or a file that has no name yet."""
+        if self._spec.path == "-":
             return os.dup(1)
-        try:
-            is_regular = stat.S_ISREG(os.stat(path).st_mode)
-        except FileNotFoundError:
-            is_regular = True
-        if not is_regular:
-            return os.open(path, os.O_WRONLY)
-        final = Path(os.path.realpath(path))
-        if final.exists() and not os.access(final, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        self._temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
-        return os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        self._output = UnfinishedFile(self._spec.path)
+        return self._output.open_descriptor()
 
     def _start_index(self) -> None:
-        assert self._temporary is not None
+        assert self._output is not None
+        self._index = UnfinishedFile(f"{self._output.final}.{self._spec.index}")
         shift = _TBI_MIN_SHIFT if self._spec.index == "tbi" else _CSI_MIN_SHIFT
-        path = os.fsencode(self._index_path(self._temporary))
-        self._index_name = ctypes.create_string_buffer(path)  # htslib keeps the pointer
+        self._index_name = ctypes.create_string_buffer(os.fsencode(self._index.path))  # htslib keeps the pointer
         self._check(
             library.bcf_idx_init(self._file, self._header.address, shift, self._index_name), "the index cannot be started"
         )
-
-    def _index_path(self, path: Path) -> Path:
-        return path.with_name(f"{path.name}.{self._spec.index or 'csi'}")
 
     def _check(self, result: int, what: str) -> None:
         if result < 0:
@@ -194,22 +168,4 @@ class VariantWriter:
         if error_number == errno.EPIPE:
             return ClosedPipeError("the program that reads the output has ended", path=self.name)
         reason = os.strerror(error_number) if error_number else "the system gave no reason (is the disk full?)"
-        return OutputError(f"{what}: {reason}", path=self.name, hint=_HINTS.get(error_number))
-
-
-_HINTS = {
-    errno.ENOSPC: "Free some space, or write elsewhere with -o",
-    errno.EDQUOT: "Free some of your quota, or write elsewhere with -o",
-    errno.EACCES: "Write elsewhere with -o, or change the permissions",
-    errno.EROFS: "Write elsewhere with -o",
-    errno.ENOENT: "Make the directory first",
-    errno.ENOTDIR: "Make the directory first",
-}
-
-
-def _flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return output_error(self.name, OSError(error_number, reason), what)

@@ -1,6 +1,6 @@
-"""Regions of -r/-R and -t/-T: what the user wrote -> sorted, disjoint, half-open intervals (0-based) per contig.
+"""Intervals of a contig, and the regions and BED files that they come from (0-based, half-open, sorted, disjoint).
 
-Syntax and file formats as in bcftools. Opens region files, never the VCF itself.
+Syntax and file formats as in bcftools. Opens region files; must not know variants.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -17,20 +18,43 @@ from vcffilter.errors import RegionError
 
 #: End of a region that has none.
 UNBOUNDED = 2**31 - 2
+#: POS 0, a telomere, is legal (VCF 4.4, section 1.6.1): the smallest POS - 1.
+FIRST_POS0 = -1
+# htslib's last position: a coordinate beyond it means the end of the contig, whatever its digits.
+_LAST_POS0 = ((2**31 - 1) << 32) | (2**31 - 1)
 # One region of a list: commas within braces belong to it.
 _PART = re.compile(r"(?:\{[^}]*\}|[^,{])+|,")
 
 
-#: POS 0, a telomere, is legal (VCF 4.4, section 1.6.1): the smallest POS - 1.
-FIRST_POS0 = -1
-
-
-@dataclass(frozen=True)
 class Intervals:
-    """Sorted, disjoint, half-open intervals on one contig: start0, end0, int64 (n,), 0-based."""
+    """Sorted, disjoint, half-open intervals on one contig: start0, end0, int64 (n,), 0-based.
 
-    start0: np.ndarray
-    end0: np.ndarray
+    Made of spans (start0, end0) in any order: empty ones are left out, those that overlap or touch are joined.
+    """
+
+    def __init__(self, spans: Iterable[tuple[int, int]] = ()) -> None:
+        joined: list[list[int]] = []
+        for start0, end0 in sorted(span for span in spans if span[0] < span[1]):
+            if joined and start0 <= joined[-1][1]:
+                joined[-1][1] = max(joined[-1][1], end0)
+            else:
+                joined.append([start0, end0])
+        table = np.array(joined, dtype=np.int64).reshape(-1, 2)
+        self.start0: np.ndarray = table[:, 0].copy()
+        self.end0: np.ndarray = table[:, 1].copy()
+
+    def contains(self, start0: int, end0: int) -> bool:
+        """Whether all of [start0, end0) lies inside one interval; an empty range is the base at start0."""
+        index = int(self.start0.searchsorted(start0, "right")) - 1
+        return index >= 0 and max(end0, start0 + 1) <= int(self.end0[index])
+
+    def overlaps(self, start0: int, end0: int) -> bool:
+        """Whether [start0, end0) shares a base with one of the intervals; an empty range is the base at start0."""
+        index = int(self.start0.searchsorted(max(end0 - 1, start0), "right")) - 1
+        return index >= 0 and start0 < int(self.end0[index])
+
+
+EMPTY = Intervals()
 
 
 @dataclass(frozen=True)
@@ -45,9 +69,6 @@ class Regions:
         return self.by_contig.get(contig, EMPTY)
 
 
-EMPTY = Intervals(np.empty(0, np.int64), np.empty(0, np.int64))
-
-
 def regions_from_text(text: str) -> Regions:
     """Regions "chr", "chr:pos", "chr:beg-end", "chr:beg-", comma-separated, 1-based inclusive; a leading "^" excludes.
 
@@ -55,7 +76,7 @@ def regions_from_text(text: str) -> Regions:
     """
     excluded, text = _excluded(text)
     parts = (part.strip(",") for part in _PART.findall(text))
-    return Regions(_merge(_parse_region(part) for part in parts if part), excluded)
+    return Regions(_by_contig(parse_region(part) for part in parts if part), excluded)
 
 
 def regions_from_file(path: str) -> Regions:
@@ -64,15 +85,22 @@ def regions_from_file(path: str) -> Regions:
     A leading "^" excludes. Raises RegionError.
     """
     excluded, path = _excluded(path)
-    return Regions(_merge(_read_region_file(path)), excluded)
+    bare = path.removesuffix(".gz")
+    kind = "bed" if bare.endswith(".bed") else "vcf" if bare.endswith(".vcf") else "table"
+    return Regions(_by_contig(_read_region_file(path, kind)), excluded)
+
+
+def read_bed(path: str | Path) -> dict[str, Intervals]:
+    """Intervals of a BED file (plain or gzip, whatever its name) by contig. Raises RegionError."""
+    return _by_contig(_read_region_file(str(path), "bed"))
 
 
 def _excluded(text: str) -> tuple[bool, str]:
     return text.startswith("^"), text.removeprefix("^")
 
 
-def _parse_region(text: str) -> tuple[str, int, int]:
-    """(contig, start0, end0) of one region."""
+def parse_region(text: str) -> tuple[str, int, int]:
+    """(contig, start0, end0) of one region, as in `regions_from_text`; numbers may have commas. Raises RegionError."""
     if text.startswith("{") and "}" in text:
         contig, _, span = text[1:].partition("}")
         span = span.removeprefix(":")
@@ -86,8 +114,8 @@ def _parse_region(text: str) -> tuple[str, int, int]:
         return contig, FIRST_POS0, UNBOUNDED
     first, dash, last = span.partition("-")
     try:
-        start1 = int(first)
-        end1 = int(last) if last else (UNBOUNDED if dash else start1)
+        start1 = _number(first.replace(",", ""))
+        end1 = _number(last.replace(",", "")) if last else (UNBOUNDED if dash else start1)
     except ValueError:
         raise RegionError(
             f"region '{text}' cannot be understood", hint="Write regions as chr20, chr20:1000 or chr20:1000-2000"
@@ -97,9 +125,14 @@ def _parse_region(text: str) -> tuple[str, int, int]:
     return contig, start1 - 1, end1
 
 
-def _read_region_file(path: str) -> Iterator[tuple[str, int, int]]:
-    bare = path.removesuffix(".gz")
-    kind = "bed" if bare.endswith(".bed") else "vcf" if bare.endswith(".vcf") else "table"
+def _number(text: str) -> int:
+    """A position. Python's int also takes signs, underscores and other scripts' digits, which bcftools does not."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{text!r} is no position")
+    return min(int(text), _LAST_POS0)
+
+
+def _read_region_file(path: str, kind: str) -> Iterator[tuple[str, int, int]]:
     try:
         with open(path, "rb") as probe:
             compressed = probe.read(2) == b"\x1f\x8b"
@@ -120,37 +153,28 @@ def _parse_line(line: str, kind: str, path: str, line_number: int) -> tuple[str,
         fields = line.split()
     try:
         if kind == "bed":
-            start0, end0 = int(fields[1]), int(fields[2])
+            start0, end0 = _number(fields[1]), _number(fields[2])
         elif kind == "vcf":
-            start0 = int(fields[1]) - 1
+            start0 = _number(fields[1]) - 1
             end0 = start0 + len(fields[3])
         else:
-            start0 = int(fields[1]) - 1
-            end0 = int(fields[2]) if len(fields) > 2 else start0 + 1
+            start0 = _number(fields[1]) - 1
+            end0 = _number(fields[2]) if len(fields) > 2 else start0 + 1
     except (IndexError, ValueError):
         raise RegionError(
             f"line {line_number} is no region: {line.strip()[:60]!r}",
             path=path,
-            hint="BED files end in .bed; others hold CHROM, POS and END, tab-separated",
+            hint="A BED line holds contig, start (0-based) and end"
+            if kind == "bed"
+            else "BED files end in .bed; others hold CHROM, POS and END, tab-separated",
         ) from None
     if start0 < 0 or end0 < start0:
         raise RegionError(f"line {line_number}: the end is before the start, or the start is negative", path=path)
     return fields[0], start0, end0
 
 
-def _merge(regions: Iterable[tuple[str, int, int]]) -> dict[str, Intervals]:
-    """Sort and join overlapping regions per contig."""
+def _by_contig(spans: Iterable[tuple[str, int, int]]) -> dict[str, Intervals]:
     collected: dict[str, list[tuple[int, int]]] = {}
-    for contig, start0, end0 in regions:
+    for contig, start0, end0 in spans:
         collected.setdefault(contig, []).append((start0, end0))
-    merged = {}
-    for contig, spans in collected.items():
-        joined: list[list[int]] = []
-        for start0, end0 in sorted(span for span in spans if span[0] < span[1]):
-            if joined and start0 <= joined[-1][1]:
-                joined[-1][1] = max(joined[-1][1], end0)
-            else:
-                joined.append([start0, end0])
-        table = np.array(joined, dtype=np.int64).reshape(-1, 2)
-        merged[contig] = Intervals(table[:, 0].copy(), table[:, 1].copy())
-    return merged
+    return {contig: Intervals(intervals) for contig, intervals in collected.items()}
