@@ -19,6 +19,7 @@ class FakeScorer:
     that number, less 5.
     """
 
+    headers = ()
     model_id = "fake-model"
     model_sha256 = "ab" * 32
     thresholds = {"snv": 0.5, "indel": 0.4}

@@ -16,6 +16,7 @@ from vcffilter.version import __version__
 
 if TYPE_CHECKING:
     from vcffilter.annotation.annotator import Annotator
+    from vcffilter.inspection.watch import RunWatch
     from vcffilter.pipeline.evidence import EvidenceScorer
     from vcffilter.pipeline.summary import RunSummary
     from vcffilter.variants.intervals import Regions
@@ -54,6 +55,7 @@ class FilterOptions:
     target_recall: float | None
     n_threads: int
     batch_size: int | None
+    strict: bool
     quiet: bool
     verbose: bool
 
@@ -93,6 +95,7 @@ class FilterOptions:
         options.target_recall,
         options.threads,
         options.batch_size,
+        options.strict,
         options.quiet,
         options.verbose,
     ]
@@ -170,6 +173,19 @@ def _open_scorer(chosen: FilterOptions, variants_name: str) -> EvidenceScorer:
     )
 
 
+def _watch(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer) -> RunWatch:
+    """The watch over this run, with what is known before its first record already said."""
+    from vcffilter.inspection.before_run import warnings_before_run
+    from vcffilter.inspection.watch import RunWatch
+    from vcffilter.pipeline.run_warnings import RunWarnings
+
+    warnings = RunWarnings()
+    warnings.add(*warnings_before_run(reader, scorer.headers, chosen.reference_path))
+    if chosen.strict:
+        warnings.refuse()
+    return RunWatch(warnings, reader.header)
+
+
 def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer) -> Annotator:
     from vcffilter.annotation.annotator import Annotator
     from vcffilter.annotation.declarations import Provenance
@@ -206,14 +222,20 @@ def _stream(
     from vcffilter.pipeline.summary import Progress, RunSummary, peak_memory_bytes
     from vcffilter.variants.writer import VariantWriter
 
+    watch = _watch(chosen, reader, scorer)
     annotator = _annotator(chosen, reader, scorer)
     progress = Progress(sys.stderr) if sys.stderr.isatty() and not chosen.quiet else None
     with VariantWriter(output, reader.header) as writer:
         try:
-            stages = run_stream(reader, scorer, annotator, writer, n_threads=chosen.n_threads, progress=progress)
+            stages = run_stream(
+                reader, scorer, annotator, writer, n_threads=chosen.n_threads, progress=progress, observe=watch.saw
+            )
         finally:
             if progress is not None:
                 progress.clear()
+        watch.finish()
+        if chosen.strict:
+            watch.warnings.refuse()
         writer.commit()
     return RunSummary(
         counts=annotator.counts(),
@@ -224,4 +246,5 @@ def _stream(
         elapsed_seconds=time.monotonic() - started,
         peak_bytes=peak_memory_bytes(),
         n_threads=chosen.n_threads,
+        warnings=watch.warnings.all(),
     )

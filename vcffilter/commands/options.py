@@ -134,6 +134,7 @@ batch_size = option(
     "--batch-size", group=_GENERAL, type=click.IntRange(1), metavar="N",
     help="Alleles per network batch; does not change scores. [default: by the device]",
 )  # fmt: skip
+strict = option("--strict", group=_GENERAL, is_flag=True, help="Take any warning for an error: exit 1, no output under its name.")
 quiet = option("-q", "--quiet", group=_GENERAL, is_flag=True, help="Errors only.")
 verbose = option("-v", "--verbose", group=_GENERAL, is_flag=True, help="Say more, htslib's own messages included.")
 

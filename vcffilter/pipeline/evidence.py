@@ -97,8 +97,8 @@ class EncoderPool:
 class EvidenceScorer:
     """Scores chunks of alleles by their reads. Called from several threads at once.
 
-    model_id, model_sha256: of the checkpoint. thresholds: probability below which an ALT fails, by type. operating_points: from
-    the checkpoint's card.
+    headers: of the files with reads. model_id, model_sha256: of the checkpoint. thresholds: probability below which an ALT
+    fails, by type. operating_points: from the checkpoint's card.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class EvidenceScorer:
         ahead: CompileAhead,
     ) -> None:
         self._options = options
-        self._headers = tuple(headers)
+        self.headers = tuple(headers)
         self._encoders = encoders
         self._contigs = contigs
         self._network = network
@@ -171,7 +171,7 @@ class EvidenceScorer:
             check_naming(contig, path, self._options.reference_path, self._contigs)
             return False
         there = False
-        for header in self._headers:
+        for header in self.headers:
             if contig in header.contigs:
                 there = True
             else:

@@ -48,10 +48,12 @@ def run_stream(
     *,
     n_threads: int = 1,
     progress: Callable[[int, str, int], None] | None = None,
+    observe: Callable[[RecordChunk, AlleleScores], None] | None = None,
 ) -> StageSeconds:
     """Take every record of the reader through the scorer to the writer, in order.
 
-    n_threads: workers that score. progress: called with (records written, contig, POS) after each chunk.
+    n_threads: workers that score. progress: called with (records written, contig, POS) after each chunk. observe: called with
+    every chunk and its scores, in order, before the chunk is annotated and written; the first time, before the header is written.
     The writer is not committed. Whatever a stage raises is raised here, after the workers have stopped.
     """
     seconds = StageSeconds()
@@ -72,6 +74,8 @@ def run_stream(
         started = time.perf_counter()
         scores = future.result()
         scored = time.perf_counter()
+        if observe is not None:
+            observe(chunk, scores)
         annotator.annotate(chunk, scores)
         annotated = time.perf_counter()
         writer.write(chunk.records.addresses)

@@ -13,6 +13,7 @@ from vcffilter.annotation.annotator import AnnotationCounts
 from vcffilter.annotation.settings import Thresholds
 from vcffilter.files import write_text
 from vcffilter.pipeline.run import StageSeconds
+from vcffilter.pipeline.run_warnings import RunWarning
 from vcffilter.version import __version__
 
 #: Marks the JSON for programs that search for reports.
@@ -25,7 +26,7 @@ class RunSummary:
     """What a run did.
 
     counts: of records and alleles. stages: seconds by stage. elapsed_seconds: wall clock, start-up included.
-    peak_bytes: of resident memory.
+    peak_bytes: of resident memory. warnings: all of the run.
     """
 
     counts: AnnotationCounts
@@ -36,6 +37,7 @@ class RunSummary:
     elapsed_seconds: float
     peak_bytes: int
     n_threads: int
+    warnings: tuple[RunWarning, ...] = ()
 
     @property
     def records_per_second(self) -> float:
@@ -79,6 +81,7 @@ class RunSummary:
                 "not_scored": counts["unscored_records"],
             },
             "alleles": counts["alleles"],
+            "warnings": [warning.to_json() for warning in self.warnings],
             "seconds": {
                 "elapsed": round(self.elapsed_seconds, 3),
                 "read": round(self.stages.read, 3),

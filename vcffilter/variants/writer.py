@@ -78,7 +78,9 @@ def _split_kind(kind: str | None, path: str) -> tuple[str, int | None]:
 
 
 class VariantWriter:
-    """Opens on construction and writes the header; `commit` completes the file, leaving the block without it removes it.
+    """Opens on construction; `commit` completes the file, leaving the block without it removes it.
+
+    The header goes out with the first record, or with `commit`: until then lines can be added to it.
 
     Raises OutputError; ClosedPipeError when stdout's reader is gone.
     """
@@ -90,11 +92,9 @@ class VariantWriter:
         self._output: UnfinishedFile | None = None
         self._index: UnfinishedFile | None = None
         self._file = 0
+        self._has_header = False
         try:
             self._file = self._open()
-            self._check(library.bcf_hdr_write(self._file, header.address), "the header cannot be written")
-            if spec.index:
-                self._start_index()
         except BaseException:
             self.close()
             raise
@@ -107,12 +107,14 @@ class VariantWriter:
 
     def write(self, addresses: np.ndarray) -> None:
         """Write records (int64 (n,), addresses of bcf1_t of this header) in order."""
+        self._write_header()
         n_written, error_number = kernels.write_records(self._file, self._header.address, addresses)
         if n_written < len(addresses):
             raise self._error("a record cannot be written", error_number)
 
     def commit(self) -> None:
         """Complete the output: the last bytes, the index, and the file's own name."""
+        self._write_header()
         if self._spec.index:
             self._check(library.bcf_idx_save(self._file), "the index cannot be written")
         file, self._file = self._file, 0
@@ -130,6 +132,15 @@ class VariantWriter:
         for unfinished in (self._index, self._output):
             if unfinished is not None:
                 unfinished.discard()
+
+    def _write_header(self) -> None:
+        """Once, before the first record."""
+        if self._has_header:
+            return
+        self._has_header = True
+        self._check(library.bcf_hdr_write(self._file, self._header.address), "the header cannot be written")
+        if self._spec.index:
+            self._start_index()
 
     def _open(self) -> int:
         try:
