@@ -1,10 +1,10 @@
 """Accuracy on real call sets, every one scored with weights that never saw its chromosome.
 
-    python benchmarks/accuracy.py --data ../shared/data [--harvest DIR ...] [--forest] [--out benchmarks/results]
+    python benchmarks/accuracy.py --data ../shared/data [--harvest DIR ...] [--out benchmarks/results]
 
 Prints Markdown and writes accuracy.md, accuracy.json and, with --docs, docs/accuracy.md. Alleles are scored by the
 program's own scorer (reads, encoder, network, calibration), once each, with benchmarks/folds/*.safetensors. --harvest
-adds the down-sampled copies (recipe/harvest.py), --forest the baseline trained in the same folds on the same alleles.
+adds the down-sampled copies (recipes/germline/harvest.py).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pysam
 from accuracy_data import (
     FOLD_OF_SET,
@@ -28,6 +28,7 @@ from accuracy_data import (
     caller_records,
     contig_of,
     harvested_pools,
+    key_of,
     pool_records,
     read_reference,
     thresholds_of,
@@ -45,8 +46,9 @@ from accuracy_figures import (
     pooled_figures,
 )
 from accuracy_report import render
-from alleles import normalised
 
+from vcffilter.truth.called_variants import CallsFile
+from vcffilter.truth.normalise import normalised
 from vcffilter.variants.intervals import read_bed
 
 logger = logging.getLogger("accuracy")
@@ -56,7 +58,7 @@ FOLDS = ("chr20", "chr21", "chr22")
 CALLER_SETS = ("nygc-chr21", "nygc-chr22", "broad8x-chr20")
 #: Copies whose sites get pooled as one share of the reads.
 SHARES = ("f0.50", "f0.25", "f0.12")
-#: 0-based borders of the quarters of hifi-revio-chr20, as in recipe/train.py.
+#: 0-based borders of the quarters of hifi-revio-chr20, as in recipes/germline/hifi.yaml.
 HIFI_BORDERS = (9_022_000, 9_050_000, 9_077_000)
 
 
@@ -79,11 +81,8 @@ def n_truth_alleles(folder: Path, reference: str) -> int:
     return len(found)
 
 
-def short_read_pools(
-    data: Path, models: dict[str, Path], forest: dict[tuple[str, str, Any], float]
-) -> tuple[dict[str, Pool], dict[str, dict[str, list[Record]]]]:
+def short_read_pools(data: Path, models: dict[str, Path]) -> tuple[dict[str, Pool], dict[str, dict[str, list[Record]]]]:
     """Every set pooled, and its callers' records."""
-    whole = {(set_name, key): logit for (set_name, copy, key), logit in forest.items() if copy == "f1.00-s0"}
     pools, records = {}, {}
     for set_name, fold in FOLD_OF_SET.items():
         folder = data / "real" / set_name
@@ -94,7 +93,7 @@ def short_read_pools(
             for caller in SHORT_CALLERS
             if (folder / f"{caller}.labels.tsv").exists()
         }
-        pools[set_name] = pool_records(set_name, folder, records[set_name], models[fold], whole)
+        pools[set_name] = pool_records(set_name, folder, records[set_name], models[fold])
         logger.info("%s: %d alleles scored", set_name, len(pools[set_name].keys))
     return pools, records
 
@@ -132,7 +131,7 @@ def hifi_figures(data: Path, folds: Path) -> dict[str, Any]:
         inside = {
             caller: [record for record in of_caller if low <= record.key[0] - 1 < high] for caller, of_caller in records.items()
         }
-        parts.append(pool_records("hifi-revio-chr20", folder, inside, model, {}))
+        parts.append(pool_records("hifi-revio-chr20", folder, inside, model))
     kept = [kept_at(pool, thresholds_of(model)) for pool, model in zip(parts, models, strict=True)]
     figures: dict[str, Any] = {
         "revio": pooled_figures(parts),
@@ -148,7 +147,7 @@ def chm13_figures(data: Path, model: Path) -> Figures:
     folder = data / "real" / "chm13-hifi-chr20"
     reference = read_reference(folder)
     records = {caller: caller_records(folder, caller, reference) for caller in LONG_CALLERS}
-    pool = pool_records("chm13-hifi-chr20", folder, records, model, {})
+    pool = pool_records("chm13-hifi-chr20", folder, records, model)
     thresholds = thresholds_of(model)
     limit = limits_of(pool, thresholds)
     false = pool.label == 0
@@ -167,14 +166,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """All figures."""
     data = arguments.data.resolve()
     models = {fold: arguments.folds / f"illumina-without-{fold}.safetensors" for fold in FOLDS}
-    forest: dict[tuple[str, str, Any], float] = {}
-    if arguments.forest:
-        from accuracy_forest import forest_logits
-
-        cache = arguments.cache or Path(tempfile.mkdtemp(prefix="accuracy-"))
-        forest = forest_logits(arguments.harvest, data, cache)
-        logger.info("forest trained in %d folds", len(FOLDS))
-    pools, records = short_read_pools(data, models, forest)
+    pools, records = short_read_pools(data, models)
     thresholds = {fold: thresholds_of(models[fold]) for fold in FOLDS}
     figures: dict[str, Any] = {
         "thresholds": thresholds,
@@ -207,7 +199,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         best_point_of(models["chr20"]),
     )
     if arguments.harvest:
-        copies = harvested_pools(arguments.harvest, data, models, forest)
+        copies = harvested_pools(arguments.harvest, data, models)
         figures["thinned"] = thinned_figures(copies)
         figures["calibration"]["pooled, thinned too"] = calibration_figures([*pools.values(), *copies.values()])
     figures["hifi"] = hifi_figures(data, arguments.folds)
@@ -217,8 +209,6 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 def thinned_records(harvest: Sequence[Path], data: Path) -> dict[str, list[Record]]:
     """Callers' records of the nygc sets at a quarter of their reads (9x), to choose QUAL cuts on; empty without them."""
     import csv
-
-    from alleles import as_vcf, called_alleles
 
     found: dict[str, list[Record]] = {caller: [] for caller in SHORT_CALLERS}
     for work in harvest:
@@ -237,11 +227,12 @@ def thinned_records(harvest: Sequence[Path], data: Path) -> dict[str, list[Recor
                 path = work / set_name / "f0.25-s1" / f"{caller}.vcf.gz"
                 if not path.exists():
                     continue
-                for (pos0, ref, alt), score in called_alleles(path, contig):
-                    edit = normalised(pos0, ref, alt, reference)
-                    key = as_vcf(edit, reference) if edit is not None else None
+                with CallsFile(path) as calls:
+                    of_contig = dict(calls.contigs()).get(contig, [])
+                for call in of_contig:
+                    key = key_of(call.pos0 + 1, call.ref, call.alt, reference)
                     if key in labels:
-                        found[caller].append(Record(key, labels[key], score))
+                        found[caller].append(Record(key, labels[key], float(np.nan_to_num(call.caller_score))))
     return found if all(found.values()) else {}
 
 
@@ -251,15 +242,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="../shared/data")
     parser.add_argument("--folds", type=Path, default=HERE / "folds")
     parser.add_argument("--harvest", type=Path, action="append", default=[], help="work folder of harvest.py; may be repeated")
-    parser.add_argument("--forest", action="store_true", help="train the baseline forest in the same folds (needs --harvest)")
-    parser.add_argument("--cache", type=Path, help="encoded tables of recipe/dataset.py")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--docs", type=Path, help="also write the tables there, such as docs/accuracy.md")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logger.setLevel(logging.INFO)
-    if arguments.forest and not arguments.harvest:
-        parser.error("--forest needs --harvest")
     figures = run(arguments)
     text = render(figures)
     arguments.out.mkdir(parents=True, exist_ok=True)

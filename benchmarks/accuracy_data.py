@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +15,9 @@ from typing import Any
 import numpy as np
 import pysam
 
-sys.path.insert(0, str(Path(__file__).parent / "recipe"))
-from alleles import as_vcf, normalised
-from dataset import allele_chunk
-from harvest import PANEL_SETS
-
 from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
+from vcffilter.truth.normalise import normalised, spelled
+from vcffilter.variants.alleles import AlleleChunk
 
 SHORT_CALLERS = (
     "bcftools",
@@ -42,6 +38,8 @@ FOLD_OF_SET = {
     "na19401-nygc-chr22": "chr22",
     "broad8x-chr20": "chr20",
 }
+#: Truth of these is a population panel: what it lacks may be real.
+PANEL_SETS = frozenset({"na19401-nygc-chr21", "na19401-nygc-chr22"})
 _INFO_OF_HARD_FILTERS = ("QD", "FS", "SOR", "MQ", "MQRankSum", "ReadPosRankSum")
 
 Key = tuple[int, str, str]
@@ -62,7 +60,7 @@ class Pool:
     """Alleles of one set, whoever called them; arrays of n.
 
     score: the highest QUAL or TLOD of any caller. probability: of the model, NaN where it gave none. depth: reads that
-    informed. forest: logit of the forest, NaN without one.
+    informed.
     """
 
     set_name: str
@@ -71,7 +69,6 @@ class Pool:
     score: np.ndarray
     probability: np.ndarray
     depth: np.ndarray
-    forest: np.ndarray
 
     @property
     def is_snv(self) -> np.ndarray:
@@ -96,6 +93,27 @@ def read_reference(folder: Path) -> str:
         return fasta.fetch(fasta.references[0]).upper()
 
 
+def key_of(pos1: int, ref: str, alt: str, reference: str) -> Key | None:
+    """The allele left-aligned; None when it has no sequence."""
+    edit = normalised(pos1 - 1, ref, alt, reference)
+    if edit is None:
+        return None
+    pos0, ref, alt = spelled(reference, edit)
+    return pos0 + 1, ref, alt
+
+
+def allele_chunk(contig: str, keys: Sequence[Key]) -> AlleleChunk:
+    """Alleles of one contig, rising by position, as the scorer takes them."""
+
+    def flat(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        borders = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
+        return borders, np.frombuffer("".join(texts).upper().encode(), np.uint8)
+
+    start0, index = np.array([pos1 - 1 for pos1, _, _ in keys], np.int64), np.arange(len(keys), dtype=np.int32)
+    ref, alt = flat([ref for _, ref, _ in keys]), flat([alt for _, _, alt in keys])
+    return AlleleChunk(contig, start0, *ref, *alt, index, np.zeros_like(index))
+
+
 def _number(text: str) -> float:
     return float("nan") if text in (".", "") else float(text.split(",")[0])
 
@@ -115,12 +133,12 @@ def caller_records(folder: Path, caller: str, reference: str) -> list[Record]:
     for line in text.splitlines():
         pos, ref, alt, qual, *values = line.split("\t")
         label = labels.get((int(pos), ref, alt))
-        edit = normalised(int(pos) - 1, ref, alt, reference) if label in ("TP", "FP") else None
-        if edit is None:
+        key = key_of(int(pos), ref, alt, reference) if label in ("TP", "FP") else None
+        if key is None:
             continue
         info = {name: _number(value) for name, value in zip(names, values, strict=True)}
         score = _number(qual) if qual != "." else info.get("TLOD", 0.0)
-        records.append(Record(as_vcf(edit, reference), int(label == "TP"), score, info))
+        records.append(Record(key, int(label == "TP"), score, info))
     return records
 
 
@@ -135,10 +153,8 @@ def withheld_alleles(folder: Path, callers: Iterable[str], reference: str) -> se
         with open(path) as lines:
             for row in csv.reader(lines, delimiter="\t"):
                 if len(row) >= 5 and row[4] in withheld:
-                    edit = normalised(int(row[1]) - 1, row[2], row[3], reference)
-                    if edit is not None:
-                        found.add(as_vcf(edit, reference))
-    return found
+                    found.add(key_of(int(row[1]), row[2], row[3], reference))
+    return found - {None}
 
 
 def score_alleles(
@@ -177,9 +193,7 @@ def best_point_of(model: Path) -> dict[str, Any]:
     return max(load_checkpoint(model).metadata.operating_points, key=quality)
 
 
-def pool_records(
-    set_name: str, folder: Path, records: dict[str, list[Record]], model: Path, forest: dict[tuple[str, Key], float]
-) -> Pool:
+def pool_records(set_name: str, folder: Path, records: dict[str, list[Record]], model: Path) -> Pool:
     """All callers' alleles of a set, each scored once."""
     score: dict[Key, float] = {}
     label: dict[Key, int] = {}
@@ -196,13 +210,10 @@ def pool_records(
         np.array([score[key] for key in keys]),
         probability,
         depth,
-        np.array([forest.get((set_name, key), np.nan) for key in keys]),
     )
 
 
-def harvested_pools(
-    harvest: Iterable[Path], data: Path, model_of_fold: dict[str, Path], forest: dict[tuple[str, str, Key], float]
-) -> dict[tuple[str, str], Pool]:
+def harvested_pools(harvest: Iterable[Path], data: Path, model_of_fold: dict[str, Path]) -> dict[tuple[str, str], Pool]:
     """(set, copy such as f0.25-s1) -> pool, of every down-sampled copy of the benchmark's sets."""
     pools = {}
     for work in harvest:
@@ -224,6 +235,5 @@ def harvested_pools(
                 np.array([float(row["max_qual"]) if int(row["hard"]) else 0.0 for row in rows]),
                 probability,
                 depth,
-                np.array([forest.get((set_name, copy, key), np.nan) for key in keys]),
             )
     return pools

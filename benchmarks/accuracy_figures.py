@@ -22,10 +22,7 @@ def join(pools: Sequence[Pool]) -> Pool:
     return Pool(
         "+".join(dict.fromkeys(pool.set_name for pool in pools)),
         [key for pool in pools for key in pool.keys],
-        *(
-            np.concatenate([getattr(pool, name) for pool in pools])
-            for name in ("label", "score", "probability", "depth", "forest")
-        ),
+        *(np.concatenate([getattr(pool, name) for pool in pools]) for name in ("label", "score", "probability", "depth")),
     )
 
 
@@ -66,17 +63,13 @@ def compare(label: np.ndarray, scores: dict[str, np.ndarray], blocks: np.ndarray
 
 
 def pooled_figures(pools: Sequence[Pool], draws: int = 300) -> dict[str, Figures]:
-    """`compare` of model, forest and the callers' highest QUAL, by slice."""
+    """`compare` of the model and the callers' highest QUAL, by slice."""
     pool, blocks = join(pools), blocks_of(pools)
     scored = ~np.isnan(pool.probability)
     return {
         name: compare(
             pool.label[chosen & scored],
-            {
-                "model": pool.probability[chosen & scored],
-                "forest": pool.forest[chosen & scored],
-                "QUAL": pool.score[chosen & scored],
-            },
+            {"model": pool.probability[chosen & scored], "QUAL": pool.score[chosen & scored]},
             blocks[chosen & scored],
             draws,
         )

@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from vcffilter.truth.normalise import Edit, equivalent_span, left_align, trim
-
-
-def spelled(reference: str, edit: Edit) -> tuple[int, str, str]:
-    """(pos0, REF, ALT) of an edit; a plain insertion or deletion gets the base before it, at the contig's start the one after."""
-    start0, end0, alt = edit
-    ref = reference[start0:end0]
-    if ref and alt:
-        return start0, ref, alt
-    if start0 == 0:
-        after = reference[end0 : end0 + 1]
-        return 0, ref + after, alt + after
-    before = reference[start0 - 1]
-    return start0 - 1, before + ref, before + alt
+from vcffilter.truth.normalise import Edit, equivalent_span, left_align, spelled, trim
 
 
 def normalised(reference: str, pos0: int, ref: str, alt: str) -> tuple[int, str, str]:

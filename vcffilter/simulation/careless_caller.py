@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pysam
 
-from vcffilter.simulation.alleles import shift_range, shifted, spelled
+from vcffilter.simulation.alleles import shift_range, shifted
 from vcffilter.simulation.pileup import WindowEvidence, window_evidence
 from vcffilter.simulation.reference import Reference
 from vcffilter.simulation.settings import CallerSettings
 from vcffilter.simulation.vcf_text import vcf_header, write_vcf
-from vcffilter.truth.normalise import Edit
+from vcffilter.truth.normalise import Edit, spelled
 
 _WINDOW = 20_000
 _GAP_LOG_ERROR = -2.5

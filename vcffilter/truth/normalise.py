@@ -69,6 +69,27 @@ def left_align(edit: Edit, reference: str) -> Edit:
     return edit
 
 
+def normalised(pos0: int, ref: str, alt: str, reference: str) -> Edit | None:
+    """The allele trimmed and moved left; None when it is no sequence, REF, or does not stand on the reference's bases."""
+    ref, alt = ref.upper(), alt.upper()
+    if not is_sequence(alt) or ref == alt or reference[pos0 : pos0 + len(ref)] != ref:
+        return None
+    return left_align(trim(pos0, ref, alt), reference)
+
+
+def spelled(reference: str, edit: Edit) -> tuple[int, str, str]:
+    """(pos0, REF, ALT) of an edit; a plain insertion or deletion gets the base before it, at the contig's start the one after."""
+    start0, end0, alt = edit
+    ref = reference[start0:end0]
+    if ref and alt:
+        return start0, ref, alt
+    if start0 == 0:
+        after = reference[end0 : end0 + 1]
+        return 0, ref + after, alt + after
+    before = reference[start0 - 1]
+    return start0 - 1, before + ref, before + alt
+
+
 def equivalent_span(edit: Edit, reference: str) -> Span:
     """Reference bases over which the edit can be written, from its left-most to its right-most spelling.
 

@@ -1,6 +1,6 @@
 """Harvest where there is no truth: what is certain at full depth labels what callers write on a few of the same reads.
 
-    python benchmarks/recipe/certain.py --data ../shared/data --work WORKDIR [--gatk JARS]
+    python recipes/germline/certain.py --data ../shared/data --work WORKDIR [--gatk JARS]
 
 TP: every careful caller calls the allele on all reads, sure and with clean support. FP: all reads together show
 next to no trace of it, and nothing else that many reads show or a caller is sure of is near.

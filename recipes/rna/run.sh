@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # An RNA-seq model from the DNA weights, with the product's own commands: simulate, examples, train, calibrate, filter, evaluate.
 #
-#   benchmarks/rna/run.sh ../shared/data WORKDIR [WEIGHTS]
+#   recipes/rna/run.sh ../shared/data WORKDIR [WEIGHTS]
 #
 # WEIGHTS: name or file of the weights to start from (illumina-germline); other weights need another WORKDIR. Needs bcftools and
 # vcffilter[train]. What is in WORKDIR is not made again, so a run that was stopped goes on. The tables go to WORKDIR/table.md;

@@ -1,6 +1,6 @@
 """Counts of a harvest: one line per table, and totals of distinct alleles per set.
 
-python benchmarks/recipe/summarise.py WORKDIR/harvest
+python recipes/germline/summarise.py WORKDIR/harvest
 """
 
 from __future__ import annotations

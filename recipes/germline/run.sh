@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The shipped weights from the data, in one command:
 #
-#     benchmarks/recipe/run.sh DATA WORKDIR [JARS]
+#     recipes/germline/run.sh DATA WORKDIR [JARS]
 #
 # DATA: ../shared/data. WORKDIR: tables, calls and weights; what is there is not made again. JARS: folder of GATK's jars (README.md);
 # without it its callers are left out, and that is said. Weights and cards end up in WORKDIR/weights; nothing is installed.

@@ -1,6 +1,6 @@
 """Harvest of simulated reads: the project's simulator over real human sequence, real callers over its reads.
 
-    python benchmarks/recipe/simulated.py --data ../shared/data --work WORKDIR [--kind illumina|hifi]
+    python recipes/germline/simulated.py --data ../shared/data --work WORKDIR [--kind illumina|hifi]
 
 Writes the tables of harvest.py under WORKDIR/harvest/, the samples under WORKDIR/samples/. What is there is not made
 again. GATK is not used: the simulator's careless caller, bcftools and freebayes find what there is.

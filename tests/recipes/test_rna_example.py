@@ -11,7 +11,7 @@ from vcffilter.commands.main import run
 from vcffilter.models.checkpoint import load_checkpoint
 from vcffilter.training.config import load_train_config
 
-EXAMPLE = Path(__file__).parents[2] / "benchmarks" / "rna"
+EXAMPLE = Path(__file__).parents[2] / "recipes" / "rna"
 
 
 def configuration(folder: Path, held_out: str, half: str) -> Path:

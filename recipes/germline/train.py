@@ -1,6 +1,6 @@
 """From harvested alleles to weights: trees as one torch module, calibration, thresholds, folds.
 
-    python benchmarks/recipe/train.py --data ../shared/data --harvest DIR --out WORKDIR [--kind illumina|hifi]
+    python recipes/germline/train.py --data ../shared/data --harvest DIR --out WORKDIR [--kind illumina|hifi]
     [--folds] [--install]
 
 Every model is trained on a set of groups (chromosomes) and never sees the others, in no step: trees, calibration and
@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 import torch
 from dataset import Alleles, load_harvest
-from trees import log_odds
 
 from vcffilter.calibration.maps import Calibration, fit_calibration
 from vcffilter.calibration.operating_points import FEWEST_TRUE, operating_points, threshold_classes, threshold_for_recall
@@ -55,8 +54,7 @@ HIGHEST_DEEP = 0.5
 class Recipe:
     """How one kind of weights is made.
 
-    trees, seed: how they are grown. simulated_snvs: train on those too, not only on simulated indels. planted: train on indels
-    planted in real reads (planted.py); planted_snvs: on the SNVs of those sets, too.
+    trees, seed: how they are grown. simulated_snvs: train on those too, not only on simulated indels.
     kept_snv, kept_indel: share of true ones to keep by default.
     """
 
@@ -64,8 +62,6 @@ class Recipe:
     trees: TreesConfig = TreesConfig()
     seed: int = 1
     simulated_snvs: bool = False
-    planted: bool = False
-    planted_snvs: bool = False
     kept_snv: float = 0.998
     kept_indel: float = 0.99
 
@@ -79,9 +75,7 @@ RECIPES = {"illumina": Recipe("illumina-germline"), "hifi": Recipe("hifi-germlin
 
 
 def illumina_group(alleles: Alleles) -> np.ndarray:
-    """The chromosome that is held out together, planted sets with their source; simulated and unlabelled slices are in every
-    training.
-    """
+    """The chromosome that is held out together; simulated and unlabelled slices are in every training."""
     short = {"chr20": "chr20", "20": "chr20", "chr21": "chr21", "21": "chr21", "chr22": "chr22", "22": "chr22"}
     known = [short.get(contig, ALWAYS) for contig in alleles.contig.tolist()]
     labelled = ~(np.char.startswith(alleles.set_name, "sim-") | (np.char.find(alleles.set_name, "-slices") >= 0))
@@ -140,12 +134,10 @@ class Workshop:
         return predict(module, ArrayDataset.create(features, np.zeros(len(index)))).astype(np.float64)
 
     def held_out_logits(self, groups: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(indices, logits): alleles of these groups, each scored by a model of the other groups among them. Not the planted
-        ones: nothing is calibrated or measured on them.
-        """
+        """(indices, logits): alleles of these groups, each scored by a model of the other groups among them."""
         indices, logits = [], []
         for held_out in groups:
-            index = np.flatnonzero((self.group == held_out) & ~is_planted(self.alleles))
+            index = np.flatnonzero(self.group == held_out)
             indices.append(index)
             logits.append(self.logits([name for name in groups if name != held_out], index))
         return np.concatenate(indices), np.concatenate(logits)
@@ -224,8 +216,13 @@ def calibrate(held: Alleles, group: np.ndarray, logit: np.ndarray) -> Calibratio
 def _numbers(alleles: Alleles, probability: np.ndarray) -> dict[str, float]:
     from vcffilter.training.metrics import summarise_groups
 
-    facts = summarise_groups(alleles.label, log_odds(probability, 1e-7), alleles.is_snv, alleles.hard)
+    facts = summarise_groups(alleles.label, _log_odds(probability), alleles.is_snv, alleles.hard)
     return {name: round(value, 4) for name, value in facts.items() if not np.isnan(value)}
+
+
+def _log_odds(probability: np.ndarray) -> np.ndarray:
+    clipped = np.clip(probability, 1e-7, 1 - 1e-7)
+    return np.log(clipped) - np.log1p(-clipped)
 
 
 def main() -> None:
@@ -284,17 +281,8 @@ KINDS = {"illumina": run_illumina, "hifi": run_hifi}
 
 
 def _wanted(alleles: Alleles, recipe: Recipe) -> np.ndarray:
-    """Simulated SNV errors are too regular and cost more than they give; simulated indels teach stutter. Planted alleles only
-    where the recipe asks for them: what they gave was within chance (README.md).
-    """
-    simulated = ~np.char.startswith(alleles.set_name, "sim-") | ~alleles.is_snv | recipe.simulated_snvs
-    planted = np.where(alleles.is_snv, recipe.planted_snvs, recipe.planted)
-    return simulated & (~is_planted(alleles) | planted)
-
-
-def is_planted(alleles: Alleles) -> np.ndarray:
-    """bool (n,): alleles of planted.py, true and false ones."""
-    return np.char.startswith(alleles.set_name, "planted-")
+    """Simulated SNV errors are too regular and cost more than they give; simulated indels teach stutter."""
+    return ~np.char.startswith(alleles.set_name, "sim-") | ~alleles.is_snv | recipe.simulated_snvs
 
 
 def select_short_reads(alleles: Alleles, recipe: Recipe) -> Alleles:

@@ -1,6 +1,6 @@
 """Harvest of labelled calls: real callers run over down-sampled copies of the labelled real sets.
 
-    python benchmarks/recipe/harvest.py --data ../shared/data --work WORKDIR [--gatk JARS] [--sets
+    python recipes/germline/harvest.py --data ../shared/data --work WORKDIR [--gatk JARS] [--sets
     nygc-chr21b,...]
 
 Writes WORKDIR/harvest/SET.fFRACTION-sSEED.tsv, one line per normalised allele, and keeps BAMs and VCFs under
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pysam
-from alleles import PooledAllele, as_vcf, called_alleles, normalised, pool
+from alleles import PooledAllele, as_vcf, called_alleles, pool
 from callers import (
     LONG_READ_CALLERS,
     SHORT_READ_CALLERS,
@@ -33,7 +33,7 @@ from callers import (
 
 from vcffilter.labelling.files import read_labels
 from vcffilter.truth.labeller import TruthIndex, label_alleles
-from vcffilter.truth.normalise import Edit, equivalent_span
+from vcffilter.truth.normalise import Edit, equivalent_span, normalised
 from vcffilter.truth.truth_files import TruthFile
 from vcffilter.variants.intervals import Intervals, read_bed
 
@@ -83,7 +83,7 @@ LONG_READ_COPIES = (Copy(1.0, 0), *(Copy(share, seed) for share in (0.5, 0.25) f
 
 
 def has_long_reads(set_name: str) -> bool:
-    """Long reads of the sets here, and of what is simulated or planted like them."""
+    """Long reads of the sets here, and of what is simulated like them."""
     return "hifi" in set_name
 
 

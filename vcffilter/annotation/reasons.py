@@ -18,3 +18,4 @@ REASON_NAMES = (
     "few_distinct_starts",
     "other",
 )
+REASON_BIT = {name: 1 << index for index, name in enumerate(REASON_NAMES)}

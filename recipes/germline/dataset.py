@@ -1,6 +1,6 @@
 """Harvested alleles as arrays: every table of a harvest folder encoded from the reads that it names.
 
-    python benchmarks/recipe/dataset.py --data ../shared/data --harvest DIR [--harvest DIR2] --out CACHE
+    python recipes/germline/dataset.py --data ../shared/data --harvest DIR [--harvest DIR2] --out CACHE
 
 Tables are encoded once each and kept in CACHE; what is there is not made again. Knows nothing of training.
 """
