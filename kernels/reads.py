@@ -159,6 +159,7 @@ def _append(reads: ReadArrays, record: int, aux_get: int, tags: np.ndarray, want
     bases_address = cigar_address + 4 * n_cigar
     qualities_address = bases_address + n_packed
     h.copy_bytes(reads.cigar.ctypes.data + 4 * n_cigar_used, cigar_address, 4 * n_cigar)
+    n_cigar = _without_empty_operations(reads.cigar, n_cigar_used, n_cigar)
     h.copy_bytes(reads.packed_bases.ctypes.data + n_packed_used, bases_address, n_packed)
     h.copy_bytes(reads.quality_phred.ctypes.data + n_quality_used, qualities_address, query_length)
     if query_length > 0 and reads.quality_phred[n_quality_used] == 255:
@@ -184,6 +185,19 @@ def _append(reads: ReadArrays, record: int, aux_get: int, tags: np.ndarray, want
     reads.counts[2] = n_packed_used + n_packed
     reads.counts[3] = n_quality_used + query_length
     return True
+
+
+@inline_kernel
+def _without_empty_operations(cigar: np.ndarray, first: int, n: int) -> int:
+    """Drop operations of length 0, which SAM allows and which mean nothing, so that no walk has to think of them. Returns how
+    many are left.
+    """
+    n_kept = 0
+    for index in range(first, first + n):
+        if cigar[index] >> 4 != 0:
+            cigar[first + n_kept] = cigar[index]
+            n_kept += 1
+    return n_kept
 
 
 @inline_kernel

@@ -29,7 +29,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Read:
-    """One alignment. cigar: (operation, length) with = and X written as M."""
+    """One alignment. cigar: (operation, length) with = and X written as M, operations of length 0 left out."""
 
     name: str
     flag: int
@@ -120,7 +120,7 @@ def to_read(record: pysam.AlignedSegment, want_haplotype_tag: bool = False) -> R
         haplotype_tag=_haplotype_tag(record) if want_haplotype_tag else 0,
         bases=bases,
         qualities=tuple(qualities) if qualities is not None else (_MISSING_QUALITY,) * len(bases),
-        cigar=tuple((_OPERATIONS[code], length) for code, length in record.cigartuples or ()),
+        cigar=tuple((_OPERATIONS[code], length) for code, length in record.cigartuples or () if length > 0),
     )
 
 
