@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from vcffilter.annotation.annotator import Annotator
 from vcffilter.annotation.declarations import Provenance
-from vcffilter.annotation.reasons import REASON_NAMES
+from vcffilter.annotation.reason_vocabulary import REASON_NAMES
 from vcffilter.annotation.settings import AnnotationSettings, FilterMode, Thresholds, annotation_keys
 from vcffilter.errors import UsageError
 from vcffilter.pipeline.run import run_stream

@@ -10,7 +10,7 @@ import numpy as np
 
 from vcffilter.annotation import record_update as update
 from vcffilter.annotation.declarations import Provenance, declare
-from vcffilter.annotation.reasons import REASON_NAMES
+from vcffilter.annotation.reason_vocabulary import REASON_NAMES
 from vcffilter.annotation.settings import INDEL_FILTER, SNV_FILTER, AnnotationSettings
 from vcffilter.errors import VariantFileError
 from vcffilter.models.threshold_classes import DEEP_READS

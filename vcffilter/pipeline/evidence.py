@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcffilter.annotation.reasons import REASON_NAMES
 from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles, check_spec
 from vcffilter.errors import ReadsFileError, ReferenceFileError
 from vcffilter.kernels.alleles import NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
@@ -30,7 +29,7 @@ from vcffilter.reads.alignment_file import (
 )
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
-from vcffilter.scoring.reasons import ReasonFinder
+from vcffilter.scoring.reason_finder import ReasonFinder
 from vcffilter.variants.alleles import STATUS_CODE, AlleleChunk, AlleleScores
 
 if TYPE_CHECKING:
@@ -161,7 +160,7 @@ class EvidenceScorer:
             reads = None if encoded.reads is None else encoded.reads[alleles]
             return self._network.log_odds(features, reads, is_snv[alleles], encoded.n_informing[alleles])
 
-        finder = ReasonFinder(self._network.encoder.features, log_odds, REASON_NAMES)
+        finder = ReasonFinder(self._network.encoder.features, log_odds)
         return finder.find(encoded.features, np.flatnonzero(probability < max(_DOUBTFUL, *self.thresholds.values())))
 
     def _has_contig(self, contig: str) -> bool:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from vcffilter.truth.normalise import Edit, Span, equivalent_span, left_align, trim
 
 SNV, INSERTION, DELETION, COMPLEX = range(4)
-KIND_NAMES = ("snv", "insertion", "deletion", "complex")
 _TRANSITIONS = frozenset(("AG", "GA", "CT", "TC"))
 #: A tandem repeat: so many copies of a unit of 2 to 6 bases, and so many bases.
 _MIN_COPIES, _MIN_REPEAT_BASES, _UNITS = 3, 10, range(2, 7)

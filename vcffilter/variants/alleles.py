@@ -62,7 +62,8 @@ class AlleleScores:
     longer can; NaN where not scored.
     n_reads: int32 (n_alleles,), reads that informed the score.
     status: uint8 (n_alleles,), code of STATUS_NAMES; 0 = scored.
-    reasons: uint32 (n_alleles,), bit i set = REASON_NAMES[i] of vcffilter.annotation.reasons applies; None when not asked for.
+    reasons: uint32 (n_alleles,), bit i set = the i-th name of vcffilter.annotation.reason_vocabulary applies; None when
+    not asked for.
     """
 
     probability: np.ndarray

@@ -18,4 +18,3 @@ REASON_NAMES = (
     "few_distinct_starts",
     "other",
 )
-REASON_BIT = {name: 1 << index for index, name in enumerate(REASON_NAMES)}
