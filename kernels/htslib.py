@@ -69,6 +69,7 @@ _SIGNATURES: tuple[tuple[str, object, tuple[object, ...]], ...] = (
     ("hts_check_EOF", ctypes.c_int, (ctypes.c_void_p,)),
     ("sam_hdr_read", ctypes.c_void_p, (ctypes.c_void_p,)),
     ("sam_hdr_parse", ctypes.c_void_p, (ctypes.c_size_t, ctypes.c_char_p)),
+    ("sam_hdr_str", ctypes.c_char_p, (ctypes.c_void_p,)),
     ("sam_hdr_destroy", None, (ctypes.c_void_p,)),
     ("sam_index_load2", ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p)),
     ("sam_index_load", ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_char_p)),

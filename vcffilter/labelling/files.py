@@ -12,6 +12,7 @@ from typing import TextIO
 import pysam
 
 from vcffilter.errors import ReferenceFileError, VariantFileError
+from vcffilter.reads.reference_file import check_fasta
 from vcffilter.truth.haplotype_match import SearchLimits
 from vcffilter.truth.labeller import AlleleLabel, label_alleles
 from vcffilter.truth.truth_files import (
@@ -87,6 +88,7 @@ def labelled_contigs(
 
 def open_reference(path: str | Path) -> pysam.FastaFile:
     """Open an indexed FASTA. Raises ReferenceFileError that says how to index it."""
+    check_fasta(str(path))
     try:
         return pysam.FastaFile(str(path))
     except (OSError, ValueError) as error:

@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles, check_spec
-from vcffilter.errors import ReadsFileError, ReferenceFileError
+from vcffilter.errors import ReferenceFileError
 from vcffilter.kernels.alleles import NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
-from vcffilter.kernels.htslib import Htslib, HtslibLayoutError, load_htslib
 from vcffilter.models.checkpoint import Checkpoint, load_checkpoint
 from vcffilter.pipeline.compile_ahead import CompileAhead
 from vcffilter.reads.alignment_file import (
-    AlignmentFile,
     AlignmentHeader,
     ReadSelection,
     forbid_network_references,
+    load_reading_library,
+    open_alignment_files,
     read_header,
+    refuse_duplicates,
+    require_group_tags,
 )
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
@@ -202,13 +204,6 @@ def _unscored(n_alleles: int, status: int) -> AlleleScores:
     return AlleleScores(nothing, nothing, np.zeros(n_alleles, np.int32), np.full(n_alleles, status, np.uint8))
 
 
-def _load_htslib() -> Htslib:
-    try:
-        return load_htslib()
-    except HtslibLayoutError as error:
-        raise ReadsFileError(str(error)) from error
-
-
 def open_scorer(options: EvidenceOptions) -> EvidenceScorer:
     """Open every file, load the model, and make the scorer. Raises VcffilterError with what to do on anything that is missing."""
     ahead = CompileAhead()
@@ -224,18 +219,24 @@ def _open_scorer(options: EvidenceOptions, ahead: CompileAhead) -> EvidenceScore
 
     forbid_network_references()
     reference = ReferenceFile(options.reference_path)
+    refuse_duplicates(options.reads_paths)
     headers = [read_header(path, options.reference_path) for path in options.reads_paths]
+    if options.samples:
+        for header in headers:
+            header.groups_of(options.samples)
+            require_group_tags(header, options.reference_path)
     checkpoint = load_checkpoint(options.model)
     spec = checkpoint.metadata.encoder
     check_spec(spec)
     if spec.rows:
         ahead.stop()
-    htslib = _load_htslib()
+    htslib = load_reading_library()
     selection = ReadSelection(options.use_supplementary, "haplotype_tag" in spec.channels, options.samples)
 
     def open_encoder() -> ChunkEncoder:
-        files = [AlignmentFile(header, options.reference_path, htslib, selection) for header in headers]
-        return ChunkEncoder(spec, files, ReferenceFile(options.reference_path), ahead.wait)
+        sequence = ReferenceFile(options.reference_path)
+        files = open_alignment_files(headers, options.reference_path, htslib, selection)
+        return ChunkEncoder(spec, files, sequence, ahead.wait)
 
     contigs = frozenset(reference.length_of_contig)
     reference.close()

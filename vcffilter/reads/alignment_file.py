@@ -1,22 +1,23 @@
 """One BAM or CRAM, read through htslib without the GIL. Knows no variants.
 
-Header and read groups are read once by pysam (`AlignmentHeader`, no pointer of which is kept); every worker thread opens its own
+Header and read groups are read once (`AlignmentHeader`, no pointer of which is kept); every worker thread opens its own
 `AlignmentFile`, all of it in the one library that `Htslib` names for the format.
 """
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pysam
 
-from vcffilter.errors import ReadsFileError
-from vcffilter.kernels.htslib import Htslib
+from vcffilter.errors import ReadsFileError, UsageError
+from vcffilter.kernels.htslib import Htslib, HtslibLayoutError, load_htslib
 from vcffilter.kernels.reads import (
     FAILED,
     FLAG_SUPPLEMENTARY,
@@ -28,10 +29,13 @@ from vcffilter.kernels.reads import (
     hash_array,
 )
 
+# Reads looked at for a read group, before a file is refused whose reads have none.
+_READS_LOOKED_AT = 1000
+
 
 @dataclass(frozen=True)
 class AlignmentHeader:
-    """What a run needs of a file's header: contigs, and the read groups of each sample."""
+    """What a run needs of a file's header: contigs, and the read groups of each sample ("": of @RG lines without SM)."""
 
     path: str
     is_cram: bool
@@ -43,7 +47,8 @@ class AlignmentHeader:
         groups = tuple(group for sample in samples for group in self.groups_of_sample.get(sample, ()))
         if groups:
             return groups
-        there = ", ".join(sorted(self.groups_of_sample)) or "none: it has no @RG lines"
+        named = ", ".join(sorted(sample for sample in self.groups_of_sample if sample))
+        there = named or ("none: its @RG lines have no SM" if self.groups_of_sample else "none: it has no @RG lines")
         raise ReadsFileError(
             f"no read group of sample {', '.join(samples)} (samples in it: {there})",
             path=self.path,
@@ -66,10 +71,17 @@ def forbid_network_references() -> None:
     os.environ.pop("REF_CACHE", None)
 
 
+def load_reading_library() -> Htslib:
+    """The htslib for each format of reads. Raises ReadsFileError."""
+    try:
+        return load_htslib()
+    except HtslibLayoutError as error:
+        raise ReadsFileError(str(error)) from error
+
+
 def read_header(path: str, reference_path: str) -> AlignmentHeader:
-    """Open a BAM/CRAM once for its header. Raises ReadsFileError: missing, unreadable, truncated or without index."""
-    if not os.path.exists(path):
-        raise ReadsFileError("no such file", path=path, hint="Give the reads with -b FILE")
+    """Open a BAM/CRAM once for its header. Raises ReadsFileError: missing, a pipe, unreadable, truncated or without index."""
+    _require_file(path)
     try:
         with pysam.AlignmentFile(path, "r", reference_filename=reference_path) as alignments:
             if not alignments.is_bam and not alignments.is_cram:
@@ -78,18 +90,95 @@ def read_header(path: str, reference_path: str) -> AlignmentHeader:
                 )
             if not alignments.has_index():
                 raise ReadsFileError("has no index", path=path, hint=f"Index it with: samtools index {path}")
-            header: dict[str, Any] = alignments.header.to_dict()
             contigs = tuple(alignments.references)
             is_cram = alignments.is_cram
+            if not _is_parsed(alignments):
+                raise ReadsFileError(
+                    "its header has a malformed line, such as @RG without ID", path=path, hint="Mend it with: samtools reheader"
+                )
     except (OSError, ValueError) as error:
         raise ReadsFileError(f"cannot be opened ({error})", path=path, hint="Check it with: samtools quickcheck -v") from error
-    if header.get("HD", {}).get("SO", "coordinate") not in ("coordinate", "unknown"):
+    order, groups = _order_and_groups(_header_text(path))
+    if order not in ("coordinate", "unknown"):
         raise ReadsFileError("is not sorted by coordinate", path=path, hint=f"Sort it with: samtools sort {path}")
-    groups: dict[str, tuple[str, ...]] = {}
-    for group in header.get("RG", []):
-        sample = group.get("SM", "")
-        groups[sample] = (*groups.get(sample, ()), group["ID"])
     return AlignmentHeader(path, is_cram, contigs, groups)
+
+
+def _is_parsed(alignments: pysam.AlignmentFile) -> bool:
+    """Whether htslib can parse the header's lines, which it does only when it is asked for a contig."""
+    try:
+        return all(alignments.get_tid(contig) >= 0 for contig in alignments.references[:1])
+    except ValueError:
+        return False
+
+
+def _require_file(path: str) -> None:
+    try:
+        is_file = stat.S_ISREG(os.stat(path).st_mode)
+    except OSError as error:
+        what = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be opened ({error.strerror})"
+        raise ReadsFileError(what, path=path, hint="Give the reads with -b FILE") from error
+    if not is_file:
+        raise ReadsFileError(
+            "is a pipe, a device or a folder: reads are fetched by place, from a file with an index",
+            path=path,
+            hint="Write it to a file first: samtools sort --write-index -o reads.bam",
+        )
+
+
+def _header_text(path: str) -> str:
+    """The header as it is written. pysam's own parser stops at lines and letters that htslib takes."""
+    library = load_reading_library().cram.library
+    file = library.hts_open(os.fsencode(path), b"r")
+    header = library.sam_hdr_read(file) if file else None
+    try:
+        text = library.sam_hdr_str(header) if header else None
+        if text is None:
+            raise ReadsFileError("its header cannot be read", path=path, hint="Check it with: samtools quickcheck -v")
+        return text.decode("utf-8", "surrogateescape")
+    finally:
+        if header:
+            library.sam_hdr_destroy(header)
+        if file:
+            library.hts_close(file)
+
+
+def _order_and_groups(text: str) -> tuple[str, dict[str, tuple[str, ...]]]:
+    """(SO of @HD, read groups by sample), from @HD and @RG lines alone."""
+    order = "coordinate"
+    groups: dict[str, tuple[str, ...]] = {}
+    for line in text.splitlines():
+        kind, *fields = line.split("\t")
+        tags = {field[:2]: field[3:] for field in fields}
+        if kind == "@HD":
+            order = tags.get("SO", order)
+        elif kind == "@RG" and "ID" in tags:
+            sample = tags.get("SM", "")
+            groups[sample] = (*groups.get(sample, ()), tags["ID"])
+    return order, groups
+
+
+def require_group_tags(header: AlignmentHeader, reference_path: str) -> None:
+    """Raise ReadsFileError where the first reads have no RG tag, so that none can be told to be of a sample."""
+    with pysam.AlignmentFile(header.path, "r", reference_filename=reference_path) as alignments:
+        first = list(itertools.islice(alignments.fetch(until_eof=True), _READS_LOOKED_AT))
+    if first and not any(read.has_tag("RG") for read in first):
+        raise ReadsFileError(
+            f"its reads have no RG tag (none of the first {len(first)}), so none can be told to be of a sample",
+            path=header.path,
+            hint="Leave -s out to use all reads, or add groups with: samtools addreplacerg",
+        )
+
+
+def refuse_duplicates(paths: Sequence[str]) -> None:
+    """Raise UsageError where one file is given twice: each of its reads would count twice."""
+    seen: dict[tuple[int, int], str] = {}
+    for path in paths:
+        _require_file(path)
+        facts = os.stat(path)
+        earlier = seen.setdefault((facts.st_dev, facts.st_ino), path)
+        if earlier is not path:
+            raise UsageError(f"{path} is given twice (as {earlier}): its reads would count twice", hint="Give each file once")
 
 
 class AlignmentFile:
@@ -107,45 +196,48 @@ class AlignmentFile:
         self._flags_left_out = FLAGS_LEFT_OUT | (0 if selection.use_supplementary else FLAG_SUPPLEMENTARY)
         self._tags = np.frombuffer(b"RGHP", np.uint8).copy()
         groups = header.groups_of(selection.samples) if selection.samples else ()
-        self._group_hashes = np.array([hash_array(np.frombuffer(group.encode(), np.uint8)) for group in groups], np.uint64)
-        self._open(reference_path)
-
-    def _open(self, reference_path: str) -> None:
-        path = self.header.path.encode()
-        self._file = self._library.hts_open(path, b"r")
-        if not self._file:
-            raise ReadsFileError("cannot be opened", path=self.header.path, hint="Check that it can be read")
+        names = [np.frombuffer(group.encode("utf-8", "surrogateescape"), np.uint8) for group in groups]
+        self._group_hashes = np.array([hash_array(name) for name in names], np.uint64)
         self._record = self._library.bam_init1()
-        self._sam_header = None
-        self._index = None
-        if self._library.hts_set_fai_filename(self._file, (reference_path + ".fai").encode()) < 0:
-            raise ReadsFileError("does not accept the reference", path=self.header.path, hint="Give the CRAM's reference with -f")
+        self._file = self._sam_header = self._index = None
+        try:
+            self._open(header.path, reference_path)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, path: str, reference_path: str) -> None:
+        name = os.fsencode(path)
+        self._file = self._library.hts_open(name, b"r")
+        if not self._file:
+            raise ReadsFileError("cannot be opened", path=path, hint="Check that it can be read")
+        if self._library.hts_set_fai_filename(self._file, os.fsencode(reference_path + ".fai")) < 0:
+            raise ReadsFileError("does not accept the reference", path=path, hint="Give the CRAM's reference with -f")
         if self._library.hts_check_EOF(self._file) == 0:
             raise ReadsFileError(
                 "is truncated: its end-of-file block is missing",
-                path=self.header.path,
+                path=path,
                 hint="Copy it again, or check it with: samtools quickcheck -v",
             )
         self._sam_header = self._library.sam_hdr_read(self._file)
-        self._index = self._library.sam_index_load(self._file, path)
+        self._index = self._library.sam_index_load(self._file, name)
         if not self._sam_header or not self._index:
             raise ReadsFileError(
-                "its header or index cannot be read",
-                path=self.header.path,
-                hint=f"Index it again with: samtools index {self.header.path}",
+                "its header or index cannot be read", path=path, hint=f"Index it again with: samtools index {path}"
             )
 
     def close(self) -> None:
         """Release htslib's objects; a second call does nothing."""
-        if self._file is None:
-            return
-        if self._index:
-            self._library.hts_idx_destroy(self._index)
-        if self._sam_header:
-            self._library.sam_hdr_destroy(self._sam_header)
-        self._library.bam_destroy1(self._record)
-        self._library.hts_close(self._file)
-        self._file = None
+        index, header, record, file = self._index, self._sam_header, self._record, self._file
+        self._index = self._sam_header = self._record = self._file = None
+        if index:
+            self._library.hts_idx_destroy(index)
+        if header:
+            self._library.sam_hdr_destroy(header)
+        if record:
+            self._library.bam_destroy1(record)
+        if file:
+            self._library.hts_close(file)
 
     def has_contig(self, contig: str) -> bool:
         """Whether the header names the contig."""
@@ -193,3 +285,18 @@ class AlignmentFile:
             pos1=pos0 + 1,
             hint="Check it with: samtools quickcheck -v; for CRAM give its own reference with -f",
         )
+
+
+def open_alignment_files(
+    headers: Sequence[AlignmentHeader], reference_path: str, htslib: Htslib, selection: ReadSelection
+) -> list[AlignmentFile]:
+    """All files opened for one thread; where one cannot be, none stays open."""
+    files: list[AlignmentFile] = []
+    try:
+        for header in headers:
+            files.append(AlignmentFile(header, reference_path, htslib, selection))  # noqa: PERF401 (what is open must be known)
+    except BaseException:
+        for file in files:
+            file.close()
+        raise
+    return files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from types import TracebackType
 
 import numpy as np
@@ -10,6 +11,60 @@ import pysam
 
 from vcffilter.errors import ReferenceFileError
 from vcffilter.kernels.reference import ReferenceSegments, base_code_table, merge_intervals
+
+_GZIP_MAGIC = b"\x1f\x8b"
+#: The empty block at the end of every file that bgzip finished.
+_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
+
+def check_fasta(path: str) -> None:
+    """Raise ReferenceFileError where a FASTA or its index is missing, or the file is shorter than it was.
+
+    htslib must not see a cut bgzipped FASTA without .gzi: it crashes on it. Elsewhere it would take a cut one for whole.
+    """
+    try:
+        facts = os.stat(path)
+        if not stat.S_ISREG(facts.st_mode):
+            raise ReferenceFileError("is no file: a reference is read by place", path=path, hint="Give a FASTA file with -f")
+        with open(path, "rb") as file:
+            is_compressed = file.read(2) == _GZIP_MAGIC
+            file.seek(max(0, facts.st_size - len(_BGZF_END)))
+            end = file.read()
+    except FileNotFoundError as error:
+        raise ReferenceFileError("no such file", path=path, hint="Give the reference with -f FASTA") from error
+    except OSError as error:
+        raise ReferenceFileError(f"cannot be opened ({error.strerror})", path=path) from error
+    if is_compressed and end != _BGZF_END:
+        raise ReferenceFileError(
+            "is cut, or not compressed by bgzip: its end-of-file block is missing",
+            path=path,
+            hint="Copy it again, or: gunzip it, bgzip it, then samtools faidx",
+        )
+    for index in [path + ".fai"] + [path + ".gzi"] * is_compressed:
+        if not os.path.exists(index):
+            raise ReferenceFileError("has no index", path=path, hint=f"Index it with: samtools faidx {path}")
+    if not is_compressed and facts.st_size < _indexed_bytes(path + ".fai"):
+        raise ReferenceFileError(
+            "is cut: its index knows of bases beyond its end",
+            path=path,
+            hint="Copy it again; if it was changed on purpose, index it again with: samtools faidx",
+        )
+
+
+def _indexed_bytes(index_path: str) -> int:
+    """Bytes that a FASTA must at least have, by its .fai (name, bases, offset, bases and bytes per line)."""
+    last = 0
+    try:
+        with open(index_path, "rb") as lines:
+            for line in lines:
+                n_bases, offset, line_bases, line_bytes = map(int, line.rstrip(b"\r\n").split(b"\t")[1:5])
+                if n_bases:
+                    last = max(last, offset + (n_bases - 1) // line_bases * line_bytes + (n_bases - 1) % line_bases + 1)
+    except (OSError, ValueError, ZeroDivisionError) as error:
+        raise ReferenceFileError(
+            f"the index cannot be read ({error})", path=index_path, hint="Make it again with: samtools faidx"
+        ) from error
+    return last
 
 
 class ReferenceFile:
@@ -19,10 +74,7 @@ class ReferenceFile:
     """
 
     def __init__(self, path: str) -> None:
-        if not os.path.exists(path):
-            raise ReferenceFileError("no such file", path=path, hint="Give the reference with -f FASTA")
-        if not os.path.exists(path + ".fai"):
-            raise ReferenceFileError("has no index", path=path, hint=f"Index it with: samtools faidx {path}")
+        check_fasta(path)
         try:
             self._fasta = pysam.FastaFile(path)
         except (OSError, ValueError) as error:
