@@ -26,7 +26,7 @@ from vcf_copy import annotate_with_constant, pysam_copy
 from workloads import describe, mix, model, sample, thinned_calls
 
 from vcffilter.encoding.encoder import ChunkEncoder, PreparedChunk
-from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES, empty_encode_scratch, encode_alleles
+from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES, N_COUNTS, empty_encode_scratch, encode_alleles
 from vcffilter.kernels.htslib import Htslib, load_htslib
 from vcffilter.kernels.htslib_library import installed_libraries, library_of
 from vcffilter.kernels.reads import count_reads, empty_reads
@@ -194,7 +194,7 @@ class Worker:
                 empty_encode_scratch(prepared.n_reads),
                 features,
                 self._tensor[:n] if rows else None,
-                np.zeros(n, np.int32),
+                np.zeros((n, N_COUNTS), np.int32),
             )
         return features
 

@@ -23,8 +23,8 @@ class ConstantScorer:
         """0.9876, or 0.0123 where the position ends in 00."""
         probability = np.where(chunk.start0 % 100 == 0, np.float32(0.0123), np.float32(0.9876))
         log_odds = np.where(probability > 0.5, 4.3773, -4.3856)
-        depth = np.full(chunk.n_alleles, 30, np.int32)
-        return AlleleScores(probability, log_odds, depth, np.zeros(chunk.n_alleles, np.uint8))
+        counts = np.tile(np.array([30, 14, 15], np.int32), (chunk.n_alleles, 1))
+        return AlleleScores(probability, log_odds, counts, np.zeros(chunk.n_alleles, np.uint8))
 
     def close(self) -> None:
         """Nothing is open."""

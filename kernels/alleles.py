@@ -27,7 +27,7 @@ class NormalisedAlleles(NamedTuple):
     shift_end0: int64 (n,), end0 when the allele is moved as far right as it goes.
     alt_offset: int64 (n + 1,), alt_codes: uint8 pool, 4-bit codes of the new bases after trimming and shifting.
     indel_hash: uint64 (n,), as ReadEvents.indel_hash; 0 unless a pure insertion.
-    segment: int32 (n,), reference segment.
+    segment: int32 (n,), reference segment. record: int32 (n,), equal for the ALTs of one record, which follow one another.
     """
 
     problem: np.ndarray
@@ -39,10 +39,11 @@ class NormalisedAlleles(NamedTuple):
     alt_codes: np.ndarray
     indel_hash: np.ndarray
     segment: np.ndarray
+    record: np.ndarray
 
 
 def empty_alleles(n_alleles: int, n_alt_bases: int) -> NormalisedAlleles:
-    """Arrays for `n_alleles` ALTs with `n_alt_bases` bases in all."""
+    """Arrays for `n_alleles` ALTs, each a record of its own, with `n_alt_bases` bases in all."""
     return NormalisedAlleles(
         np.zeros(n_alleles, np.uint8),
         np.zeros(n_alleles, np.uint8),
@@ -53,6 +54,7 @@ def empty_alleles(n_alleles: int, n_alt_bases: int) -> NormalisedAlleles:
         np.zeros(n_alt_bases, np.uint8),
         np.zeros(n_alleles, np.uint64),
         np.zeros(n_alleles, np.int32),
+        np.arange(n_alleles, dtype=np.int32),
     )
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from vcffilter.kernels.alleles import FINE, NormalisedAlleles
 from vcffilter.kernels.context_features import CONTEXT_FEATURES, write_context_features
 from vcffilter.kernels.haplotypes import Haplotypes, empty_haplotypes
-from vcffilter.kernels.jit import kernel
+from vcffilter.kernels.jit import inline_kernel, kernel
 from vcffilter.kernels.read_features import (
     ALL_ROW,
+    ALT_ROW,
     CONTRAST_FEATURES,
     NEIGHBOURHOOD_FEATURES,
     SUPPORT_FEATURES,
@@ -26,7 +27,14 @@ from vcffilter.kernels.read_features import (
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import ReferenceSegments
 from vcffilter.kernels.scan import ReadEvents
-from vcffilter.kernels.support import SiteReads, empty_site_reads, find_site_reads, forget_site_reads, weigh_site_reads
+from vcffilter.kernels.support import (
+    SUPPORTS_REF,
+    SiteReads,
+    empty_site_reads,
+    find_site_reads,
+    forget_site_reads,
+    weigh_site_reads,
+)
 from vcffilter.kernels.tensor import TensorScratch, empty_tensor_scratch, write_tensor
 
 #: Names of the site features in the order in which the encoder writes them.
@@ -34,26 +42,70 @@ FEATURE_NAMES = CONTEXT_FEATURES + SUPPORT_FEATURES + CONTRAST_FEATURES + NEIGHB
 #: Version of their meaning and of the channels': a checkpoint that declares another one cannot be used.
 ENCODER_VERSION = 1
 
+#: Columns of the counts: reads that inform (two mates are one), of these for REF against every ALT of the record, and for ALT.
+N_INFORMING, N_REF, N_ALT = range(3)
+N_COUNTS = 3
+
 _SUPPORT = len(CONTEXT_FEATURES)
 _CONTRAST = _SUPPORT + len(SUPPORT_FEATURES)
 _NEIGHBOURHOOD = _CONTRAST + len(CONTRAST_FEATURES)
 
 
 class EncodeScratch(NamedTuple):
-    """Everything `encode_alleles` needs besides its input; reused from allele to allele."""
+    """Everything `encode_alleles` needs besides its input; reused from allele to allele.
+
+    for_ref: int32 (n_reads,), a stamp that says how many ALTs of the record in hand the read (or its mate) spoke against so far.
+    """
 
     site: SiteReads
     haplotypes: Haplotypes
     sums: SiteScratch
     tensor: TensorScratch
     counts: np.ndarray
+    for_ref: np.ndarray
 
 
 def empty_encode_scratch(n_reads: int) -> EncodeScratch:
     """Scratch for a chunk of `n_reads` reads."""
     return EncodeScratch(
-        empty_site_reads(n_reads), empty_haplotypes(), empty_site_scratch(), empty_tensor_scratch(n_reads), np.zeros(4, np.int64)
+        empty_site_reads(n_reads),
+        empty_haplotypes(),
+        empty_site_scratch(),
+        empty_tensor_scratch(n_reads),
+        np.zeros(4, np.int64),
+        np.zeros(n_reads, np.int32),
     )
+
+
+@inline_kernel
+def _count_for_ref(site: SiteReads, mate: np.ndarray, is_first_of_record: bool, stamp: int, for_ref: np.ndarray) -> int:
+    """Reads that speak for REF at this ALT and at every ALT of the record before it: the last one gave them `stamp`.
+
+    They are given the next stamp. Two mates are one read, as which of them counts may change from ALT to ALT.
+    """
+    n = 0
+    for slot in range(site.counts[0]):
+        if site.group[slot] != SUPPORTS_REF:
+            continue
+        read = site.read[slot]
+        fragment = read if mate[read] < 0 else min(read, mate[read])
+        if is_first_of_record or for_ref[fragment] == stamp:
+            for_ref[fragment] = stamp + 1
+            n += 1
+    return n
+
+
+@inline_kernel
+def _give_every_alt_the_last_count(record: np.ndarray, counts: np.ndarray) -> None:
+    """Reads for REF: of each ALT with reads those that the record's last such ALT has left."""
+    left = np.int32(-1)
+    for allele in range(len(record) - 1, -1, -1):
+        if allele + 1 < len(record) and record[allele] != record[allele + 1]:
+            left = np.int32(-1)
+        if counts[allele, N_INFORMING] > 0:
+            if left < 0:
+                left = counts[allele, N_REF]
+            counts[allele, N_REF] = left
 
 
 @kernel
@@ -68,17 +120,21 @@ def encode_alleles(
     scratch: EncodeScratch,
     features: np.ndarray,
     tensor: np.ndarray | None,
-    n_informing: np.ndarray,
+    counts: np.ndarray,
 ) -> None:
     """Encode every usable allele of a chunk.
 
     furthest_end0: int64 (n_reads,), running maximum of the reads' unclipped ends. channels: int64, indices into CHANNEL_NAMES.
     Written: features: float32 (n_alleles, len(FEATURE_NAMES)), zeroed before; tensor: uint8 (n_alleles, rows, columns, channels),
-    all of it, or None where none is wanted (then nothing of it is compiled); n_informing: int32 (n_alleles,), reads counted (each
-    pair of mates once), 0 = no reads.
+    all of it, or None where none is wanted (then nothing of it is compiled); counts: int32 (n_alleles, N_COUNTS), see
+    N_INFORMING; all 0 = no reads.
     """
+    counts[:] = 0
+    stamp = np.int32(0)
+    is_first_of_record = True
     for allele in range(len(alleles.problem)):
-        n_informing[allele] = 0
+        if allele > 0 and alleles.record[allele] != alleles.record[allele - 1]:
+            is_first_of_record = True
         if alleles.problem[allele] != FINE:
             if tensor is not None:
                 tensor[allele] = 0
@@ -87,7 +143,11 @@ def encode_alleles(
         if scratch.site.counts[0] > 0:
             weigh_site_reads(allele, alleles, segments, reads, events, scratch.haplotypes, scratch.site)
             sum_site(allele, alleles, reads, events, scratch.site, scratch.counts, scratch.sums)
-            n_informing[allele] = np.int32(scratch.sums.sums[ALL_ROW, N])
+            counts[allele, N_INFORMING] = np.int32(scratch.sums.sums[ALL_ROW, N])
+            counts[allele, N_ALT] = np.int32(scratch.sums.sums[ALT_ROW, N])
+            counts[allele, N_REF] = _count_for_ref(scratch.site, events.mate, is_first_of_record, stamp, scratch.for_ref)
+            stamp += 1
+            is_first_of_record = False
             row = features[allele]
             write_context_features(allele, alleles, segments, scratch.sums.tally, row[:_SUPPORT])
             write_support_features(scratch.site, scratch.sums, row[_SUPPORT:_CONTRAST])
@@ -98,6 +158,7 @@ def encode_alleles(
         elif tensor is not None:
             tensor[allele] = 0
         forget_site_reads(scratch.site)
+    _give_every_alt_the_last_count(alleles.record, counts)
 
 
 @kernel

@@ -49,8 +49,8 @@ class GivenScores:
         probability = np.where(values >= 0, values / 10_000, np.nan).astype(np.float32)
         status = np.where(values >= 0, 0, -values).astype(np.uint8)
         log_odds = values / 1000 - 5 if self.log_odds is None else np.array([self.log_odds[key] for key in keys])
-        n_reads = np.full(len(values), self.n_reads, np.int32)
-        return AlleleScores(probability, log_odds, n_reads, status, np.full(len(values), 5, np.uint32))
+        counts = np.stack([np.full(len(values), self.n_reads), np.full(len(values), 2), 1 + chunk.alt_index], axis=1)
+        return AlleleScores(probability, log_odds, counts.astype(np.int32), status, np.full(len(values), 5, np.uint32))
 
     def close(self):
         pass
@@ -144,7 +144,7 @@ def test_info_holds_scores_or_a_status(rows):
             assert set(found) == {"PILEUP_STATUS"}
             assert found["PILEUP_STATUS"] in STATUS_NAMES[1:]
             continue
-        assert set(found) == {"PILEUP_PROB", "PILEUP_SCORE", "PILEUP_DP"}
+        assert set(found) == {"PILEUP_PROB", "PILEUP_SCORE", "PILEUP_DP", "PILEUP_AD", "PILEUP_FT", "PILEUP_ALT_SCORE"}
         for (alt, value), probability, depth in zip(
             row_alts, found["PILEUP_PROB"].split(","), found["PILEUP_DP"].split(","), strict=True
         ):
@@ -153,9 +153,24 @@ def test_info_holds_scores_or_a_status(rows):
             else:
                 assert float(probability) == value / 10_000
                 assert depth == "7"
+        assert_each_alt_has_its_own(row_alts, found)
         assert float(found["PILEUP_SCORE"]) == pytest.approx(max(step for _, step in scored) / 1000 - 5, abs=1e-5)
     assert counts.alleles.get("scored", 0) == sum(len(scored_alts(row_alts)) for _, row_alts in rows)
     assert sum(counts.unscored_records.values()) == counts.n_records - counts.n_scored
+
+
+def assert_each_alt_has_its_own(row_alts, found):
+    """Reads, verdict and score of each ALT, at thresholds of 0.5."""
+    for_ref, *for_alt = found["PILEUP_AD"].split(",")
+    assert for_ref == "2"
+    columns = (for_alt, found["PILEUP_FT"].split(","), found["PILEUP_ALT_SCORE"].split(","))
+    for number, ((alt, value), n_reads, verdict, score) in enumerate(zip(row_alts, *columns, strict=True)):
+        if alt in ("*", "<DEL>") or value < 0:
+            assert (n_reads, verdict, score) == (".", ".", ".")
+            continue
+        failing = "LowPileupSNV" if len(alt) == 1 else "LowPileupIndel"
+        assert (n_reads, verdict) == (str(1 + number), "PASS" if value >= 5000 else failing)
+        assert float(score) == pytest.approx(value / 1000 - 5, abs=1e-5)
 
 
 @settings(max_examples=30, deadline=None)
@@ -213,7 +228,7 @@ def test_a_scorer_that_gives_no_probability_is_found_out():
         def score(self, chunk):
             n = chunk.n_alleles
             nothing = np.full(n, np.nan, np.float32)
-            return AlleleScores(nothing, nothing, np.zeros(n, np.int32), np.zeros(n, np.uint8))
+            return AlleleScores(nothing, nothing, np.zeros((n, 3), np.int32), np.zeros(n, np.uint8))
 
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "in.vcf"

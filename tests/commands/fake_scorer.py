@@ -48,7 +48,8 @@ class FakeScorer:
         status[no_reads] = STATUS_CODE["no_reads"]
         probability[no_reads] = np.nan
         reasons = (chunk.start0 % 8).astype(np.uint32) if self.want_reasons else None
-        return AlleleScores(probability, log_odds, (chunk.start0 % 50).astype(np.int32), status, reasons)
+        counts = np.stack([chunk.start0 % 50, chunk.start0 % 20, chunk.start0 % 30 - chunk.alt_index % 2], axis=1)
+        return AlleleScores(probability, log_odds, counts.astype(np.int32), status, reasons)
 
     def close(self) -> None:
         self.closed = True

@@ -6,6 +6,7 @@ UPDATE_GOLDEN=1 pytest tests/commands/test_golden.py writes them anew.
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,19 @@ def test_provenance_is_written_unless_refused(tmp_path):
 
 def records(text: str) -> list[list[str]]:
     return [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
+
+
+def test_each_alt_keeps_its_verdict_when_bcftools_splits_the_record(bcftools, tmp_path):
+    whole = tmp_path / "whole.vcf"
+    whole.write_text(filtered(tmp_path, ["--min-prob-snv", "0.1085", "--min-prob-indel", "0.1085", "--reasons"]))
+    split = subprocess.run([bcftools, "norm", "-m", "-any", str(whole)], capture_output=True, text=True, check=True).stdout
+    of_three = {row[4]: dict(pair.partition("=")[::2] for pair in row[7].split(";")) for row in records(split) if row[1] == "111"}
+    assert {alt: found["PILEUP_FT"] for alt, found in of_three.items()} == {"C": "LowPileupSNV", "G": "PASS", "AT": "PASS"}
+    assert {alt: found["PILEUP_AD"] for alt, found in of_three.items()} == {"C": "10,20", "G": "10,19", "AT": "10,20"}
+    assert [found["PILEUP_ALT_SCORE"] for found in of_three.values()] == ["-3.917", "-3.913", "-3.906"]
+    assert [found.get("PILEUP_ALT_REASON", ".") for found in of_three.values()] == ["low_mapq&read_end", ".", "."]
+    # The line of docs/output.md.
+    command = [bcftools, "view", "-H", "-e", 'INFO/PILEUP_FT~"LowPileup"', "-"]
+    kept = records(subprocess.run(command, input=split, capture_output=True, text=True, check=True).stdout)
+    assert [row[4] for row in kept if row[1] == "111"] == ["G", "AT"]
+    assert any("PILEUP_STATUS" in row[7] for row in kept)

@@ -93,8 +93,8 @@ def _record(read: Aligned, header: pysam.AlignmentHeader) -> pysam.AlignedSegmen
     return record
 
 
-def chunk_of(contig: str, alleles: Sequence[Called]) -> AlleleChunk:
-    """A chunk as the stream makes it, with one record per ALT, bases as given."""
+def chunk_of(contig: str, alleles: Sequence[Called], records: Sequence[int] | None = None) -> AlleleChunk:
+    """A chunk as the stream makes it, bases as given. records: number of each allele's; None = one for each."""
 
     def pool(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         offset = np.zeros(len(texts) + 1, np.int64)
@@ -104,10 +104,9 @@ def chunk_of(contig: str, alleles: Sequence[Called]) -> AlleleChunk:
     ref_offset, ref_bases = pool([allele.ref for allele in alleles])
     alt_offset, alt_bases = pool([allele.alt for allele in alleles])
     n = len(alleles)
+    record_index = np.array(range(n) if records is None else records, np.int32)
     start0 = np.array([allele.start0 for allele in alleles], np.int64)
-    return AlleleChunk(
-        contig, start0, ref_offset, ref_bases, alt_offset, alt_bases, np.arange(n, dtype=np.int32), np.zeros(n, np.int32)
-    )
+    return AlleleChunk(contig, start0, ref_offset, ref_bases, alt_offset, alt_bases, record_index, np.zeros(n, np.int32))
 
 
 def open_encoder(bams: Sequence[str], reference: str, shape: Shape) -> ChunkEncoder:
@@ -116,11 +115,18 @@ def open_encoder(bams: Sequence[str], reference: str, shape: Shape) -> ChunkEnco
     return ChunkEncoder(shape.spec, files, ReferenceFile(reference))
 
 
-def encode(bams: Sequence[str], reference: str, contig: str, alleles: Sequence[Called], shape: Shape) -> EncodedAlleles:
+def encode(
+    bams: Sequence[str],
+    reference: str,
+    contig: str,
+    alleles: Sequence[Called],
+    shape: Shape,
+    records: Sequence[int] | None = None,
+) -> EncodedAlleles:
     """Encode one chunk with a fresh encoder."""
     encoder = open_encoder(bams, reference, shape)
     try:
-        return encoder.encode(chunk_of(contig, alleles))
+        return encoder.encode(chunk_of(contig, alleles, records))
     finally:
         encoder.close()
 

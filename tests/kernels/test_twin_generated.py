@@ -24,11 +24,12 @@ _SHAPES = (
 )
 
 
-def _check(folder: Path, case: TinyCase, shape: Shape) -> None:
+def _check(folder: Path, case: TinyCase, shape: Shape, alts_per_record: int = 1) -> None:
     fasta = write_fasta(folder / "tiny.fa", case.contigs)
     bam = write_bam(folder / "tiny.bam", case.contigs, case.reads, groups=(("g1", "one"), ("g2", "two")))
-    encoded = encode([bam], fasta, CONTIG, case.calls, shape)
-    assert_agrees([bam], fasta, CONTIG, case.calls, encoded, shape)
+    records = [index // alts_per_record for index in range(len(case.calls))]
+    encoded = encode([bam], fasta, CONTIG, case.calls, shape, records)
+    assert_agrees([bam], fasta, CONTIG, case.calls, encoded, shape, records)
 
 
 # No shrinking: a smaller seed is not a smaller case.
@@ -45,11 +46,12 @@ def _check(folder: Path, case: TinyCase, shape: Shape) -> None:
     contig_length=st.integers(2, 500),
     max_length=st.integers(5, 200),
     shape=st.sampled_from(_SHAPES),
+    alts_per_record=st.integers(1, 3),
 )
 def test_any_reads_and_alleles(
-    tmp_path: Path, seed: int, n_fragments: int, contig_length: int, max_length: int, shape: Shape
+    tmp_path: Path, seed: int, n_fragments: int, contig_length: int, max_length: int, shape: Shape, alts_per_record: int
 ) -> None:
-    _check(tmp_path, tiny_case(seed, n_fragments, contig_length, max_length), shape)
+    _check(tmp_path, tiny_case(seed, n_fragments, contig_length, max_length), shape, alts_per_record)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -35,15 +35,32 @@ def twin_encode(bams: Sequence[str], reference: str, contig: str, alleles: Seque
     return [twin.encode(allele) for allele in alleles]
 
 
-def differences_from_twin(encoded: EncodedAlleles, twin: Sequence[Encoded], alleles: Sequence[Called], shape: Shape) -> list[str]:
-    """A line for everything in which the encoder and the twin differ."""
+def _expected_counts(twin: Sequence[Encoded], records: Sequence[int]) -> list[list[int]]:
+    """Reads that inform, for REF against every ALT of the record that has reads, and for ALT."""
+    left: dict[int, frozenset[object]] = {}
+    for expected, record in zip(twin, records, strict=True):
+        if expected.n_informing:
+            left[record] = left.get(record, expected.for_ref) & expected.for_ref
+    pairs = zip(twin, records, strict=True)
+    return [[one.n_informing, len(left[record]), one.n_alt] if one.n_informing else [0, 0, 0] for one, record in pairs]
+
+
+def differences_from_twin(
+    encoded: EncodedAlleles,
+    twin: Sequence[Encoded],
+    alleles: Sequence[Called],
+    shape: Shape,
+    records: Sequence[int] | None = None,
+) -> list[str]:
+    """A line for everything in which the encoder and the twin differ. records: number of each allele's; None = one for each."""
     found = []
+    counts = _expected_counts(twin, range(len(alleles)) if records is None else records)
     for index, (expected, allele) in enumerate(zip(twin, alleles, strict=True)):
         where = f"{allele.start0 + 1} {allele.ref}>{allele.alt}"
         if encoded.problem[index] != expected.problem:
             found.append(f"{where}: problem {encoded.problem[index]}, twin {expected.problem}")
-        if encoded.n_informing[index] != expected.n_informing:
-            found.append(f"{where}: n_informing {encoded.n_informing[index]}, twin {expected.n_informing}")
+        if encoded.counts[index].tolist() != counts[index]:
+            found.append(f"{where}: counts {encoded.counts[index]}, twin {counts[index]}")
         if expected.features:
             assert set(expected.features) == set(FEATURE_NAMES)
         for column, name in enumerate(FEATURE_NAMES):
@@ -58,8 +75,14 @@ def differences_from_twin(encoded: EncodedAlleles, twin: Sequence[Encoded], alle
 
 
 def assert_agrees(
-    bams: Sequence[str], reference: str, contig: str, alleles: Sequence[Called], encoded: EncodedAlleles, shape: Shape
+    bams: Sequence[str],
+    reference: str,
+    contig: str,
+    alleles: Sequence[Called],
+    encoded: EncodedAlleles,
+    shape: Shape,
+    records: Sequence[int] | None = None,
 ) -> None:
     """The encoder and the twin say the same of every allele."""
-    found = differences_from_twin(encoded, twin_encode(bams, reference, contig, alleles, shape), alleles, shape)
+    found = differences_from_twin(encoded, twin_encode(bams, reference, contig, alleles, shape), alleles, shape, records)
     assert not found, "\n".join([f"{len(found)} differences", *found[:20]])

@@ -45,7 +45,7 @@ class RecordingScorer:
             self.running -= 1
         probability = ((chunk.start0 * 7) % 10_000 / 10_000).astype(np.float32)
         n = chunk.n_alleles
-        return AlleleScores(probability, np.zeros(n), np.ones(n, np.int32), np.zeros(n, np.uint8))
+        return AlleleScores(probability, np.zeros(n), np.ones((n, 3), np.int32), np.zeros(n, np.uint8))
 
     def close(self):
         pass

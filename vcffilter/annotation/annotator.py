@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +17,11 @@ from vcffilter.models.threshold_classes import DEEP_READS
 from vcffilter.variants.alleles import STATUS_NAMES, AlleleScores
 from vcffilter.variants.chunks import RecordChunk
 from vcffilter.variants.header import VariantHeader
-from vcffilter.variants.htslib import MISSING_FLOAT_BITS, MISSING_INT32
 
 #: Values in one record's FILTER that there is room for.
 _MOST_FILTERS = 65_536
+#: Characters of all reasons together, joined.
+_LONGEST_REASONS = sum(len(name) + 1 for name in REASON_NAMES)
 
 
 @dataclass(frozen=True)
@@ -53,57 +54,25 @@ class Annotator:
         self._path = path
         self.settings = settings
         self._texts: list[ctypes.Array] = []  # keeps alive what the plan points to
-        self._score = np.zeros(1, dtype=np.float32)
-        self._filters = np.zeros(_MOST_FILTERS, dtype=np.int32)
-        self._text = np.zeros(sum(len(name) + 1 for name in REASON_NAMES) + 1, dtype=np.uint8)
         self._plan = self._make_plan(header, stale.info, stale.filters)
-        self._status_names = np.array([self._address(name) for name in STATUS_NAMES], dtype=np.int64)
-        self._reason_names = np.frombuffer("".join(REASON_NAMES).encode(), dtype=np.uint8)
-        self._reason_first = np.cumsum([0, *(len(name) for name in REASON_NAMES)], dtype=np.int64)
+        self._words = self._make_words()
+        self._scratch = update.empty_scratch(0, 0, 0)
         self._counts = np.zeros(update.COUNT_SIZE, dtype=np.int64)
 
     def annotate(self, chunk: RecordChunk, scores: AlleleScores) -> None:
         """Change the chunk's records in place. Scores are in the order of `chunk.alleles`."""
-        sent = chunk.alt_status == 0
-        n_alts = len(sent)
-        status = chunk.alt_status.copy()
-        status[sent] = scores.status
-        probability = np.full(n_alts, np.nan, dtype=np.float32)
-        probability[sent] = scores.probability
-        log_odds = np.full(n_alts, np.nan, dtype=np.float32)
-        log_odds[sent] = scores.log_odds
-        depth = np.full(n_alts, MISSING_INT32, dtype=np.int32)
-        depth[sent] = scores.n_reads
-        reasons = np.zeros(n_alts, dtype=np.uint32)
-        if scores.reasons is not None:
-            reasons[sent] = scores.reasons
-        unscored = status != 0
-        if np.isnan(probability[~unscored] + log_odds[~unscored]).any():
-            raise ValueError("the scorer calls an allele scored and gives it no probability")
-        depth[unscored] = MISSING_INT32
-        bits = probability.view(np.uint32).copy()
-        bits[unscored] = MISSING_FLOAT_BITS
+        alts = _of_all_alts(chunk, scores)
+        self._make_room(int(np.diff(chunk.alt_first).max(initial=0)))
         failed_at = update.update_records(
             self._plan,
             tuple(map(float, self.settings.thresholds.by_depth)),
             DEEP_READS,
             chunk.records.addresses,
             chunk.alt_first,
-            sent,
-            status,
-            chunk.alt_is_indel,
             chunk.is_block,
-            probability,
-            log_odds,
-            bits.ctypes.data,
-            depth.ctypes.data,
-            reasons,
-            self._status_names,
-            self._reason_names,
-            self._reason_first,
-            self._score,
-            self._filters,
-            self._text,
+            alts,
+            self._words,
+            self._scratch,
             self._counts,
         )
         if failed_at >= 0:
@@ -135,9 +104,14 @@ class Annotator:
         plan[update.PLAN_KEY_PROBABILITY] = self._address(keys.probability)
         plan[update.PLAN_KEY_SCORE] = self._address(keys.score)
         plan[update.PLAN_KEY_DEPTH] = self._address(keys.depth)
+        plan[update.PLAN_KEY_ALLELE_DEPTH] = self._address(keys.allele_depth)
+        plan[update.PLAN_KEY_VERDICT] = self._address(keys.verdict)
+        plan[update.PLAN_KEY_ALT_SCORE] = self._address(keys.alt_score)
         plan[update.PLAN_KEY_STATUS] = self._address(keys.status)
         if header.info_declaration(keys.reason) is not None:
             plan[update.PLAN_KEY_REASON] = self._address(keys.reason)
+        if header.info_declaration(keys.alt_reason) is not None:
+            plan[update.PLAN_KEY_ALT_REASON] = self._address(keys.alt_reason)
         plan[update.PLAN_FILTER_PASS] = header.identifier("PASS")
         plan[update.PLAN_FILTER_SNV] = header.identifier(SNV_FILTER)
         plan[update.PLAN_FILTER_INDEL] = header.identifier(INDEL_FILTER)
@@ -146,14 +120,49 @@ class Annotator:
         plan[update.PLAN_STALE_INFO] = stale_info
         plan[update.PLAN_STALE_FILTER] = stale_filters
         plan[update.PLAN_WITH_REASONS] = settings.with_reasons
-        plan[update.PLAN_SCRATCH_SCORE] = self._score.ctypes.data
-        plan[update.PLAN_SCRATCH_FILTERS] = self._filters.ctypes.data
-        plan[update.PLAN_SCRATCH_TEXT] = self._text.ctypes.data
         return plan
+
+    def _make_words(self) -> update.Words:
+        status = np.array([self._address(name) for name in STATUS_NAMES], dtype=np.int64)
+        return update.Words(status, *_joined((".", "PASS", SNV_FILTER, INDEL_FILTER)), *_joined(REASON_NAMES))
+
+    def _make_room(self, n_alts: int) -> None:
+        """Scratch for a record of so many ALTs."""
+        if len(self._scratch.ints) > n_alts:
+            return
+        longest = _LONGEST_REASONS if self.settings.with_reasons else len(INDEL_FILTER)
+        self._scratch = update.empty_scratch(2 * n_alts + 16, (2 * n_alts + 16) * (longest + 1), _MOST_FILTERS)
 
     def _address(self, text: str) -> int:
         self._texts.append(ctypes.create_string_buffer(text.encode()))
         return ctypes.addressof(self._texts[-1])
+
+
+def _of_all_alts(chunk: RecordChunk, scores: AlleleScores) -> update.AltScores:
+    """The scores, with those ALTs between them that were not sent to the scorer."""
+    sent = chunk.alt_status == 0
+    n_alts = len(sent)
+    status = chunk.alt_status.copy()
+    status[sent] = scores.status
+    probability = np.full(n_alts, np.nan, dtype=np.float32)
+    probability[sent] = scores.probability
+    log_odds = np.full(n_alts, np.nan, dtype=np.float32)
+    log_odds[sent] = scores.log_odds
+    counts = np.zeros((n_alts, 3), dtype=np.int32)
+    counts[sent] = scores.counts
+    reasons = np.zeros(n_alts, dtype=np.uint32)
+    if scores.reasons is not None:
+        reasons[sent] = scores.reasons
+    if np.isnan((probability + log_odds)[status == 0]).any():
+        raise ValueError("the scorer calls an allele scored and gives it no probability")
+    verdict = np.empty(n_alts, dtype=np.uint8)
+    return update.AltScores(sent, chunk.alt_is_indel, status, probability, log_odds, counts, reasons, verdict)
+
+
+def _joined(words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Words as one uint8 array, and the borders between them."""
+    first = np.cumsum([0, *(len(word) for word in words)], dtype=np.int64)
+    return np.frombuffer("".join(words).encode(), dtype=np.uint8), first
 
 
 def _by_status(counts: Iterable[int]) -> dict[str, int]:

@@ -6,7 +6,7 @@ Nothing is declared twice, and no line of others is changed.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 from vcffilter.annotation.settings import INDEL_FILTER, SNV_FILTER, AnnotationKeys, AnnotationSettings, Thresholds
 from vcffilter.errors import VariantFileError
@@ -44,7 +44,7 @@ def declare(header: VariantHeader, settings: AnnotationSettings, provenance: Pro
     for key, (declaration, _) in wanted.items():
         _refuse_other_meaning(key, present[key], declaration, path)
     stale = Stale(
-        info=any(present.values()) or header.info_declaration(settings.keys.reason) is not None,
+        info=any(header.info_declaration(key) is not None for key in astuple(settings.keys)),
         filters=header.has_filter(SNV_FILTER) or header.has_filter(INDEL_FILTER),
     )
     for key, (declaration, meaning) in wanted.items():
@@ -70,10 +70,17 @@ def _info_lines(keys: AnnotationKeys, with_reasons: bool) -> dict[str, tuple[Dec
         ),
         keys.score: (Declaration("1", "Float"), f"Log-odds of the best {keys.probability} of the record"),
         keys.depth: (Declaration("A", "Integer"), "Reads that informed the score of the ALT"),
+        keys.allele_depth: (
+            Declaration("R", "Integer"),
+            f"Of the reads in {keys.depth}, those for REF against every scored ALT, and those for each ALT",
+        ),
+        keys.verdict: (Declaration("A", "String"), f"Verdict on each ALT: PASS, {SNV_FILTER} or {INDEL_FILTER}"),
+        keys.alt_score: (Declaration("A", "Float"), f"Log-odds of each {keys.probability}"),
         keys.status: (Declaration("1", "String"), "Why no ALT of the record was scored"),
     }
     if with_reasons:
         lines[keys.reason] = (Declaration(".", "String"), "Why the record failed")
+        lines[keys.alt_reason] = (Declaration("A", "String"), "Why each failing ALT fails, values joined by &")
     return lines
 
 

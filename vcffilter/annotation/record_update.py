@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from vcffilter.kernels.htslib import load_int32, load_int64
 from vcffilter.kernels.jit import inline_kernel, kernel
-from vcffilter.variants.alleles import STATUS_CODE, STATUS_NAMES
+from vcffilter.variants.alleles import READS_FOR_ALT, READS_FOR_REF, READS_INFORMING, STATUS_CODE, STATUS_NAMES
 from vcffilter.variants.htslib import (
+    MISSING_FLOAT_BITS,
+    MISSING_INT32,
     OFFSET_FILTER,
     OFFSET_N_FILTER,
     TYPE_INT,
@@ -31,8 +35,12 @@ PROBABILITY_STEPS = 10_000
     PLAN_KEY_PROBABILITY,  # addresses of the key names
     PLAN_KEY_SCORE,
     PLAN_KEY_DEPTH,
+    PLAN_KEY_ALLELE_DEPTH,
+    PLAN_KEY_VERDICT,
+    PLAN_KEY_ALT_SCORE,
     PLAN_KEY_STATUS,
     PLAN_KEY_REASON,  # 0 = not declared
+    PLAN_KEY_ALT_REASON,  # 0 = not declared
     PLAN_FILTER_PASS,  # FILTER identifiers; -1 = not declared
     PLAN_FILTER_SNV,
     PLAN_FILTER_INDEL,
@@ -41,11 +49,8 @@ PROBABILITY_STEPS = 10_000
     PLAN_STALE_INFO,  # an earlier run may have left INFO keys of ours
     PLAN_STALE_FILTER,  # ... or FILTER values
     PLAN_WITH_REASONS,
-    PLAN_SCRATCH_SCORE,  # addresses of the scratch arrays given beside the plan: a kernel cannot take them itself
-    PLAN_SCRATCH_FILTERS,
-    PLAN_SCRATCH_TEXT,
-) = range(17)
-PLAN_SIZE = 17
+) = range(18)
+PLAN_SIZE = 18
 
 # Slots of the counts, int64; two blocks per status code follow: records not scored, then ALTs.
 (
@@ -60,6 +65,62 @@ PLAN_SIZE = 17
 COUNT_ALT_STATUS = COUNT_STATUS + len(STATUS_NAMES)
 COUNT_SIZE = COUNT_ALT_STATUS + len(STATUS_NAMES)
 
+# Verdicts on an ALT: places in the texts.
+VERDICT_NONE, VERDICT_PASS, VERDICT_SNV, VERDICT_INDEL = range(4)
+_COMMA, _AND, _DOT = (np.uint8(ord(character)) for character in ",&.")
+
+
+class AltScores(NamedTuple):
+    """What is known of the ALTs of all records, in their order.
+
+    is_sent: bool (n_alts,), given to the scorer. is_indel: bool (n_alts,). status: uint8 (n_alts,), 0 = scored.
+    probability, log_odds: float32 (n_alts,). counts: int32 (n_alts, 3), columns READS_*. reasons: uint32 (n_alts,).
+    verdict: uint8 (n_alts,), written.
+    """
+
+    is_sent: np.ndarray
+    is_indel: np.ndarray
+    status: np.ndarray
+    probability: np.ndarray
+    log_odds: np.ndarray
+    counts: np.ndarray
+    reasons: np.ndarray
+    verdict: np.ndarray
+
+
+class Words(NamedTuple):
+    """Texts that are written: joined as uint8, and int64 borders of each.
+
+    status: int64, address of each status name, with a 0 at its end. verdict: by the codes of verdicts. reason: by bit.
+    """
+
+    status: np.ndarray
+    verdict: np.ndarray
+    verdict_first: np.ndarray
+    reason: np.ndarray
+    reason_first: np.ndarray
+
+
+class Scratch(NamedTuple):
+    """Room for the values of one key: floats (float32) and bits (uint32) are the same memory; ints: int32; text: uint8.
+
+    filters: int32, room for a record's FILTER and two more.
+    """
+
+    floats: np.ndarray
+    bits: np.ndarray
+    ints: np.ndarray
+    text: np.ndarray
+    filters: np.ndarray
+
+
+def empty_scratch(n_values: int, n_text: int, n_filters: int) -> Scratch:
+    """Scratch with room for so many values, characters and FILTER values."""
+    floats = np.zeros(n_values, np.float32)
+    return Scratch(
+        floats, floats.view(np.uint32), np.zeros(n_values, np.int32), np.zeros(n_text, np.uint8), np.zeros(n_filters, np.int32)
+    )
+
 
 @kernel
 def fails(probability, threshold):
@@ -68,8 +129,8 @@ def fails(probability, threshold):
 
 
 @inline_kernel
-def _update_filter(plan, record, scored, fails_snv, fails_indel, scratch):
-    """Bring FILTER in line with the verdict; returns below 0 on failure. scratch: int32, room for all filters."""
+def _update_filter(plan, record, scored, fails_snv, fails_indel, filters):
+    """Bring FILTER in line with the verdict; returns below 0 on failure. filters: int32, scratch with room for all of them."""
     if bcf_unpack(record, UNPACK_FILTER) < 0:
         return -1
     n_old = load_int32(record + OFFSET_N_FILTER)
@@ -83,87 +144,170 @@ def _update_filter(plan, record, scored, fails_snv, fails_indel, scratch):
         is_ours = identifier == plan[PLAN_FILTER_SNV] or identifier == plan[PLAN_FILTER_INDEL]
         is_pass = identifier == plan[PLAN_FILTER_PASS]
         if keeps_earlier and not is_ours and not (is_pass and scored):
-            scratch[n_new] = identifier
+            filters[n_new] = identifier
             n_new += 1
     if fails_snv:
-        scratch[n_new] = plan[PLAN_FILTER_SNV]
+        filters[n_new] = plan[PLAN_FILTER_SNV]
         n_new += 1
     if fails_indel:
-        scratch[n_new] = plan[PLAN_FILTER_INDEL]
+        filters[n_new] = plan[PLAN_FILTER_INDEL]
         n_new += 1
     if n_new == 0 and scored:
-        scratch[0] = plan[PLAN_FILTER_PASS]
+        filters[0] = plan[PLAN_FILTER_PASS]
         n_new = 1
     changed = n_new != n_old
     for index in range(min(n_new, n_old)):
-        changed = changed or scratch[index] != load_int32(old + 4 * index)
+        changed = changed or filters[index] != load_int32(old + 4 * index)
     if not changed:
         return 0
-    return bcf_update_filter(plan[PLAN_HEADER], record, plan[PLAN_SCRATCH_FILTERS], n_new)
+    return bcf_update_filter(plan[PLAN_HEADER], record, filters.ctypes.data, n_new)
 
 
 @inline_kernel
-def _write_reasons(plan, record, bits, reason_names, reason_first, text):
-    """Write the names of the set bits, comma-separated. text: uint8, room for all names."""
-    length = 0
-    for index in range(len(reason_first) - 1):
+def _judge(alt, alts, thresholds, deep_reads):
+    """The verdict on a scored ALT."""
+    is_deep = alts.counts[alt, READS_INFORMING] >= deep_reads
+    if alts.is_indel[alt]:
+        threshold = thresholds[3] if is_deep else thresholds[1]
+        return VERDICT_INDEL if fails(alts.probability[alt], threshold) else VERDICT_PASS
+    threshold = thresholds[2] if is_deep else thresholds[0]
+    return VERDICT_SNV if fails(alts.probability[alt], threshold) else VERDICT_PASS
+
+
+@inline_kernel
+def _append_word(word, words, first, text, length):
+    """Copy one of the joined words behind `text[:length]`; returns the new length."""
+    for position in range(first[word], first[word + 1]):
+        text[length] = words[position]
+        length += 1
+    return length
+
+
+@inline_kernel
+def _append_reasons(bits, separator, words, text, length):
+    """Write the names of the set bits; returns the new length."""
+    is_first = True
+    for index in range(len(words.reason_first) - 1):
         if not (bits >> index) & 1:
             continue
-        if length:
-            text[length] = 44  # a comma
+        if not is_first:
+            text[length] = separator
             length += 1
-        for position in range(reason_first[index], reason_first[index + 1]):
-            text[length] = reason_names[position]
-            length += 1
+        is_first = False
+        length = _append_word(index, words.reason, words.reason_first, text, length)
+    return length
+
+
+@inline_kernel
+def _write_text(plan, record, key, text, length):
+    """Write `text[:length]`; nothing is left of the key where it is empty."""
     text[length] = 0
-    n_values = 1 if length else 0
-    return bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_REASON], plan[PLAN_SCRATCH_TEXT], n_values, TYPE_STRING)
+    return bcf_update_info(plan[PLAN_HEADER], record, plan[key], text.ctypes.data, 1 if length > 0 else 0, TYPE_STRING)
 
 
 @inline_kernel
 def _remove(plan, record, key, value_type):
+    if plan[key] == 0:
+        return 0
     return bcf_update_info(plan[PLAN_HEADER], record, plan[key], 0, 0, value_type)
 
 
+@inline_kernel
+def _write_floats(plan, record, key, values, first, end, alts, scratch):
+    """Write one number of each ALT; missing where the ALT was not scored."""
+    for alt in range(first, end):
+        if alts.status[alt] == _SCORED:
+            scratch.floats[alt - first] = values[alt]
+        else:
+            scratch.bits[alt - first] = MISSING_FLOAT_BITS
+    return bcf_update_info(plan[PLAN_HEADER], record, plan[key], scratch.bits.ctypes.data, end - first, TYPE_REAL)
+
+
+@inline_kernel
+def _write_read_counts(plan, record, first, end, best, alts, scratch):
+    """Write the reads of each ALT, and those for REF and for each ALT. best: the ALT of the largest log-odds."""
+    for alt in range(first, end):
+        known = alts.status[alt] == _SCORED
+        scratch.ints[alt - first] = alts.counts[alt, READS_INFORMING] if known else MISSING_INT32
+    problem = bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_DEPTH], scratch.ints.ctypes.data, end - first, TYPE_INT)
+    scratch.ints[0] = alts.counts[best, READS_FOR_REF]
+    for alt in range(first, end):
+        known = alts.status[alt] == _SCORED
+        scratch.ints[alt - first + 1] = alts.counts[alt, READS_FOR_ALT] if known else MISSING_INT32
+    key = plan[PLAN_KEY_ALLELE_DEPTH]
+    return problem | bcf_update_info(plan[PLAN_HEADER], record, key, scratch.ints.ctypes.data, end - first + 1, TYPE_INT)
+
+
+@inline_kernel
+def _write_verdicts(plan, record, first, end, alts, words, scratch):
+    length = 0
+    for alt in range(first, end):
+        if alt > first:
+            scratch.text[length] = _COMMA
+            length += 1
+        length = _append_word(alts.verdict[alt], words.verdict, words.verdict_first, scratch.text, length)
+    return _write_text(plan, record, PLAN_KEY_VERDICT, scratch.text, length)
+
+
+@inline_kernel
+def _write_reasons(plan, record, failed, first, end, alts, words, scratch):
+    """For a failing record all reasons in one list; and why each failing ALT fails."""
+    bits = np.uint32(0)
+    for alt in range(first, end):
+        if alts.verdict[alt] > VERDICT_PASS:
+            bits |= alts.reasons[alt]
+    length = _append_reasons(bits, _COMMA, words, scratch.text, 0) if failed else 0
+    problem = _write_text(plan, record, PLAN_KEY_REASON, scratch.text, length)
+    length = 0
+    for alt in range(first, end):
+        if alt > first:
+            scratch.text[length] = _COMMA
+            length += 1
+        if alts.verdict[alt] > VERDICT_PASS and alts.reasons[alt] != 0:
+            length = _append_reasons(alts.reasons[alt], _AND, words, scratch.text, length)
+        else:
+            scratch.text[length] = _DOT
+            length += 1
+    return problem | _write_text(plan, record, PLAN_KEY_ALT_REASON, scratch.text, length if bits != 0 else 0)
+
+
+@inline_kernel
+def _write_scores(plan, record, first, end, best, alts, words, scratch):
+    """Write everything that a scored record gets in INFO but the reasons."""
+    problem = _write_floats(plan, record, PLAN_KEY_PROBABILITY, alts.probability, first, end, alts, scratch)
+    scratch.floats[0] = alts.log_odds[best]
+    problem |= bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_SCORE], scratch.floats.ctypes.data, 1, TYPE_REAL)
+    problem |= _write_read_counts(plan, record, first, end, best, alts, scratch)
+    problem |= _write_verdicts(plan, record, first, end, alts, words, scratch)
+    problem |= _write_floats(plan, record, PLAN_KEY_ALT_SCORE, alts.log_odds, first, end, alts, scratch)
+    if plan[PLAN_STALE_INFO]:
+        problem |= _remove(plan, record, PLAN_KEY_STATUS, TYPE_STRING)
+    return problem
+
+
+@inline_kernel
+def _write_status(plan, record, status, words):
+    """Say why nothing was scored, and take away what an earlier run wrote."""
+    problem = 0
+    if plan[PLAN_STALE_INFO]:
+        problem |= _remove(plan, record, PLAN_KEY_PROBABILITY, TYPE_REAL)
+        problem |= _remove(plan, record, PLAN_KEY_SCORE, TYPE_REAL)
+        problem |= _remove(plan, record, PLAN_KEY_DEPTH, TYPE_INT)
+        problem |= _remove(plan, record, PLAN_KEY_ALLELE_DEPTH, TYPE_INT)
+        problem |= _remove(plan, record, PLAN_KEY_VERDICT, TYPE_STRING)
+        problem |= _remove(plan, record, PLAN_KEY_ALT_SCORE, TYPE_REAL)
+    return problem | bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_STATUS], words.status[status], 1, TYPE_STRING)
+
+
 @kernel
-def update_records(
-    plan,
-    thresholds,
-    deep_reads,
-    records,
-    alt_first,
-    alt_sent,
-    alt_status,
-    alt_is_indel,
-    is_block,
-    probability,
-    log_odds,
-    probability_bits,
-    depth,
-    reasons,
-    status_names,
-    reason_names,
-    reason_first,
-    score,
-    filters,
-    text,
-    counts,
-):
+def update_records(plan, thresholds, deep_reads, records, alt_first, is_block, alts, words, scratch, counts):
     """Write FILTER and INFO of each record.
 
     plan: int64 (PLAN_SIZE,). thresholds: float64 of (SNV, indel, deep SNV, deep indel), deep from deep_reads reads on.
-    records: int64 (n,), addresses.
-    alt_first: int64 (n + 1,), borders of each record's ALTs in the next arrays, all (n_alts,):
-    alt_sent: bool, given to the scorer. alt_status: uint8, 0 = scored. alt_is_indel: bool.
-    probability, log_odds: float32. reasons: uint32. probability_bits, depth: addresses of probabilities as BCF has them (uint32),
-    and of the reads (int32), missing values included.
-    is_block: bool (n,), leave the record alone.
-    status_names: int64, address of each status name. reason_names: uint8, the names joined; reason_first: int64, their borders.
-    score: float32 (1,); filters: int32, room for a record's FILTER and two more; text: uint8, room for all reasons: scratch.
-    counts: int64 (COUNT_SIZE,), added to.
+    records: int64 (n,), addresses. alt_first: int64 (n + 1,), borders of each record's ALTs in `alts`.
+    is_block: bool (n,), leave the record alone. counts: int64 (COUNT_SIZE,), added to.
     Returns the index of the record that could not be changed, or -1.
     """
-    header = plan[PLAN_HEADER]
     for index in range(len(records)):
         record = records[index]
         first, end = alt_first[index], alt_first[index + 1]
@@ -171,60 +315,46 @@ def update_records(
         if is_block[index]:
             counts[COUNT_BLOCKS] += 1
             continue
-        n_scored, n_failed, bits = 0, 0, np.uint32(0)
+        n_scored, n_failed, best = 0, 0, first
         has_snv, has_indel = False, False
-        best = np.float32(-np.inf)
         status, status_is_of_sent = np.uint8(_NO_ALT), False
         for alt in range(first, end):
-            counts[COUNT_ALT_STATUS + alt_status[alt]] += 1
-            if alt_status[alt] != _SCORED:
-                if alt == first or (alt_sent[alt] and not status_is_of_sent):
-                    status, status_is_of_sent = alt_status[alt], alt_sent[alt]
+            counts[COUNT_ALT_STATUS + alts.status[alt]] += 1
+            alts.verdict[alt] = VERDICT_NONE
+            if alts.status[alt] != _SCORED:
+                if alt == first or (alts.is_sent[alt] and not status_is_of_sent):
+                    status, status_is_of_sent = alts.status[alt], alts.is_sent[alt]
                 continue
+            if n_scored == 0 or alts.log_odds[alt] > alts.log_odds[best]:
+                best = alt
             n_scored += 1
-            best = max(best, log_odds[alt])
-            bits |= reasons[alt]
-            is_deep = load_int32(depth + 4 * alt) >= deep_reads
-            if alt_is_indel[alt]:
-                has_indel = True
-                n_failed += fails(probability[alt], thresholds[3] if is_deep else thresholds[1])
-            else:
-                has_snv = True
-                n_failed += fails(probability[alt], thresholds[2] if is_deep else thresholds[0])
+            alts.verdict[alt] = _judge(alt, alts, thresholds, deep_reads)
+            n_failed += alts.verdict[alt] != VERDICT_PASS
+            has_indel = has_indel or alts.is_indel[alt]
+            has_snv = has_snv or not alts.is_indel[alt]
         scored = n_scored > 0
         failed = scored and n_failed == n_scored
         problem = 0
         if scored:
-            n_alts = end - first
-            score[0] = best
-            problem |= bcf_update_info(
-                header, record, plan[PLAN_KEY_PROBABILITY], probability_bits + 4 * first, n_alts, TYPE_REAL
-            )
-            problem |= bcf_update_info(header, record, plan[PLAN_KEY_SCORE], plan[PLAN_SCRATCH_SCORE], 1, TYPE_REAL)
-            problem |= bcf_update_info(header, record, plan[PLAN_KEY_DEPTH], depth + 4 * first, n_alts, TYPE_INT)
+            problem |= _write_scores(plan, record, first, end, best, alts, words, scratch)
             counts[COUNT_SCORED] += 1
             counts[COUNT_FAILED] += failed
             counts[COUNT_FAILED_SNV] += failed and has_snv
             counts[COUNT_FAILED_INDEL] += failed and has_indel
-            if plan[PLAN_STALE_INFO]:
-                problem |= _remove(plan, record, PLAN_KEY_STATUS, TYPE_STRING)
         else:
+            problem |= _write_status(plan, record, status, words)
             counts[COUNT_STATUS + status] += 1
-            if plan[PLAN_STALE_INFO]:
-                problem |= _remove(plan, record, PLAN_KEY_PROBABILITY, TYPE_REAL)
-                problem |= _remove(plan, record, PLAN_KEY_SCORE, TYPE_REAL)
-                problem |= _remove(plan, record, PLAN_KEY_DEPTH, TYPE_INT)
-            problem |= bcf_update_info(header, record, plan[PLAN_KEY_STATUS], status_names[status], 1, TYPE_STRING)
-        if failed and plan[PLAN_WITH_REASONS]:
-            problem |= _write_reasons(plan, record, bits, reason_names, reason_first, text)
-        elif plan[PLAN_STALE_INFO] and plan[PLAN_KEY_REASON]:
+        if n_failed > 0 and plan[PLAN_WITH_REASONS]:
+            problem |= _write_reasons(plan, record, failed, first, end, alts, words, scratch)
+        elif plan[PLAN_STALE_INFO]:
             problem |= _remove(plan, record, PLAN_KEY_REASON, TYPE_STRING)
+            problem |= _remove(plan, record, PLAN_KEY_ALT_REASON, TYPE_STRING)
         if not plan[PLAN_ANNOTATE_ONLY] and (scored or plan[PLAN_STALE_FILTER]):
             if bcf_unpack(record, UNPACK_FILTER) < 0:
                 return index
-            if load_int32(record + OFFSET_N_FILTER) + 2 > len(filters):
+            if load_int32(record + OFFSET_N_FILTER) + 2 > len(scratch.filters):
                 return index
-            problem |= _update_filter(plan, record, scored, failed and has_snv, failed and has_indel, filters)
+            problem |= _update_filter(plan, record, scored, failed and has_snv, failed and has_indel, scratch.filters)
         if problem < 0:
             return index
     return -1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from enum import IntEnum
 
 from vcffilter.errors import UsageError
@@ -58,8 +58,12 @@ class AnnotationKeys:
     probability: str
     score: str
     depth: str
+    allele_depth: str
+    verdict: str
+    alt_score: str
     status: str
     reason: str
+    alt_reason: str
 
 
 def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> AnnotationKeys:
@@ -68,13 +72,18 @@ def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> Ann
         probability=f"{prefix}_PROB",
         score=score_key or f"{prefix}_SCORE",
         depth=f"{prefix}_DP",
+        allele_depth=f"{prefix}_AD",
+        verdict=f"{prefix}_FT",
+        alt_score=f"{prefix}_ALT_SCORE",
         status=f"{prefix}_STATUS",
         reason=f"{prefix}_REASON",
+        alt_reason=f"{prefix}_ALT_REASON",
     )
     for key in (keys.probability, keys.score):
         if not _KEY.match(key):
             raise UsageError(f"'{key}' is no INFO key", hint="Use letters, digits, '_' and '.', not starting with a digit")
-    if keys.score in (keys.probability, keys.depth, keys.status, keys.reason):
+    others = astuple(replace(keys, score=""))
+    if keys.score in others:
         raise UsageError(f"the score cannot be written as {keys.score}, which means something else here")
     return keys
 

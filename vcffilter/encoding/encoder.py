@@ -9,7 +9,15 @@ import numpy as np
 
 from vcffilter.errors import ModelError
 from vcffilter.kernels.alleles import FINE, NormalisedAlleles, empty_alleles, normalise_alleles
-from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES, empty_encode_scratch, encode_alleles, running_maximum
+from vcffilter.kernels.encode import (
+    ENCODER_VERSION,
+    FEATURE_NAMES,
+    N_COUNTS,
+    N_INFORMING,
+    empty_encode_scratch,
+    encode_alleles,
+    running_maximum,
+)
 from vcffilter.kernels.haplotypes import FLANK
 from vcffilter.kernels.reads import ReadArrays, empty_reads
 from vcffilter.kernels.reads_order import in_start_order
@@ -36,14 +44,19 @@ class EncodedAlleles:
     """Arrays of one chunk.
 
     features: float32 (n_alleles, n_features), in the order of the spec. reads: uint8 (n_alleles, rows, columns, channels) or
-    None; the encoder writes its next chunk over it. n_informing: int32 (n_alleles,), reads counted. problem: uint8
-    (n_alleles,), codes of kernels.alleles (FINE, ...).
+    None; the encoder writes its next chunk over it. counts: int32 (n_alleles, N_COUNTS), reads as kernels.encode counts them.
+    problem: uint8 (n_alleles,), codes of kernels.alleles (FINE, ...).
     """
 
     features: np.ndarray
     reads: np.ndarray | None
-    n_informing: np.ndarray
+    counts: np.ndarray
     problem: np.ndarray
+
+    @property
+    def n_informing(self) -> np.ndarray:
+        """int32 (n_alleles,), reads counted."""
+        return self.counts[:, N_INFORMING]
 
 
 @dataclass(frozen=True)
@@ -114,7 +127,7 @@ class ChunkEncoder:
         pieces = []
         first = 0
         while first < chunk.n_alleles:
-            last = min(first + self._piece_size, chunk.n_alleles)
+            last = _end_of_record(chunk.record_index, min(first + self._piece_size, chunk.n_alleles))
             prepared = self.prepare(_alleles_of(chunk, first, last))
             pieces.append(self._encode_prepared(prepared, self._tensor[first:last] if self._spec.rows else None))
             self._piece_size = _next_piece_size(last - first, prepared.n_reads)
@@ -125,7 +138,7 @@ class ChunkEncoder:
         """tensor: uint8 (n_alleles, rows, columns, channels), written over."""
         n = len(prepared.alleles.problem)
         features = np.zeros((n, len(FEATURE_NAMES)), np.float32)
-        n_informing = np.zeros(n, np.int32)
+        counts = np.zeros((n, N_COUNTS), np.int32)
         if self._wait_for_kernel is not None:
             self._wait_for_kernel()
         encode_alleles(
@@ -139,11 +152,11 @@ class ChunkEncoder:
             empty_encode_scratch(prepared.n_reads),
             features,
             tensor,
-            n_informing,
+            counts,
         )
         if not self._all_features:
             features = np.ascontiguousarray(features[:, self._columns_of_features])
-        return EncodedAlleles(features, tensor, n_informing, prepared.alleles.problem)
+        return EncodedAlleles(features, tensor, counts, prepared.alleles.problem)
 
     def prepare(self, chunk: AlleleChunk) -> PreparedChunk:
         """Reference windows, normalised alleles, reads and their differences for one chunk."""
@@ -165,6 +178,7 @@ class ChunkEncoder:
             segments,
             alleles,
         )
+        alleles.record[:] = chunk.record_index
         reads = self._read(chunk.contig, alleles)
         n_reads = int(reads.counts[0])
         events = self._scan(reads, n_reads, segments)
@@ -202,6 +216,13 @@ class ChunkEncoder:
         return events
 
 
+def _end_of_record(record_index: np.ndarray, end: int) -> int:
+    """The first border between records at or after `end`: the ALTs of one record stay together."""
+    while end < len(record_index) and record_index[end] == record_index[end - 1]:
+        end += 1
+    return end
+
+
 def _next_piece_size(n_alleles: int, n_reads: int) -> int:
     """Alleles whose reads should fit a piece, given what the last piece held."""
     fitting = n_alleles * _READS_PER_PIECE // max(n_reads, 1)
@@ -230,6 +251,6 @@ def _joined(pieces: Sequence[EncodedAlleles], tensor: np.ndarray | None) -> Enco
     return EncodedAlleles(
         np.concatenate([piece.features for piece in pieces]),
         tensor,
-        np.concatenate([piece.n_informing for piece in pieces]),
+        np.concatenate([piece.counts for piece in pieces]),
         np.concatenate([piece.problem for piece in pieces]),
     )

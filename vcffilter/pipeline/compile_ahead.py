@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from vcffilter.kernels.alleles import empty_alleles
-from vcffilter.kernels.encode import FEATURE_NAMES, empty_encode_scratch, encode_alleles
+from vcffilter.kernels.encode import FEATURE_NAMES, N_COUNTS, empty_encode_scratch, encode_alleles
 from vcffilter.kernels.reads import empty_reads
 from vcffilter.kernels.reference import ReferenceSegments
 from vcffilter.kernels.scan import empty_events
@@ -85,7 +85,7 @@ def main() -> None:
         empty_encode_scratch(0),
         np.zeros((0, len(FEATURE_NAMES)), np.float32),
         None,
-        np.zeros(0, np.int32),
+        np.zeros((0, N_COUNTS), np.int32),
     )
 
 

@@ -153,7 +153,7 @@ class EvidenceScorer:
                 encoded.n_informing[scored],
             )
         reasons = self._reasons(encoded, is_snv, probability) if self._options.want_reasons else None
-        return AlleleScores(probability, log_odds, encoded.n_informing, status, reasons)
+        return AlleleScores(probability, log_odds, encoded.counts, status, reasons)
 
     def _reasons(self, encoded: EncodedAlleles, is_snv: np.ndarray, probability: np.ndarray) -> np.ndarray:
         """Reasons of every doubtful ALT."""
@@ -201,7 +201,7 @@ class EvidenceScorer:
 
 def _unscored(n_alleles: int, status: int) -> AlleleScores:
     nothing = np.full(n_alleles, np.nan, np.float32)
-    return AlleleScores(nothing, nothing, np.zeros(n_alleles, np.int32), np.full(n_alleles, status, np.uint8))
+    return AlleleScores(nothing, nothing, np.zeros((n_alleles, 3), np.int32), np.full(n_alleles, status, np.uint8))
 
 
 def open_scorer(options: EvidenceOptions) -> EvidenceScorer:

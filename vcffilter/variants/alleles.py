@@ -22,6 +22,8 @@ STATUS_NAMES = (
     "invalid_allele",
 )
 STATUS_CODE = {name: code for code, name in enumerate(STATUS_NAMES)}
+#: Columns of read counts: reads that informed the score; of these those for REF against every ALT of the record, and for the ALT.
+READS_INFORMING, READS_FOR_REF, READS_FOR_ALT = range(3)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class AlleleScores:
     probability: float32 (n_alleles,), calibrated and rounded to 4 decimals; NaN where not scored.
     log_odds: float64 (n_alleles,), natural logarithm, calibrated and rounded to 4 decimals: tells apart what the probability no
     longer can; NaN where not scored.
-    n_reads: int32 (n_alleles,), reads that informed the score.
+    counts: int32 (n_alleles, 3), reads, see READS_INFORMING. Two mates are one read.
     status: uint8 (n_alleles,), code of STATUS_NAMES; 0 = scored.
     reasons: uint32 (n_alleles,), bit i set = the i-th name of vcffilter.annotation.reason_vocabulary applies; None when
     not asked for.
@@ -68,6 +70,11 @@ class AlleleScores:
 
     probability: np.ndarray
     log_odds: np.ndarray
-    n_reads: np.ndarray
+    counts: np.ndarray
     status: np.ndarray
     reasons: np.ndarray | None = None
+
+    @property
+    def n_reads(self) -> np.ndarray:
+        """int32 (n_alleles,), reads that informed the score."""
+        return self.counts[..., READS_INFORMING]

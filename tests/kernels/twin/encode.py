@@ -10,10 +10,10 @@ import numpy as np
 from twin.alleles import FINE, Called, normalise
 from twin.context_features import context_features
 from twin.read_features import differences, read_features
-from twin.reads import Read
+from twin.reads import PAIRED, SUPPLEMENTARY, Read
 from twin.reference import Contig
 from twin.scan import Indel, indels, link_mates
-from twin.support import weigh
+from twin.support import SUPPORTS_ALT, SUPPORTS_REF, weigh
 from twin.tensor import tensor
 
 _FLANK = 30
@@ -21,12 +21,17 @@ _FLANK = 30
 
 @dataclass(frozen=True)
 class Encoded:
-    """What the encoder gives for one allele. features: float32 by name; reads: uint8 (rows, columns, channels)."""
+    """What the encoder gives for one allele. features: float32 by name; reads: uint8 (rows, columns, channels).
+
+    n_alt: reads for ALT. for_ref: those for REF, each pair of mates as one.
+    """
 
     problem: int
     n_informing: int
     features: dict[str, np.float32]
     reads: np.ndarray
+    n_alt: int = 0
+    for_ref: frozenset[object] = frozenset()
 
 
 class TwinEncoder:
@@ -61,4 +66,10 @@ class TwinEncoder:
         features.update(context_features(allele, self._contig))
         levels = np.array(tensor(allele, self._contig, site, shown, *self._shape[:2], self._channels), np.uint8)
         rounded = {name: np.float32(value) for name, value in features.items()}
-        return Encoded(problem, n_informing, rounded, levels.reshape(self._shape))
+        n_alt = sum(one.group == SUPPORTS_ALT for one in site.reads)
+        for_ref = frozenset(_fragment(one.read) for one in site.reads if one.group == SUPPORTS_REF)
+        return Encoded(problem, n_informing, rounded, levels.reshape(self._shape), n_alt, for_ref)
+
+
+def _fragment(read: Read) -> object:
+    return read.name if read.flag & PAIRED and not read.flag & SUPPLEMENTARY else id(read)
