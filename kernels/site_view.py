@@ -1,0 +1,31 @@
+"""The reads over one allele with their support, kept instead of summed up: for pictures and explanations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vcffilter.kernels.alleles import NormalisedAlleles
+from vcffilter.kernels.haplotypes import Haplotypes
+from vcffilter.kernels.jit import kernel
+from vcffilter.kernels.reads import ReadArrays
+from vcffilter.kernels.reference import ReferenceSegments
+from vcffilter.kernels.scan import ReadEvents
+from vcffilter.kernels.support import SiteReads, find_site_reads, weigh_site_reads
+
+
+@kernel
+def view_site(
+    allele: int,
+    alleles: NormalisedAlleles,
+    segments: ReferenceSegments,
+    reads: ReadArrays,
+    n_reads: int,
+    events: ReadEvents,
+    furthest_end0: np.ndarray,
+    haplotypes: Haplotypes,
+    site: SiteReads,
+) -> None:
+    """Fill `site` for one usable allele as `encode_alleles` does on its way to the features; `site` must be fresh."""
+    find_site_reads(allele, alleles, reads, n_reads, furthest_end0, site)
+    if site.counts[0] > 0:
+        weigh_site_reads(allele, alleles, segments, reads, events, haplotypes, site)

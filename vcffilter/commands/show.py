@@ -1,0 +1,127 @@
+"""`pileup-filter show`: the pileups of chosen calls as a person reads them, in the terminal, as SVG or as PNG."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vcffilter.commands import options
+from vcffilter.commands.options import option
+from vcffilter.errors import UsageError
+
+if TYPE_CHECKING:
+    from vcffilter.pictures.facts import CallFacts
+    from vcffilter.pictures.pileup import Pileup
+    from vcffilter.pictures.selection import CallFile
+
+_WHICH, _PICTURE = "Which calls", "Picture"
+
+
+@click.command("show", cls=options.GroupedCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("variants", metavar="INPUT")
+@click.argument("places", metavar="[CHROM:POS]...", nargs=-1)
+@options.apply(
+    [
+        options.reads,
+        options.reference,
+        option("-s", "--samples", group="Input", metavar="LIST", help="Only the reads of these samples' read groups."),
+        option("--failed", group=_WHICH, type=click.IntRange(1), metavar="N",
+               help="The N failing ALTs that the caller was surest of (QUAL)."),
+        option("--borderline", group=_WHICH, type=click.IntRange(1), metavar="N",
+               help="The N ALTs nearest to their threshold."),
+        option("--lost", group=_WHICH, type=click.Path(path_type=Path), metavar="TSV",
+               help="Failing ALTs that these labels (pileup-filter label) call true."),
+        option("-o", "--output", "folder", group=_PICTURE, type=click.Path(path_type=Path), metavar="DIR",
+               help="Write pictures there, one file a call. [default: text to stdout]"),
+        option("--format", "kinds", group=_PICTURE, type=click.Choice(["svg", "png", "txt"]), multiple=True,
+               default=["svg"], show_default=True, help="Of the files in DIR; may be given several times."),
+        option("--columns", "n_columns", group=_PICTURE, type=click.IntRange(21, 401), default=81, show_default=True,
+               metavar="N", help="Reference bases shown."),
+        option("--rows", "most_rows", group=_PICTURE, type=click.IntRange(5, 500), default=60, show_default=True,
+               metavar="N", help="Most reads drawn; how many more there are is said."),
+        option("--info-prefix", group="Input", default="PILEUP", show_default=True, metavar="TEXT", help="Of the INFO keys."),
+        options.quiet,
+        options.verbose,
+    ]
+)  # fmt: skip
+def show(
+    variants: str,
+    places: tuple[str, ...],
+    reads_paths: tuple[str, ...],
+    reference_path: str,
+    samples: str | None,
+    failed: int | None,
+    borderline: int | None,
+    lost: Path | None,
+    folder: Path | None,
+    kinds: tuple[str, ...],
+    n_columns: int,
+    most_rows: int,
+    info_prefix: str,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Draw the reads behind chosen calls of INPUT, a filtered VCF or BCF: reads for ALT, for REF, and the rest.
+
+    The reads and what each of them supports are those that the score was made of.
+
+    pileup-filter show filtered.vcf.gz -b reads.bam -f reference.fa chr20:10008921
+    """
+    from vcffilter.pictures.painter import PileupSource
+    from vcffilter.pictures.selection import CallFile
+
+    options.start_logging(quiet=quiet, verbose=verbose)
+    calls = CallFile(variants, info_prefix)
+    chosen = _chosen(calls, places, failed, borderline, lost)
+    with PileupSource(reads_paths, reference_path, tuple(samples.split(",")) if samples else ()) as source:
+        for facts in chosen:
+            pileup = source.pileup(facts.contig, facts.pos1, facts.ref, facts.alt, n_columns=n_columns, most_rows=most_rows)
+            if folder is None:
+                from vcffilter.pictures.terminal import pileup_text
+
+                click.echo(pileup_text(pileup, facts, colour=sys.stdout.isatty()))
+            else:
+                _write(folder, kinds, facts, pileup)
+    if not chosen:
+        click.echo("No call is of that kind.", err=True)
+    elif folder is not None and not quiet:
+        click.echo(f"{len(chosen)} calls drawn in {folder}", err=True)
+
+
+def _chosen(
+    calls: CallFile, places: tuple[str, ...], failed: int | None, borderline: int | None, lost: Path | None
+) -> list[CallFacts]:
+    """Calls by place, then those of the three kinds; each once."""
+    if not (places or failed or borderline or lost):
+        raise UsageError("nothing was chosen", hint="Name places (chr20:10008921), or use --failed N, --borderline N, --lost TSV")
+
+    found: list[CallFacts] = []
+    if places:
+        found += calls.at(places)
+    if failed:
+        found += calls.failed(failed)
+    if borderline:
+        found += calls.borderline(borderline)
+    if lost is not None:
+        found += calls.lost(lost)
+    return list(dict.fromkeys(found))
+
+
+def _write(folder: Path, kinds: tuple[str, ...], facts: CallFacts, pileup: Pileup) -> None:
+    from vcffilter.files import make_folder, write_bytes
+    from vcffilter.pictures.drawing import to_png, to_svg
+    from vcffilter.pictures.layout import draw_pileup
+    from vcffilter.pictures.terminal import pileup_text
+
+    make_folder(folder)
+    drawing = draw_pileup(pileup, facts)
+    for kind in kinds:
+        content = {
+            "svg": lambda: to_svg(drawing).encode(),
+            "png": lambda: to_png(drawing),
+            "txt": lambda: pileup_text(pileup, facts, colour=False).encode(),
+        }[kind]()
+        write_bytes(folder / f"{facts.file_stem}.{kind}", content)

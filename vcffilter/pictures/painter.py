@@ -1,0 +1,69 @@
+"""Pileups of calls from files of reads: opens what the score is made of, keeps it open, and encodes one allele after the other.
+
+Knows no VCF and no drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+
+import numpy as np
+
+from vcffilter.encoding.encoder import ENCODER_VERSION, ChunkEncoder
+from vcffilter.errors import ReadsFileError, ReferenceFileError
+from vcffilter.kernels.alleles import FINE
+from vcffilter.kernels.htslib import HtslibLayoutError, load_htslib
+from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.pictures.pileup import Pileup, pileup_of
+from vcffilter.reads.alignment_file import AlignmentFile, ReadSelection, forbid_network_references, read_header
+from vcffilter.reads.contig_names import check_naming
+from vcffilter.reads.reference_file import ReferenceFile
+from vcffilter.variants.alleles import AlleleChunk
+
+
+class PileupSource:
+    """Makes pileups of single alleles. samples: of the reads' @RG lines; empty = all reads. Raises VcffilterError."""
+
+    def __init__(self, reads_paths: Sequence[str], reference_path: str, samples: tuple[str, ...] = ()) -> None:
+        forbid_network_references()
+        try:
+            htslib = load_htslib()
+        except HtslibLayoutError as error:
+            raise ReadsFileError(str(error)) from error
+        headers = [read_header(path, reference_path) for path in reads_paths]
+        selection = ReadSelection(False, True, samples)
+        files = [AlignmentFile(header, reference_path, htslib, selection) for header in headers]
+        self._reference = ReferenceFile(reference_path)
+        self._encoder = ChunkEncoder(EncoderSpec(ENCODER_VERSION, ()), files, self._reference)
+
+    def __enter__(self) -> PileupSource:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._encoder.close()
+
+    def pileup(self, contig: str, pos1: int, ref: str, alt: str, *, n_columns: int = 81, most_rows: int = 60) -> Pileup:
+        """The pileup of one ALT. Raises ReferenceFileError where its REF is not the reference's, or the allele is too long."""
+        contigs = frozenset(self._reference.length_of_contig)
+        if contig not in contigs:
+            check_naming(contig, "the calls", self._reference.path, contigs)
+            raise ReferenceFileError("the reference has no such contig", path=self._reference.path, contig=contig)
+        prepared = self._encoder.prepare(_chunk(contig, pos1, ref, alt))
+        if prepared.alleles.problem[0] != FINE:
+            raise ReferenceFileError(
+                f"{ref[:20]}>{alt[:20]} cannot be drawn: REF is not what the reference has there, or an allele is too long",
+                path=self._reference.path, contig=contig, pos1=pos1, hint="Give the FASTA that the calls were made with",
+            )  # fmt: skip
+        return pileup_of(prepared, contig, 0, n_columns=n_columns, most_rows=most_rows)
+
+
+def _chunk(contig: str, pos1: int, ref: str, alt: str) -> AlleleChunk:
+    def letters(text: str) -> np.ndarray:
+        return np.frombuffer(text.upper().encode("ascii"), np.uint8)
+
+    def borders(text: str) -> np.ndarray:
+        return np.array([0, len(text)], np.int64)
+
+    zero = np.zeros(1, np.int32)
+    return AlleleChunk(contig, np.array([pos1 - 1]), borders(ref), letters(ref), borders(alt), letters(alt), zero, zero)

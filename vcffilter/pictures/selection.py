@@ -1,0 +1,227 @@
+"""Which calls of a VCF are drawn, and the facts that stand beside them. Records come by cyvcf2; knows no reads and no drawing."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vcffilter.errors import RegionError, UsageError, VariantFileError
+from vcffilter.pictures.facts import CallFacts
+
+if TYPE_CHECKING:
+    import cyvcf2
+
+_PLAIN_ALLELE = re.compile(r"[ACGTNacgtn]+")
+_MODEL_LINE = re.compile(r"^##vcffilter_model=<(.*)>$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Thresholds that a filtered file's header names; empty where it names none."""
+
+    thresholds: dict[str, float]
+
+    def of(self, ref: str, alt: str) -> float | None:
+        """The threshold of an ALT, by its type."""
+        return self.thresholds.get("snv" if len(ref) == len(alt) == 1 else "indel")
+
+
+class CallFile:
+    """A VCF or BCF whose calls are looked for. prefix: of the INFO keys. Raises VariantFileError where it cannot be read."""
+
+    def __init__(self, path: str, prefix: str = "PILEUP") -> None:
+        self.path = path
+        self._prefix = prefix
+        file = _open(path)
+        header = file.raw_header
+        self._samples = tuple(file.samples)
+        file.close()
+        self._is_scored = f"##INFO=<ID={prefix}_PROB," in header
+        self.cuts = _cuts_of(header)
+
+    def calls(self) -> Iterator[CallFacts]:
+        """Every ALT of plain bases, in the order of the file."""
+        for record in self._records():
+            yield from self._facts(record)
+
+    def at(self, places: Iterable[str]) -> list[CallFacts]:
+        """ALTs of the records at "CHROM:POS" (1-based), in the order asked for. Raises RegionError where there is none."""
+        wanted = [_place(text) for text in places]
+        found: dict[tuple[str, int], list[CallFacts]] = {place: [] for place in wanted}
+        for facts in self.calls():
+            if (facts.contig, facts.pos1) in found:
+                found[facts.contig, facts.pos1].append(facts)
+        for contig, pos1 in wanted:
+            if not found[contig, pos1]:
+                raise RegionError("no call of plain bases is there", path=self.path, contig=contig, pos1=pos1)
+        return [facts for place in dict.fromkeys(wanted) for facts in found[place]]
+
+    def failed(self, n: int) -> list[CallFacts]:
+        """The n failing ALTs that the caller was surest of, surest first."""
+        self._need_scores()
+        return _largest(n, self.calls(), lambda call: _caller_score(call) if call.verdict == "fails" else None)
+
+    def borderline(self, n: int) -> list[CallFacts]:
+        """The n ALTs whose log-odds lie nearest to their threshold's."""
+        self._need_scores()
+        return _largest(n, self.calls(), _closeness)
+
+    def lost(self, labels: Path) -> list[CallFacts]:
+        """Failing ALTs that a table of labels (chrom, pos, ref, alt, label) says are true."""
+        self._need_scores()
+        true = set(_true_alleles(labels))
+        return [call for call in self.calls() if call.verdict == "fails" and _trimmed(call) in true]
+
+    def _need_scores(self) -> None:
+        if not self._is_scored or not self.cuts.thresholds:
+            raise UsageError(
+                f"{self.path} has not been filtered: it has no {self._prefix}_PROB, or no thresholds in its header",
+                hint="Run pileup-filter filter first, or name places: chr20:10008921",
+            )
+
+    def _records(self) -> Iterator[Any]:
+        records = iter(_open(self.path))
+        last = "before the first record"
+        while True:
+            try:
+                record = next(records)
+            except StopIteration:
+                return
+            except Exception as error:  # noqa: BLE001, cyvcf2 raises bare Exception on a record that it cannot parse
+                raise VariantFileError(f"cannot be read on ({error}); last good record: {last}", path=self.path) from error
+            last = f"{record.CHROM}:{record.POS}"
+            yield record
+
+    def _facts(self, record: cyvcf2.Variant) -> Iterator[CallFacts]:
+        info = record.INFO
+        probabilities = _values(info.get(f"{self._prefix}_PROB"))
+        log_odds = _values(info.get(f"{self._prefix}_ALT_SCORE"))
+        n_reads = _values(info.get(f"{self._prefix}_DP"))
+        reasons = info.get(f"{self._prefix}_REASON")
+        verdicts = (info.get(f"{self._prefix}_FT") or "").split(",")
+        genotype, sample = self._carrier(record)
+        for index, alt in enumerate(record.ALT):
+            if not _PLAIN_ALLELE.fullmatch(alt) or not _PLAIN_ALLELE.fullmatch(record.REF):
+                continue
+            reads = _at(n_reads, index)
+            yield CallFacts(
+                contig=record.CHROM, pos1=record.POS, ref=record.REF, alt=alt, qual_phred=record.QUAL,
+                filters=";".join(record.FILTERS) if record.FILTERS else ".", genotype=genotype, sample=sample,
+                probability=_at(probabilities, index), log_odds=_at(log_odds, index), threshold=self.cuts.of(record.REF, alt),
+                n_reads=None if math.isnan(reads) else int(reads), own_verdict=_verdict(verdicts, index),
+                status=info.get(f"{self._prefix}_STATUS") or "",
+                reasons=_reasons(reasons, index, len(record.ALT)),
+            )  # fmt: skip
+
+    def _carrier(self, record: cyvcf2.Variant) -> tuple[str, str]:
+        """Genotype as written and name of the first sample that carries an ALT; the only sample is not named."""
+        for name, genotype in zip(self._samples, record.genotypes if self._samples else [], strict=False):
+            alleles = genotype[:-1]
+            if any(allele > 0 for allele in alleles):
+                mark = "|" if genotype[-1] else "/"
+                return mark.join("." if allele < 0 else str(allele) for allele in alleles), name if len(self._samples) > 1 else ""
+        return "", ""
+
+
+def _open(path: str) -> cyvcf2.VCF:
+    import cyvcf2
+
+    try:
+        return cyvcf2.VCF(path)
+    except OSError as error:
+        raise VariantFileError("this is no VCF or BCF", path=path, hint="Check it with: bcftools view -h FILE") from error
+
+
+def _cuts_of(header: str) -> Cuts:
+    lines = _MODEL_LINE.findall(header)
+    if not lines:
+        return Cuts({})
+    fields = dict(field.split("=", 1) for field in lines[-1].split(",") if "=" in field)
+    names = {"snv": "min_prob_snv", "indel": "min_prob_indel"}
+    return Cuts({kind: float(fields[name]) for kind, name in names.items() if name in fields})
+
+
+def _place(text: str) -> tuple[str, int]:
+    contig, _, position = text.rpartition(":")
+    digits = position.replace(",", "")
+    if not contig or not (digits.isascii() and digits.isdigit()):
+        raise RegionError(f"place '{text}' cannot be understood", hint="Write places as chr20:10008921")
+    return contig, int(digits)
+
+
+def _values(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _at(values: tuple[Any, ...], index: int) -> float:
+    """A number of an ALT, NaN where missing. htslib's missing floats come as None or NaN."""
+    value = values[index] if index < len(values) else None
+    return math.nan if value is None or value == -(2**31) else float(value)
+
+
+def _verdict(verdicts: list[str], index: int) -> str:
+    return verdicts[index] if index < len(verdicts) and verdicts[index] != "." else ""
+
+
+def _reasons(value: str | None, index: int, n_alts: int) -> tuple[str, ...]:
+    if not value or value == ".":
+        return ()
+    parts = value.split(",")
+    if len(parts) == n_alts and n_alts > 1:
+        parts = [parts[index]]
+    return tuple(reason for part in parts for reason in re.split(r"[|&]", part) if reason and reason != ".")
+
+
+def _largest(n: int, calls: Iterable[CallFacts], key: Callable[[CallFacts], float | None]) -> list[CallFacts]:
+    """The n calls of the largest keys, in falling order, the earlier first; calls whose key is None are left out."""
+    best: list[tuple[float, int, CallFacts]] = []
+    for order, call in enumerate(calls):
+        score = key(call)
+        if score is None:
+            continue
+        entry = (score, -order, call)
+        if len(best) < n:
+            heapq.heappush(best, entry)
+        elif n and entry[:2] > best[0][:2]:
+            heapq.heapreplace(best, entry)
+    return [call for _, _, call in sorted(best, key=lambda entry: entry[:2], reverse=True)]
+
+
+def _caller_score(call: CallFacts) -> float:
+    return -math.inf if call.qual_phred is None else call.qual_phred
+
+
+def _closeness(call: CallFacts) -> float | None:
+    if math.isnan(call.probability) or call.threshold is None:
+        return None
+    return -abs(_log_odds(call.probability) - _log_odds(call.threshold))
+
+
+def _log_odds(probability: float) -> float:
+    bounded = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(bounded / (1 - bounded))
+
+
+def _true_alleles(labels: Path) -> Iterator[tuple[str, int, str, str]]:
+    from vcffilter.labelling.files import read_labels
+
+    return (trimmed(*allele) for allele, label in read_labels(labels).items() if label == "TP")
+
+
+def _trimmed(call: CallFacts) -> tuple[str, int, str, str]:
+    return trimmed(call.contig, call.pos1, call.ref, call.alt)
+
+
+def trimmed(contig: str, pos1: int, ref: str, alt: str) -> tuple[str, int, str, str]:
+    """An allele without the bases that REF and ALT share at their ends, so that different records of one allele agree."""
+    ref, alt = ref.upper(), alt.upper()
+    while len(ref) > 1 and len(alt) > 1 and ref[-1] == alt[-1]:
+        ref, alt = ref[:-1], alt[:-1]
+    while len(ref) > 1 and len(alt) > 1 and ref[0] == alt[0]:
+        pos1, ref, alt = pos1 + 1, ref[1:], alt[1:]
+    return contig, pos1, ref, alt
