@@ -23,7 +23,7 @@ _OTHER_COLOUR = "#999999"
 _QUALITY_STEPS = (10, 20, 30)
 _MATCH_COLOURS = ("#eeeeee", "#dcdcdc", "#c8c8c8", "#b4b4b4")
 _CLIP_COLOUR, _PAD_COLOUR, _EVENT_COLOUR, _LINE_COLOUR = "#f3e3ef", "#f4f4f4", "#fff3c4", "#555555"
-_GROUP_COLOUR = {"ALT": "#8b1a62", "REF": "#34495e", "neither": "#7f7f7f"}
+_GROUP_COLOUR = {"ALT": "#8b1a62", "REF": "#34495e", "neither": "#6f6f6f", "mate": "#6f6f6f"}
 _LEGEND = (
     "row: one read, > forward, < reverse; grey: as the reference, paler with lower base quality; letter: differs; bar: deleted; "
     "violet: soft-clipped; MQ mapping quality, m support (phred, + for ALT), HP haplotype tag"
@@ -110,7 +110,12 @@ def _haplotype(name: str, row: np.ndarray, y: float) -> list[Shape]:
 def _heading(pileup: Pileup, index: int, n_shown: int, y: float) -> Label:
     n = pileup.n_reads[index]
     noun = "read shows" if n == 1 else "reads show"
-    what = {"ALT": f"{n} {noun} ALT", "REF": f"{n} {noun} REF", "neither": f"{n} tell nothing, or are the mate of one counted"}
+    what = {
+        "ALT": f"{n} {noun} ALT",
+        "REF": f"{n} {noun} REF",
+        "neither": f"{n} {noun} neither",
+        "mate": f"{n} not counted: the other mate says as much or more",
+    }
     hidden = f" ({n - n_shown} of them not drawn)" if n_shown < n else ""
     return Label(_MARGIN, y + _GROUP_HEIGHT / 2 + 1, what[GROUPS[index]] + hidden, _TEXT, _GROUP_COLOUR[GROUPS[index]])
 

@@ -13,10 +13,10 @@ from vcffilter.encoding.encoder import PreparedChunk
 from vcffilter.kernels.haplotypes import empty_haplotypes
 from vcffilter.kernels.reads import FLAG_REVERSE
 from vcffilter.kernels.site_view import view_site
-from vcffilter.kernels.support import SUPPORTS_ALT, SUPPORTS_REF, SiteReads, empty_site_reads
+from vcffilter.kernels.support import MATE_COUNTED, SUPPORTS_ALT, SUPPORTS_REF, UNINFORMATIVE, SiteReads, empty_site_reads
 
-#: Groups of reads, in the order in which they are drawn.
-GROUPS = ("ALT", "REF", "neither")
+#: Groups of reads, in the order in which they are drawn; the last: the other mate of the fragment is the one that counts.
+GROUPS = ("ALT", "REF", "neither", "mate")
 #: Cells without a base: nothing of the read; deleted; reference skipped (spliced); no insertion where other reads have one.
 NOTHING, DELETED, SKIPPED, NO_INSERTION = 0, ord("-"), ord(">"), ord("*")
 #: An inserted run longer than this is cut in the picture.
@@ -29,7 +29,7 @@ _ALIGNED, _INSERTION, _DELETION, _SKIP, _SOFT_CLIP = (0, 7, 8), 1, 2, 3, 4
 
 @dataclass(frozen=True)
 class ReadRows:
-    """One row a read, grouped by support (ALT, REF, neither), then by haplotype, then by start.
+    """One row a read, grouped by support (GROUPS), then by haplotype, then by start.
 
     base: uint8 (n_rows, n_columns), ASCII, or NOTHING, DELETED, SKIPPED, NO_INSERTION. quality_phred: uint8 (n_rows, n_columns).
     is_clipped: bool (n_rows, n_columns), soft-clipped bases, where they would lie. group: int8 (n_rows,), index in GROUPS.
@@ -65,7 +65,7 @@ class Pileup:
     reference: np.ndarray
     alternate: np.ndarray
     rows: ReadRows
-    n_reads: tuple[int, int, int]
+    n_reads: tuple[int, int, int, int]
 
     @property
     def n_hidden(self) -> int:
@@ -96,7 +96,7 @@ def pileup_of(prepared: PreparedChunk, contig: str, allele: int, *, n_columns: i
     )  # fmt: skip
     slots, group = _drawn_slots(prepared, site, most_rows)
     all_groups = _groups(site.group[: site.counts[0]])
-    counts = [int((all_groups == index).sum()) for index in range(len(GROUPS))]
+    n_alt, n_ref, n_neither, n_mates = (int((all_groups == index).sum()) for index in range(len(GROUPS)))
     first0, last0 = _window(prepared, allele, n_columns)
     bases = [_bases_of(prepared, int(site.read[slot]), first0, last0) for slot in slots]
     alternate = _alternate(prepared, allele)
@@ -116,12 +116,14 @@ def pileup_of(prepared: PreparedChunk, contig: str, allele: int, *, n_columns: i
     start0, end0 = int(prepared.alleles.start0[allele]), int(prepared.alleles.end0[allele])
     has_run = start0 in alternate.inserted or end0 in alternate.inserted
     is_event = (pos0 >= start0) & (pos0 < end0) | (is_inserted & has_run & (pos0 == end0))
-    return Pileup(contig, pos0, is_inserted, is_event, reference, alternate_base, rows, (counts[0], counts[1], counts[2]))
+    return Pileup(contig, pos0, is_inserted, is_event, reference, alternate_base, rows, (n_alt, n_ref, n_neither, n_mates))
 
 
 def _groups(group: np.ndarray) -> np.ndarray:
     """Index in GROUPS of kernels.support's codes."""
-    return np.where(group == SUPPORTS_ALT, 0, np.where(group == SUPPORTS_REF, 1, 2)).astype(np.int8)
+    place = np.zeros(4, np.int8)
+    place[[SUPPORTS_ALT, SUPPORTS_REF, UNINFORMATIVE, MATE_COUNTED]] = range(len(GROUPS))
+    return place[group]
 
 
 def _drawn_slots(prepared: PreparedChunk, site: SiteReads, most_rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +138,7 @@ def _drawn_slots(prepared: PreparedChunk, site: SiteReads, most_rows: int) -> tu
     kept = []
     for index, slots in enumerate(members):
         later = sum(len(other) for other in members[index + 1 :])
-        share = max(room - later, room // 2 if index == 0 else 2 * room // 3 if index == 1 else room)
+        share = max(room - later, room // 2 if index == 0 else 2 * room // 3)
         chosen = slots if len(slots) <= share else slots[np.linspace(0, len(slots) - 1, max(share, 0)).round().astype(int)]
         kept.append(chosen)
         room -= len(chosen)

@@ -1,0 +1,243 @@
+"""Pictures show what the reads show: every cell against pysam's view of the read, counts against the score's, forms that open."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from io import BytesIO
+
+import cyvcf2
+import numpy as np
+import pysam
+import pytest
+from PIL import Image
+
+from vcffilter.commands.main import run
+from vcffilter.pictures.drawing import to_png, to_svg
+from vcffilter.pictures.facts import CallFacts
+from vcffilter.pictures.layout import draw_pileup
+from vcffilter.pictures.painter import PileupSource
+from vcffilter.pictures.pileup import DELETED, GROUPS, NO_INSERTION, NOTHING
+from vcffilter.pictures.selection import CallFile, trimmed
+from vcffilter.pictures.terminal import pileup_text
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def filtered(simulated, tmp_path_factory):
+    """The simulated calls, filtered with reasons."""
+    path = tmp_path_factory.mktemp("show") / "filtered.vcf.gz"
+    files = simulated.files
+    arguments = ["filter", str(files.calls), "-b", str(files.reads), "-f", str(files.reference), "--reasons", "-q"]
+    assert run([*arguments, "-Oz", "-o", str(path)]) == 0
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def source(simulated):
+    with PileupSource([str(simulated.files.reads)], str(simulated.files.reference)) as opened:
+        yield opened
+
+
+def calls_of_each_kind(filtered, per_kind=8):
+    """SNVs, insertions, deletions of the file."""
+    kinds: dict[int, list[CallFacts]] = {-1: [], 0: [], 1: []}
+    for call in CallFile(filtered).calls():
+        kinds[int(np.sign(len(call.alt) - len(call.ref)))].append(call)
+    chosen = [call for calls in kinds.values() for call in calls[:per_kind]]
+    assert len(chosen) > 2 * per_kind
+    return chosen
+
+
+def rows_by_pysam(path, contig, first0, last0):
+    """For every usable read of the window: {pos0: (base, quality)} of aligned bases, and the deleted positions."""
+    found = []
+    with pysam.AlignmentFile(path) as file:
+        for read in file.fetch(contig, first0, last0):
+            if read.flag & 0xF04:
+                continue
+            bases, deleted = {}, set()
+            for query, pos0 in read.get_aligned_pairs():
+                if pos0 is None or not first0 <= pos0 < last0:
+                    continue
+                if query is None:
+                    deleted.add(pos0)
+                else:
+                    bases[pos0] = (read.query_sequence[query], read.query_qualities[query])
+            found.append((bases, deleted, read.mapping_quality, read.is_reverse))
+    return found
+
+
+def test_every_cell_is_a_base_of_a_read(filtered, source, simulated):
+    for call in calls_of_each_kind(filtered):
+        pileup = source.pileup(call.contig, call.pos1, call.ref, call.alt, most_rows=500)
+        assert pileup.n_hidden == 0
+        columns = np.flatnonzero(~pileup.is_inserted)
+        first0, last0 = int(pileup.pos0[0]), int(pileup.pos0[-1]) + 1
+        assert list(pileup.pos0[columns]) == list(range(first0, last0))
+        expected = rows_by_pysam(str(simulated.files.reads), call.contig, first0, last0)
+        rows = pileup.rows
+        for row in range(len(rows.group)):
+            aligned = [c for c in columns if rows.base[row, c] not in (NOTHING, DELETED) and not rows.is_clipped[row, c]]
+            bases = {int(pileup.pos0[c]): (chr(rows.base[row, c]), int(rows.quality_phred[row, c])) for c in aligned}
+            deleted = {int(pileup.pos0[c]) for c in columns if rows.base[row, c] == DELETED}
+            drawn = (bases, deleted, int(rows.mapq[row]), bool(rows.is_reverse[row]))
+            assert drawn in expected, f"{call.place}: row {row} is no read of the file"
+            expected.remove(drawn)
+
+
+def test_groups_are_the_scores_own(filtered, source):
+    counts = {}
+    for record in cyvcf2.VCF(filtered):
+        counts[record.CHROM, record.POS, record.REF, record.ALT[0]] = record.INFO.get("PILEUP_DP")
+    checked = 0
+    for call in calls_of_each_kind(filtered):
+        n_reads = counts[call.contig, call.pos1, call.ref, call.alt]
+        if isinstance(n_reads, tuple):
+            continue
+        pileup = source.pileup(call.contig, call.pos1, call.ref, call.alt)
+        assert sum(pileup.n_reads[:3]) == (n_reads or 0)
+        checked += 1
+    assert checked > 10
+
+
+def test_haplotypes_spell_the_call(filtered, source):
+    for call in calls_of_each_kind(filtered):
+        pileup = source.pileup(call.contig, call.pos1, call.ref, call.alt)
+        no_base = (NO_INSERTION, DELETED)
+        reference = "".join(chr(base) for base in pileup.reference if base not in no_base)
+        alternate = "".join(chr(base) for base in pileup.alternate if base not in no_base)
+        at = call.pos1 - 1 - int(pileup.pos0[0])
+        assert reference[at : at + len(call.ref)] == call.ref
+        assert alternate == reference[:at] + call.alt + reference[at + len(call.ref) :]
+
+
+def test_reads_that_do_not_fit_are_counted(filtered, source):
+    call = calls_of_each_kind(filtered)[0]
+    whole = source.pileup(call.contig, call.pos1, call.ref, call.alt, most_rows=500)
+    cut = source.pileup(call.contig, call.pos1, call.ref, call.alt, most_rows=5)
+    assert cut.n_reads == whole.n_reads
+    assert len(cut.rows.group) == 5
+    assert cut.n_hidden == sum(whole.n_reads) - 5 > 0
+    assert "not shown" in pileup_text(cut, call, colour=False)
+    assert "not drawn" in to_svg(draw_pileup(cut, call))
+
+
+def test_text_without_colour_is_plain_and_coloured_text_says_the_same(filtered, source):
+    call = calls_of_each_kind(filtered)[0]
+    pileup = source.pileup(call.contig, call.pos1, call.ref, call.alt)
+    plain, coloured = pileup_text(pileup, call, colour=False), pileup_text(pileup, call, colour=True)
+    assert "\x1b" not in plain
+    stripped = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+    assert [line.rstrip() for line in stripped.splitlines()] == plain.splitlines()
+    assert call.place in plain.splitlines()[0]
+
+
+def test_svg_opens_and_differences_carry_letters(filtered, source):
+    snv = next(call for call in calls_of_each_kind(filtered) if len(call.ref) == len(call.alt) == 1)
+    pileup = source.pileup(snv.contig, snv.pos1, snv.ref, snv.alt)
+    document = ElementTree.fromstring(to_svg(draw_pileup(pileup, snv)))
+    assert document.find(f"{SVG}title").text == snv.place
+    texts = [element.text for element in document.iter(f"{SVG}text")]
+    column = int(np.flatnonzero(pileup.is_event)[0])
+    n_different = int((pileup.rows.base[:, column] == ord(snv.alt)).sum())
+    assert n_different > 0
+    # Besides the reads the ALT haplotype carries it once at least.
+    assert texts.count(snv.alt) > n_different
+    assert any("show ALT" in text or "shows ALT" in text for text in texts)
+
+
+def test_png_has_the_size_of_the_drawing(filtered, source):
+    call = calls_of_each_kind(filtered)[0]
+    drawing = draw_pileup(source.pileup(call.contig, call.pos1, call.ref, call.alt), call)
+    with Image.open(BytesIO(to_png(drawing, scale=2))) as image:
+        assert image.size == (round(drawing.width * 2), round(drawing.height * 2))
+        assert len(image.convert("RGB").getcolors(1 << 20)) > 5
+
+
+def arguments_of(filtered, simulated, *more):
+    return ["show", filtered, *more, "-b", str(simulated.files.reads), "-f", str(simulated.files.reference)]
+
+
+def test_command_writes_what_was_chosen(filtered, simulated, tmp_path, capsys):
+    folder = tmp_path / "pictures"
+    kinds = ["--format", "svg", "--format", "png", "--format", "txt"]
+    assert run(arguments_of(filtered, simulated, "--failed", "3", "-o", str(folder), *kinds)) == 0
+    files = sorted(path.suffix for path in folder.iterdir())
+    assert files == [".png"] * 3 + [".svg"] * 3 + [".txt"] * 3
+    for path in folder.glob("*.txt"):
+        assert "fails" in path.read_text().splitlines()[2]
+    assert "3 calls drawn" in capsys.readouterr().err
+
+
+def test_failed_are_those_the_caller_was_surest_of(filtered):
+    calls = CallFile(filtered)
+    failing = [call for call in calls.calls() if call.verdict == "fails"]
+    assert len(failing) > 5
+    best = calls.failed(4)
+    assert [call.qual_phred for call in best] == sorted((call.qual_phred for call in failing), reverse=True)[:4]
+
+
+def test_borderline_lie_next_to_the_threshold(filtered):
+    calls = CallFile(filtered)
+
+    def distance(call):
+        odds = [min(max(p, 1e-6), 1 - 1e-6) for p in (call.probability, call.threshold)]
+        return abs(np.log(odds[0] / (1 - odds[0])) - np.log(odds[1] / (1 - odds[1])))
+
+    near = calls.borderline(5)
+    others = [distance(call) for call in calls.calls() if call not in near and not np.isnan(call.probability)]
+    assert max(distance(call) for call in near) <= min(others)
+
+
+def test_lost_are_true_calls_that_fail(filtered, simulated, tmp_path):
+    calls = CallFile(filtered)
+    failing = [call for call in calls.calls() if call.verdict == "fails"][:2]
+    passing = next(call for call in calls.calls() if call.verdict == "passes")
+    table = tmp_path / "labels.tsv"
+    rows = [(*trimmed(call.contig, call.pos1, call.ref, call.alt), label) for call, label in zip(
+        [*failing, passing], ["TP", "FP", "TP"], strict=True)]  # fmt: skip
+    table.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+    assert calls.lost(table) == failing[:1]
+
+
+def test_places_and_what_is_not_there(filtered, simulated, capsys):
+    call = next(iter(CallFile(filtered).calls()))
+    assert run(arguments_of(filtered, simulated, f"{call.contig}:{call.pos1}")) == 0
+    assert call.place in capsys.readouterr().out
+    assert run(arguments_of(filtered, simulated, f"{call.contig}:1")) == 1
+    assert f"{call.contig}:1: no call of plain bases is there" in capsys.readouterr().err
+    assert run(arguments_of(filtered, simulated, "nonsense")) == 1
+    assert "Write places as" in capsys.readouterr().err
+    assert run(arguments_of(filtered, simulated)) == 2
+    assert "nothing was chosen" in capsys.readouterr().err
+
+
+def test_an_unfiltered_file_has_no_failed_calls(simulated, capsys):
+    assert run(arguments_of(str(simulated.files.calls), simulated, "--failed", "3")) == 2
+    assert "has not been filtered" in capsys.readouterr().err
+
+
+def test_names_of_files_stay_in_their_folder():
+    assert "/" not in CallFacts("../x/y", 5, "A", "C").file_stem
+    assert not CallFacts("..", 5, "A", "C").file_stem.startswith(".")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (("1", 5, "AC", "A"), ("1", 5, "AC", "A")),
+        (("1", 5, "GAC", "GA"), ("1", 6, "AC", "A")),
+        (("1", 5, "ACT", "GCT"), ("1", 5, "A", "G")),
+    ],
+)
+def test_trimmed(given, expected):
+    assert trimmed(*given) == expected
+
+
+def test_every_group_has_a_heading(filtered, source):
+    call = calls_of_each_kind(filtered)[0]
+    pileup = source.pileup(call.contig, call.pos1, call.ref, call.alt)
+    text = pileup_text(pileup, call, colour=False)
+    assert [f"-- {name}: {count} reads" in text for name, count in zip(GROUPS, pileup.n_reads, strict=True)] == [True] * 4
