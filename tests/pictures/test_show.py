@@ -88,8 +88,9 @@ def test_every_cell_is_a_base_of_a_read(filtered, source, simulated):
 
 
 def test_groups_are_the_scores_own(filtered, source):
-    counts = {}
+    counts, depths = {}, {}
     for record in cyvcf2.VCF(filtered):
+        depths[record.CHROM, record.POS, record.REF, record.ALT[0]] = record.INFO.get("PILEUP_AD")
         counts[record.CHROM, record.POS, record.REF, record.ALT[0]] = record.INFO.get("PILEUP_DP")
     checked = 0
     for call in calls_of_each_kind(filtered):
@@ -98,6 +99,8 @@ def test_groups_are_the_scores_own(filtered, source):
             continue
         pileup = source.pileup(call.contig, call.pos1, call.ref, call.alt)
         assert sum(pileup.n_reads[:3]) == (n_reads or 0)
+        n_ref, n_alt = depths[call.contig, call.pos1, call.ref, call.alt]
+        assert (pileup.n_reads[1], pileup.n_reads[0]) == (n_ref, n_alt)
         checked += 1
     assert checked > 10
 
@@ -169,6 +172,16 @@ def test_command_writes_what_was_chosen(filtered, simulated, tmp_path, capsys):
     for path in folder.glob("*.txt"):
         assert "fails" in path.read_text().splitlines()[2]
     assert "3 calls drawn" in capsys.readouterr().err
+
+
+def test_facts_are_the_files_own(filtered):
+    record = next(record for record in cyvcf2.VCF(filtered) if record.INFO.get("PILEUP_ALT_REASON") and len(record.ALT) == 1)
+    call = next(call for call in CallFile(filtered).calls() if (call.pos1, call.alt) == (record.POS, record.ALT[0]))
+    assert call.reasons == tuple(record.INFO["PILEUP_ALT_REASON"].split("&"))
+    assert call.own_verdict == record.INFO["PILEUP_FT"]
+    assert call.probability == pytest.approx(record.INFO["PILEUP_PROB"])
+    assert call.n_reads == record.INFO["PILEUP_DP"]
+    assert f"because of {', '.join(call.reasons)}" in call.lines()[1]
 
 
 def test_failed_are_those_the_caller_was_surest_of(filtered):

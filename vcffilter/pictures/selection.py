@@ -102,7 +102,7 @@ class CallFile:
         probabilities = _values(info.get(f"{self._prefix}_PROB"))
         log_odds = _values(info.get(f"{self._prefix}_ALT_SCORE"))
         n_reads = _values(info.get(f"{self._prefix}_DP"))
-        reasons = info.get(f"{self._prefix}_REASON")
+        reasons = info.get(f"{self._prefix}_ALT_REASON") or ""
         verdicts = (info.get(f"{self._prefix}_FT") or "").split(",")
         genotype, sample = self._carrier(record)
         for index, alt in enumerate(record.ALT):
@@ -115,7 +115,7 @@ class CallFile:
                 probability=_at(probabilities, index), log_odds=_at(log_odds, index), threshold=self.cuts.of(record.REF, alt),
                 n_reads=None if math.isnan(reads) else int(reads), own_verdict=_verdict(verdicts, index),
                 status=info.get(f"{self._prefix}_STATUS") or "",
-                reasons=_reasons(reasons, index, len(record.ALT)),
+                reasons=_reasons(reasons, index),
             )  # fmt: skip
 
     def _carrier(self, record: cyvcf2.Variant) -> tuple[str, str]:
@@ -168,13 +168,10 @@ def _verdict(verdicts: list[str], index: int) -> str:
     return verdicts[index] if index < len(verdicts) and verdicts[index] != "." else ""
 
 
-def _reasons(value: str | None, index: int, n_alts: int) -> tuple[str, ...]:
-    if not value or value == ".":
-        return ()
-    parts = value.split(",")
-    if len(parts) == n_alts and n_alts > 1:
-        parts = [parts[index]]
-    return tuple(reason for part in parts for reason in re.split(r"[|&]", part) if reason and reason != ".")
+def _reasons(text: str, index: int) -> tuple[str, ...]:
+    """Reasons of one ALT: PILEUP_ALT_REASON has one entry an ALT, values joined by &."""
+    parts = text.split(",")
+    return tuple(parts[index].split("&")) if index < len(parts) and parts[index] not in ("", ".") else ()
 
 
 def _largest(n: int, calls: Iterable[CallFacts], key: Callable[[CallFacts], float | None]) -> list[CallFacts]:
