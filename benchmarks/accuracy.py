@@ -47,7 +47,7 @@ from accuracy_figures import (
 )
 from accuracy_report import render
 
-from vcffilter.truth.called_variants import CallsFile
+from vcffilter.truth.call_sets import CallsFile
 from vcffilter.truth.normalise import normalised
 from vcffilter.variants.intervals import read_bed
 
@@ -228,9 +228,9 @@ def thinned_records(harvest: Sequence[Path], data: Path) -> dict[str, list[Recor
                 if not path.exists():
                     continue
                 with CallsFile(path) as calls:
-                    of_contig = dict(calls.contigs()).get(contig, [])
+                    of_contig = [call for call in calls.alleles() if call.contig == contig and call.has_sequence]
                 for call in of_contig:
-                    key = key_of(call.pos0 + 1, call.ref, call.alt, reference)
+                    key = key_of(call.pos1, call.ref.upper(), call.alt.upper(), reference)
                     if key in labels:
                         found[caller].append(Record(key, labels[key], float(np.nan_to_num(call.caller_score))))
     return found if all(found.values()) else {}

@@ -17,9 +17,9 @@ from pathlib import Path
 import pysam
 
 from vcffilter.labelling.files import read_labels
-from vcffilter.truth.labeller import Allele, TruthIndex, label_alleles
-from vcffilter.truth.normalise import equivalent_span, trim
-from vcffilter.truth.truth_files import TruthFile
+from vcffilter.truth.call_sets import TruthFile
+from vcffilter.truth.labeller import TruthIndex, label_alleles
+from vcffilter.truth.normalise import Allele, equivalent_span, trim
 from vcffilter.variants.intervals import Intervals, read_bed
 
 
@@ -78,7 +78,9 @@ def compare_set(folder: Path) -> dict[str, Comparison]:
     truth_file = TruthFile(folder / "truth.vcf.gz")
     with pysam.FastaFile(str(folder / "reference.fa.gz")) as fasta:
         sequences = {str(name): fasta.fetch(name).upper() for name in fasta.references}
-    truth = {name: TruthIndex(truth_file.alleles(name), sequence) for name, sequence in sequences.items()}
+    truth = {
+        name: TruthIndex([item.allele for item in truth_file.alleles(name)], sequence) for name, sequence in sequences.items()
+    }
     truth_file.close()
     results = {}
     for path in sorted(folder.glob("*.labels.tsv")):

@@ -28,7 +28,7 @@ ALLOWED = {
     "pipeline": {"errors", "files", "version", "kernels", "models", "calibration"} | MIDDLE,
     **{name: {"errors", "files", "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE for name in BESIDE},
     # Labels, training and reports stand on truth, not the other way round.
-    "truth": {"errors", "variants", "reads", "labelling"},
+    "truth": {"errors", "variants", "reads"},
     "commands": {"errors", "files", "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE,
     "errors": set(),
     "files": {"errors"},

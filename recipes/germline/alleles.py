@@ -6,10 +6,8 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vcffilter.truth.called_variants import CallsFile
-from vcffilter.truth.normalise import Edit, normalised, spelled
-
-Allele = tuple[int, str, str]
+from vcffilter.truth.call_sets import CallsFile
+from vcffilter.truth.normalise import Allele, Edit, normalised, spelled
 
 
 @dataclass
@@ -29,8 +27,8 @@ class PooledAllele:
 def called_alleles(path: Path, contig: str) -> list[tuple[Allele, float]]:
     """((pos0, ref, alt), score) of every ALT with a sequence that a VCF has on the contig; score as in `PooledAllele`."""
     with CallsFile(path) as calls:
-        of_contig = dict(calls.contigs()).get(contig, [])
-    return [((call.pos0, call.ref, call.alt), 0.0 if math.isnan(call.caller_score) else call.caller_score) for call in of_contig]
+        of_contig = [call for call in calls.alleles() if call.contig == contig and call.has_sequence]
+    return [(call.allele, 0.0 if math.isnan(call.caller_score) else call.caller_score) for call in of_contig]
 
 
 def as_vcf(edit: Edit, reference: str) -> tuple[int, str, str]:

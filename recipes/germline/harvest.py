@@ -32,9 +32,9 @@ from callers import (
 )
 
 from vcffilter.labelling.files import read_labels
+from vcffilter.truth.call_sets import TruthFile
 from vcffilter.truth.labeller import TruthIndex, label_alleles
 from vcffilter.truth.normalise import Edit, equivalent_span, normalised
-from vcffilter.truth.truth_files import TruthFile
 from vcffilter.variants.intervals import Intervals, read_bed
 
 logger = logging.getLogger("harvest")
@@ -99,7 +99,7 @@ class LabelledSet:
             self.reference = fasta.fetch(self.contig).upper()
         self.confident: Intervals = bed[self.contig]
         truth = TruthFile(folder / "truth.vcf.gz")
-        self.truth = TruthIndex(truth.alleles(self.contig), self.reference)
+        self.truth = TruthIndex([item.allele for item in truth.alleles(self.contig)], self.reference)
         truth.close()
         self.shipped: dict[Edit, str] = {}
         self.disputed: list[tuple[int, int]] = []

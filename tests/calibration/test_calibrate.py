@@ -13,7 +13,7 @@ from vcffilter.commands.main import run
 from vcffilter.errors import TrainingError
 from vcffilter.labelling.files import read_labels
 from vcffilter.models.checkpoint import load_checkpoint
-from vcffilter.truth.called_variants import HETEROZYGOUS, HOMOZYGOUS, CalledVariant
+from vcffilter.truth.call_sets import HETEROZYGOUS, HOMOZYGOUS, CalledAllele
 
 SETTINGS = RecalibrationSettings(method="platt", depth_borders=(8,), minimum_examples=100, recalls=(0.99, 0.9))
 
@@ -165,7 +165,7 @@ def test_without_truth_the_cuts_are_shown(simulated, tmp_path, capfd):
 
 def test_ratios_by_hand():
     def call(ref, alt, probability, zygosity):
-        return CalledVariant(10, ref, alt, 0, True, probability, 30, 50.0, zygosity)
+        return CalledAllele("one", 11, ref, alt, 1, 1, True, probability, 30, 50.0, zygosity)
 
     calls = [
         call("A", "G", 0.99, HETEROZYGOUS),

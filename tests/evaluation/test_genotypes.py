@@ -4,7 +4,7 @@ import pytest
 from call_set_files import SEQUENCES, line, mnp, snv, truth_line, write_files
 
 from vcffilter.evaluation.counts import count_rows, find_row
-from vcffilter.evaluation.matching import ComparisonInputs, compare
+from vcffilter.evaluation.tabulation import EvaluationInputs, tabulate
 
 DELETION = ("chr1", 200, "GA", "G")
 SAME_DELETION_TO_THE_RIGHT = ("chr1", 210, "AA", "A")
@@ -12,10 +12,10 @@ SAME_DELETION_TO_THE_RIGHT = ("chr1", 210, "AA", "A")
 
 def row(folder, calls, truth):
     files = write_files(folder, calls, truth)
-    inputs = ComparisonInputs(
+    inputs = EvaluationInputs(
         str(files.calls), str(files.truth), str(files.reference), str(files.confident), match_genotypes=True
     )
-    return find_row(count_rows(*compare(inputs)), "ALL", "ALL")
+    return find_row(count_rows(*tabulate(inputs)), "ALL", "ALL")
 
 
 def alternative(pos1):

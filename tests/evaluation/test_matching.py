@@ -8,19 +8,20 @@ import pytest
 from call_set_files import SEQUENCES, line, mnp, other, snv, truth_line, write_files
 
 from vcffilter.errors import ContigNamingError, ReferenceFileError, VariantFileError
+from vcffilter.evaluation.context import homopolymer_bases, in_tandem_repeat
 from vcffilter.evaluation.counts import count_rows, find_row
-from vcffilter.evaluation.matching import ComparisonInputs, compare
 from vcffilter.evaluation.tables import FALSE, OUTSIDE, TRUE
+from vcffilter.evaluation.tabulation import EvaluationInputs, tabulate
 from vcffilter.labelling.files import read_labels
-from vcffilter.truth.context import homopolymer_bases, in_tandem_repeat, place
+from vcffilter.truth.placement import place
 
 FAILED = "LowPileupSNV"
 
 
 def run(folder, calls, truth, **options):
     files = write_files(folder, calls, truth)
-    inputs = ComparisonInputs(str(files.calls), str(files.truth), str(files.reference), str(files.confident), **options)
-    return compare(inputs)
+    inputs = EvaluationInputs(str(files.calls), str(files.truth), str(files.reference), str(files.confident), **options)
+    return tabulate(inputs)
 
 
 def counts(tables, kind, subset="*", subtype="*", strata=()):
@@ -141,7 +142,7 @@ def test_files_that_do_not_belong_together(tmp_path):
     renamed = tmp_path / "renamed.vcf"
     renamed.write_text(files.truth.read_text().replace("chr", ""))
     with pytest.raises(ContigNamingError):
-        compare(ComparisonInputs(str(files.calls), str(renamed), str(files.reference)))
+        tabulate(EvaluationInputs(str(files.calls), str(renamed), str(files.reference)))
     shifted = [line(snv(pos1)).replace("chr1", "chr2") for pos1 in range(20, 190, 8)]
     with pytest.raises(ReferenceFileError, match="not the calls' reference"):
         run(tmp_path, shifted, [truth_line(snv(50))])
@@ -152,8 +153,8 @@ def test_files_that_do_not_belong_together(tmp_path):
 @pytest.mark.parametrize("caller", ["freebayes", "mutect2"])
 def test_real_calls_agree_with_vcfeval(shared_data, caller):
     folder = shared_data / "real" / "nygc-chr22"
-    calls, truth = compare(
-        ComparisonInputs(
+    calls, truth = tabulate(
+        EvaluationInputs(
             str(folder / f"{caller}.vcf.gz"),
             str(folder / "truth.vcf.gz"),
             str(folder / "reference.fa.gz"),

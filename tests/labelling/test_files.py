@@ -158,8 +158,10 @@ def test_a_cut_file_is_an_error_and_not_a_short_answer(folder):
 def test_missing_files_are_named(folder):
     with pytest.raises(VariantFileError, match="nothing.vcf"):
         run_on(folder / "nothing.vcf", write(folder, "t.vcf", vcf_text([])), folder / "ref.fa")
-    with pytest.raises(ReferenceFileError, match="samtools faidx"):
+    with pytest.raises(ReferenceFileError, match="no.fa: no such file"):
         run_on(folder / "t.vcf", folder / "t.vcf", folder / "no.fa")
+    with pytest.raises(ReferenceFileError, match="samtools faidx"):
+        run_on(folder / "t.vcf", folder / "t.vcf", write(folder, "bare.fa", ">one\nACGT\n"))
 
 
 def test_bad_bed_line_is_named(folder):
@@ -182,3 +184,24 @@ def test_labels_are_read_with_and_without_header(folder):
     assert read_labels(write(folder, "b.tsv", rows)) == expected
     with pytest.raises(VariantFileError, match="line 2"):
         read_labels(write(folder, "c.tsv", rows + "oops\n"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"one\t5\tA\t\xe9\tTP\n", "not text in UTF-8"),
+        # `²`.isdigit() is true, and int() refuses it.
+        ("one\t²\tA\tG\tTP\n".encode(), "line 1"),
+        (b"one\t-5\tA\tG\tTP\n", "line 1"),
+    ],
+)
+def test_what_is_no_labels_file_is_an_error_not_a_traceback(folder, content, message):
+    path = folder / "labels.tsv"
+    path.write_bytes(content)
+    with pytest.raises(VariantFileError, match=message):
+        read_labels(path)
+
+
+def test_missing_labels_are_named(folder):
+    with pytest.raises(VariantFileError, match="nothing.tsv: the labels cannot be read: No such file"):
+        read_labels(folder / "nothing.tsv")

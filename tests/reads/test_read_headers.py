@@ -15,7 +15,6 @@ from twin.alleles import Called
 
 from vcffilter.errors import ReadsFileError, ReferenceFileError, UsageError
 from vcffilter.kernels.htslib import load_htslib
-from vcffilter.labelling.files import open_reference
 from vcffilter.reads.alignment_file import (
     AlignmentFile,
     ReadSelection,
@@ -25,6 +24,7 @@ from vcffilter.reads.alignment_file import (
     require_group_tags,
 )
 from vcffilter.reads.reference_file import ReferenceFile
+from vcffilter.truth.pairing import open_reference
 
 _BASES = "GATTACAGGCTTAACCGTGCATCGGATCCTAGCATTACGGATTGACCATGCAAGTCCTGAACTTGGCA" * 5
 _READ = Aligned(name="r", start0=100, cigar="100M", bases=_BASES[100:200], qualities=(30,) * 100, tags=(("RG", "g1"),))

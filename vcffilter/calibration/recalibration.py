@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vcffilter.calibration.cross_fitting import cross_fitted, dealt_folds
 from vcffilter.calibration.maps import VARIANT_TYPES, Calibration, fit_calibration, sigmoid
 from vcffilter.calibration.operating_points import (
     FEWEST_TRUE,
@@ -158,15 +159,12 @@ def _fit(data: LabelledLogits, chosen: np.ndarray, settings: RecalibrationSettin
 
 def _cross_fitted(data: LabelledLogits, settings: RecalibrationSettings) -> np.ndarray:
     """Calibrated logits, float64 (n,), of each fold of blocks by maps that were fitted without it."""
-    _, block = np.unique(data.block, return_inverse=True)
-    fold = block % _N_FOLDS
-    logits = np.empty(len(data.label))
-    for number in range(_N_FOLDS):
-        held_out = fold == number
-        if held_out.any():
-            maps = _fit(data, ~held_out if (~held_out).any() else held_out, settings)
-            logits[held_out] = maps.logits(data.logits[held_out], data.is_snv[held_out], data.depth[held_out])
-    return logits
+    return cross_fitted(
+        dealt_folds(data.block, _N_FOLDS),
+        # Where all calls lie in one block there are no others to learn from.
+        lambda others: _fit(data, others if others.any() else ~others, settings),
+        lambda maps, held_out: maps.logits(data.logits[held_out], data.is_snv[held_out], data.depth[held_out]),
+    )
 
 
 def _default_thresholds(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vcffilter.truth.called_variants import HETEROZYGOUS, HOMOZYGOUS, CalledVariant
+from vcffilter.truth.call_sets import HETEROZYGOUS, HOMOZYGOUS, CalledAllele
 from vcffilter.truth.normalise import trim
 from vcffilter.variants.alleles import AlleleChunk, AlleleScores
 
@@ -68,18 +68,19 @@ class UnlabelledCalls:
     zygosity: np.ndarray
 
 
-def unlabelled_calls(calls: Sequence[CalledVariant], probability: np.ndarray) -> UnlabelledCalls:
+def unlabelled_calls(calls: Sequence[CalledAllele], probability: np.ndarray) -> UnlabelledCalls:
     """Facts of the calls that have a probability (not NaN); probability: float (n_calls,)."""
     scored = np.flatnonzero(np.isfinite(probability)).tolist()
     some = [calls[index] for index in scored]
-    edits = [trim(call.pos0, call.ref, call.alt) for call in some]
+    alleles = [call.allele for call in some]
+    edits = [trim(*allele) for allele in alleles]
     inserted = np.array([len(edit.alt) - (edit.end0 - edit.start0) for edit in edits], np.int64)
     substituted = [
-        call.ref[edit.start0 - call.pos0 : edit.end0 - call.pos0] + edit.alt for call, edit in zip(some, edits, strict=True)
+        ref[edit.start0 - pos0 : edit.end0 - pos0] + edit.alt for (pos0, ref, _), edit in zip(alleles, edits, strict=True)
     ]
     return UnlabelledCalls(
         probability=np.asarray(probability, np.float64)[scored],
-        is_snv=np.array([len(call.ref) == len(call.alt) == 1 for call in some], bool),
+        is_snv=np.array([call.is_snv for call in some], bool),
         is_transition=np.array([change in _TRANSITIONS for change in substituted], bool),
         is_insertion=inserted > 0,
         is_deletion=inserted < 0,
@@ -102,19 +103,19 @@ def cut_rows(calls: UnlabelledCalls, own_thresholds: dict[str, float] | None = N
     return rows
 
 
-def score_contig(contig: str, calls: Sequence[CalledVariant], score: Callable[[AlleleChunk], AlleleScores]) -> np.ndarray:
+def score_contig(contig: str, calls: Sequence[CalledAllele], score: Callable[[AlleleChunk], AlleleScores]) -> np.ndarray:
     """Probability of each call, float64 (n_calls,), NaN where it cannot be scored."""
     parts = [score(chunk).probability for chunk in _chunks(contig, calls)]
     return np.concatenate(parts).astype(np.float64) if parts else np.empty(0)
 
 
-def _chunks(contig: str, calls: Sequence[CalledVariant]) -> Iterator[AlleleChunk]:
+def _chunks(contig: str, calls: Sequence[CalledAllele]) -> Iterator[AlleleChunk]:
     for begin in range(0, len(calls), _PIECE):
-        some = calls[begin : begin + _PIECE]
-        ref_offset, ref_bases = _flat([call.ref for call in some])
-        alt_offset, alt_bases = _flat([call.alt for call in some])
+        some = [call.allele for call in calls[begin : begin + _PIECE]]
+        ref_offset, ref_bases = _flat([ref for _, ref, _ in some])
+        alt_offset, alt_bases = _flat([alt for _, _, alt in some])
         index = np.arange(len(some), dtype=np.int32)
-        start0 = np.array([call.pos0 for call in some], np.int64)
+        start0 = np.array([pos0 for pos0, _, _ in some], np.int64)
         yield AlleleChunk(contig, start0, ref_offset, ref_bases, alt_offset, alt_bases, index, np.zeros_like(index))
 
 

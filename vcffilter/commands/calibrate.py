@@ -234,9 +234,9 @@ def _unlabelled(chosen: CalibrateOptions) -> Any:
     import numpy as np
 
     from vcffilter.calibration.unlabelled import score_contig, unlabelled_calls
-    from vcffilter.truth.called_variants import CalledVariant, CallsFile
+    from vcffilter.truth.call_sets import CalledAllele, CallsFile
 
-    calls: list[CalledVariant] = []
+    calls: list[CalledAllele] = []
     probability = [np.empty(0)]
     scorer = None
     with CallsFile(chosen.calls, prefix=chosen.info_prefix) as file:
@@ -248,7 +248,8 @@ def _unlabelled(chosen: CalibrateOptions) -> Any:
                 path=chosen.calls,
                 hint="Add -b READS and -f REF.fa to score them",
             )
-        for contig, alleles in file.contigs():
+        for contig, every_alt in file.contigs_in_order():
+            alleles = [item for item in every_alt if item.has_sequence]
             calls += alleles
             written = np.array([call.probability for call in alleles])
             probability.append(written if scorer is None else score_contig(contig, alleles, scorer.score))

@@ -88,8 +88,8 @@ def evaluate(
     pileup-filter evaluate filtered.vcf.gz --truth truth.vcf.gz --confident confident.bed -f reference.fa -o report
     """
     from vcffilter.evaluation.evaluation import evaluate as run_evaluation
-    from vcffilter.evaluation.matching import ComparisonInputs
     from vcffilter.evaluation.report import markdown
+    from vcffilter.evaluation.tabulation import EvaluationInputs
     from vcffilter.files import make_folder
 
     options.start_logging(quiet=quiet, verbose=verbose)
@@ -103,7 +103,7 @@ def evaluate(
 
             require_report_extra()
         folder = make_folder(output)
-    inputs = ComparisonInputs(
+    inputs = EvaluationInputs(
         calls=calls,
         truth=truth,
         reference=reference_path,

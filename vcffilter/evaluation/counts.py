@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from vcffilter.evaluation.context import COMPLEX, DELETION, INSERTION, SNV
 from vcffilter.evaluation.tables import FALSE, HARD, HARD_UNKNOWN, OUTSIDE, TRUE, AlleleFacts, CallTable, TruthTable
-from vcffilter.truth.context import COMPLEX, DELETION, INSERTION, SNV
 
 #: Rows of Filter: all calls, and those that the filter let pass.
 FILTERS = ("ALL", "PASS")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vcffilter.evaluation.counts import CountRow, count_rows
-from vcffilter.evaluation.matching import ComparisonInputs, compare
 from vcffilter.evaluation.scores import Curve, ReliabilityBin, ScoreRow, curves, judged, reliability, score_rows
 from vcffilter.evaluation.tables import EXCLUDED, TRUE, CallTable, TruthTable
+from vcffilter.evaluation.tabulation import EvaluationInputs, tabulate
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class Evaluation:
     n_excluded: (calls, truth alleles) that were left out of every count.
     """
 
-    inputs: ComparisonInputs
+    inputs: EvaluationInputs
     rows: list[CountRow]
     scores: list[ScoreRow]
     curves: list[Curve]
@@ -33,15 +33,15 @@ class Evaluation:
     n_excluded: tuple[int, int] = (0, 0)
 
 
-def evaluate(inputs: ComparisonInputs, n_draws: int = 500) -> Evaluation:
-    """Compare, count and judge. n_draws: of the bootstrap. Raises what `comparison.compare` raises."""
-    calls, truth = compare(inputs)
+def evaluate(inputs: EvaluationInputs, n_draws: int = 500) -> Evaluation:
+    """Compare, count and judge. n_draws: of the bootstrap. Raises what `tabulate` raises."""
+    calls, truth = tabulate(inputs)
     if not np.isfinite(calls.probability).any():
         logger.warning("%s: no call has INFO/%s_PROB; only the caller's score is judged", inputs.calls, inputs.info_prefix)
     return evaluate_tables(inputs, calls, truth, n_draws)
 
 
-def evaluate_tables(inputs: ComparisonInputs, calls: CallTable, truth: TruthTable, n_draws: int = 500) -> Evaluation:
+def evaluate_tables(inputs: EvaluationInputs, calls: CallTable, truth: TruthTable, n_draws: int = 500) -> Evaluation:
     """The same from tables."""
     return Evaluation(
         inputs,

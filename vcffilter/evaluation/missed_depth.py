@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pysam
 
 from vcffilter.errors import ReadsFileError
-from vcffilter.truth.called_variants import UNKNOWN_DEPTH
+from vcffilter.truth.call_sets import UNKNOWN_DEPTH
 
 
 class DepthCounter:

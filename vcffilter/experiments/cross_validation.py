@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from vcffilter.calibration.cross_fitting import cross_fitted, held_out_folds
 from vcffilter.calibration.maps import FIT_METHODS, fit_calibration
 from vcffilter.calibration.operating_points import DECIMALS, threshold_for_recall
 from vcffilter.errors import TrainingError
@@ -77,23 +78,23 @@ def out_of_fold_logits(
     """
     if not architecture_takes_reads(experiment.architecture, experiment.model):
         data, spec = dataclasses.replace(data, reads=None), without_reads(spec)
-    logits = np.empty(len(data), np.float32)
-    module: Network | None = None
     started = time.monotonic()
-    for number in range(int(folds.max()) + 1):
-        held_out = folds == number
-        module = _trained(experiment, config, data.take(~held_out), spec)
-        logits[held_out] = predict(module, data.take(held_out))
-    if module is None:
+    modules: list[Network] = []
+
+    def train(others: np.ndarray) -> Network:
+        modules[:] = [_trained(experiment, config, data.take(others), spec)]
+        return modules[0]
+
+    logits = cross_fitted(folds, train, lambda module, held_out: predict(module, data.take(held_out))).astype(np.float32)
+    if not modules:
         raise TrainingError("there are no folds")
-    return logits, _cost(module, data, time.monotonic() - started)
+    return logits, _cost(modules[0], data, time.monotonic() - started)
 
 
 def judge(logits: np.ndarray, data: ArrayDataset, folds: np.ndarray, config: ComparisonConfig) -> JudgedScores:
     """Calibrate and cut each fold by the others, and compute the metrics."""
     calibrated, passed = np.empty(len(data)), np.zeros(len(data), bool)
-    for number in range(int(folds.max()) + 1):
-        inside, others = folds == number, folds != number
+    for inside, others in held_out_folds(folds):
         maps = fit_calibration(logits[others], data.label[others], data.is_snv[others], data.weight[others], config.calibration)
         calibrated[inside] = maps.logits(logits[inside], data.is_snv[inside])
         learned_from = maps.probabilities(logits[others], data.is_snv[others])
@@ -102,7 +103,7 @@ def judge(logits: np.ndarray, data: ArrayDataset, folds: np.ndarray, config: Com
         cut_snv = threshold_for_recall(learned_from[is_snv], label[is_snv], config.recall_snv)
         cut_indel = threshold_for_recall(learned_from[~is_snv], label[~is_snv], config.recall_indel)
         passed[inside] = probability >= np.where(data.is_snv[inside], cut_snv, cut_indel)
-    every_fold = [_metrics(data.take(folds == number), calibrated[folds == number]) for number in range(int(folds.max()) + 1)]
+    every_fold = [_metrics(data.take(inside), calibrated[inside]) for inside, _ in held_out_folds(folds)]
     pooled = _metrics(data, calibrated)
     true = data.label > 0.5
     for prefix, of_type in (("snv", data.is_snv), ("indel", ~data.is_snv)):

@@ -10,11 +10,13 @@ import numpy as np
 
 from vcffilter.errors import TrainingError
 from vcffilter.evaluation.counts import CountRow, count_rows
-from vcffilter.evaluation.matching import ComparisonInputs, ContigComparison, compared_contigs, tables_of
 from vcffilter.evaluation.missed_depth import DepthCounter
 from vcffilter.evaluation.tables import CallTable, TruthTable, joined
+from vcffilter.evaluation.tabulation import tables_of
 from vcffilter.experiments.config import CallSet
 from vcffilter.training.dataset import ArrayDataset
+from vcffilter.truth.matching import ContigMatching, matched_contigs
+from vcffilter.truth.pairing import PairedFiles
 
 _LABELS = {"TP": True, "FP": False}
 
@@ -27,10 +29,10 @@ class FilteredCallSets:
     """
 
     def __init__(self, call_sets: Sequence[CallSet], base: Path, data: ArrayDataset) -> None:
-        self._contigs: list[tuple[ContigComparison, np.ndarray]] = []
+        self._contigs: list[tuple[ContigMatching, np.ndarray]] = []
         parts: list[tuple[CallTable, TruthTable]] = []
         for call_set in call_sets:
-            inputs = ComparisonInputs(
+            inputs = PairedFiles(
                 calls=str(base / call_set.calls),
                 truth=str(base / call_set.truth),
                 reference=str(base / call_set.reference),
@@ -40,18 +42,18 @@ class FilteredCallSets:
             if not examples:
                 raise TrainingError(f"no example comes from the set {call_set.set!r}", path=inputs.calls)
             with DepthCounter((), inputs.reference) as depths:
-                for comparison in compared_contigs(inputs):
-                    self._contigs.append((comparison, _example_of_call(comparison, examples)))
-                    parts.append(tables_of(comparison, len(parts), {}, depths))
+                for matching in matched_contigs(inputs):
+                    self._contigs.append((matching, _example_of_call(matching, examples)))
+                    parts.append(tables_of(matching, len(parts), {}, depths))
         self._parts = parts
         self.n_matched = sum(int((index >= 0).sum()) for _, index in self._contigs)
 
     def counts(self, passed: np.ndarray) -> list[CountRow]:
         """Rows before (ALL) and after (PASS) a filter. passed: bool (n_examples,)."""
         tables = []
-        for (comparison, index), (calls, truth) in zip(self._contigs, self._parts, strict=True):
+        for (matching, index), (calls, truth) in zip(self._contigs, self._parts, strict=True):
             kept = _records_kept(calls, index, passed)
-            found = np.stack([truth.found[:, 0], comparison.found(kept)], 1)
+            found = np.stack([truth.found[:, 0], matching.found(kept)], 1)
             tables.append((dataclasses.replace(calls, passed=kept), dataclasses.replace(truth, found=found)))
         return count_rows(joined([calls for calls, _ in tables]), joined([truth for _, truth in tables]))
 
@@ -64,14 +66,14 @@ def _examples_by_place(data: ArrayDataset, set_name: str) -> dict[tuple[str, int
     return found
 
 
-def _example_of_call(comparison: ContigComparison, examples: dict[tuple[str, int, bool, bool], list[int]]) -> np.ndarray:
+def _example_of_call(matching: ContigMatching, examples: dict[tuple[str, int, bool, bool], list[int]]) -> np.ndarray:
     """Index of each call's example, -1 where there is none; int64 (n_calls,)."""
     used: dict[tuple[str, int, bool, bool], int] = {}
-    index = np.full(len(comparison.calls), -1, np.int64)
-    for number, (call, label) in enumerate(zip(comparison.calls, comparison.labels, strict=True)):
+    index = np.full(len(matching.calls), -1, np.int64)
+    for number, (call, label) in enumerate(zip(matching.calls, matching.labels, strict=True)):
         if label.label not in _LABELS:
             continue
-        key = comparison.contig, call.pos0, len(call.ref) == len(call.alt) == 1, _LABELS[label.label]
+        key = matching.contig, call.pos1 - 1, call.is_snv, _LABELS[label.label]
         place = used.get(key, 0)
         if place < len(examples.get(key, ())):
             index[number] = examples[key][place]

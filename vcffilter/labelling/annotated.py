@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TextIO
-
-import pysam
+from typing import Any, TextIO
 
 from vcffilter.errors import VariantFileError
 from vcffilter.labelling.files import COLUMNS, write_row
+from vcffilter.truth.call_sets import CalledAllele, carried_alts
 from vcffilter.truth.labeller import FALSE_POSITIVE, NOT_LABELLED, OUTSIDE, TRUE_POSITIVE, AlleleLabel
 from vcffilter.truth.normalise import is_sequence
-from vcffilter.truth.truth_files import CalledAllele, each_record, open_variants
+from vcffilter.truth.variant_file import VariantFile
 
 #: INFO/CALL of vcfeval. FP_CA: the allele is right and the genotype is not.
 _CALL_LABELS = {"TP": TRUE_POSITIVE, "FP": FALSE_POSITIVE, "OUT": OUTSIDE}
@@ -34,27 +33,28 @@ def label_annotated(path: str | Path, output: TextIO, match_genotypes: bool = Fa
     has no such annotation.
     """
     counts: Counter[str] = Counter()
-    with open_variants(path) as variants:
-        header = variants.header
-        if "BD" not in header.formats and "CALL" not in header.info:
+    with VariantFile(path) as variants:
+        if "BD" not in variants.format_keys and "CALL" not in variants.info_keys:
             raise VariantFileError(
                 "has neither FORMAT/BD nor INFO/CALL: no comparison program annotated it",
                 path=str(path),
                 hint="Give --truth and -f to compare it here",
             )
-        sample = query_sample(list(header.samples))
+        has_sample = variants.choose_sample(query_sample(variants.samples)) is not None
+        reads_call = "CALL" in variants.info_keys
         output.write("\t".join(COLUMNS) + "\n")
-        for number, record in enumerate(each_record(path, iter(variants)), start=1):
-            label = _record_label(record, sample, match_genotypes)
+        for number, record in enumerate(variants.records(), start=1):
+            label = _record_label(record, has_sample, reads_call, match_genotypes)
             if label is None:
                 continue
-            carried = _carried(record, sample)
-            for alt_number, alt in enumerate(record.alts or (), start=1):
+            carried = carried_alts(record) if has_sample else set()
+            contig, pos1 = record.CHROM, record.POS
+            ref, alts = variants.alleles_of(record, number)
+            for alt_number, alt in enumerate(alts, start=1):
                 usable = is_sequence(alt.upper()) and (not carried or alt_number in carried)
                 given = AlleleLabel(label if usable else NOT_LABELLED, "annotated")
                 counts[given.label] += 1
-                item = CalledAllele(record.chrom, record.pos, record.ref or "", alt, number, alt_number)
-                write_row(output, item, given)
+                write_row(output, CalledAllele(contig, pos1, ref, alt, number, alt_number), given)
     return counts
 
 
@@ -66,22 +66,21 @@ def query_sample(names: list[str]) -> str | None:
     return names[-1] if names else None
 
 
-def _record_label(record: pysam.VariantRecord, sample: str | None, match_genotypes: bool) -> str | None:
+def _record_label(record: Any, has_sample: bool, reads_call: bool, match_genotypes: bool) -> str | None:
     wrong_genotype = FALSE_POSITIVE if match_genotypes else TRUE_POSITIVE
-    if sample is not None and "BD" in record.format:
-        values = record.samples[sample]
-        if values.get("BD") == "FP" and values.get("BK") == "am":
-            return wrong_genotype
-        if values.get("BD") in _DECISION_LABELS:
-            return _DECISION_LABELS[values["BD"]]
-    # pysam raises on a key that the header does not declare.
-    call = record.info.get("CALL") if "CALL" in record.header.info else None
+    decision = _of_sample(record, "BD") if has_sample else None
+    if decision == "FP" and _of_sample(record, "BK") == "am":
+        return wrong_genotype
+    if decision in _DECISION_LABELS:
+        return _DECISION_LABELS[decision]
+    # A key that the header does not declare may be of any type.
+    call = record.INFO.get("CALL") if reads_call else None
     if call == "FP_CA":
         return wrong_genotype
     return _CALL_LABELS.get(call) if isinstance(call, str) else None
 
 
-def _carried(record: pysam.VariantRecord, sample: str | None) -> set[int]:
-    if sample is None or "GT" not in record.format:
-        return set()
-    return {index for index in record.samples[sample].allele_indices or () if index}
+def _of_sample(record: Any, key: str) -> str | None:
+    """The chosen sample's value of a text key in FORMAT."""
+    values = record.format(key) if key in record.FORMAT else None
+    return None if values is None else str(values[0])

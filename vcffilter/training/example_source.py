@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
-import pysam
 
 from vcffilter.encoding.encoder import ChunkEncoder
 from vcffilter.errors import TrainingError
@@ -20,7 +21,7 @@ from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.downsampled_reads import DownsampledFile
-from vcffilter.truth.truth_files import each_record, open_variants
+from vcffilter.truth.call_sets import CallsFile
 from vcffilter.variants.alleles import AlleleChunk
 
 #: Alleles encoded at once; each such piece draws its own share of reads when a range is asked for.
@@ -143,29 +144,21 @@ def labelled_alleles(source: ExampleSource) -> Iterator[tuple[str, list[Labelled
     """(contig, labelled alleles) of runs of records on one contig, rising by position."""
     labels = read_labels(source.labels)
     current, alleles = "", list[LabelledAllele]()
-    with open_variants(source.calls) as variants:
-        for record in each_record(source.calls, iter(variants)):
-            if record.chrom != current:
+    with CallsFile(source.calls) as calls:
+        for _, siblings in groupby(calls.alleles(), key=attrgetter("record_number")):
+            record = list(siblings)
+            if record[0].contig != current:
                 if alleles:
                     yield current, alleles
-                current, alleles = record.chrom, []
-            ref = record.ref or ""
-            for alt in record.alts or ():
-                label = _LABELS.get(labels.get((record.chrom, record.pos, ref, alt), ""))
-                if label is not None and _BASES.match(ref) and _BASES.match(alt):
-                    alleles.append(LabelledAllele(record.pos, ref, alt, label, _is_hard(record)))
+                current, alleles = record[0].contig, []
+            # What the caller gave no score for it believed in.
+            is_hard = not max(item.caller_score for item in record) < HARD_SCORE
+            for item in record:
+                label = _LABELS.get(labels.get((item.contig, item.pos1, item.ref, item.alt), ""))
+                if label is not None and _BASES.match(item.ref) and _BASES.match(item.alt):
+                    alleles.append(LabelledAllele(item.pos1, item.ref, item.alt, label, is_hard))
     if alleles:
         yield current, alleles
-
-
-def _is_hard(record: pysam.VariantRecord) -> bool:
-    """Whether the caller believed its call: QUAL, or Mutect2's TLOD where there is no QUAL, is at least HARD_SCORE."""
-    if record.qual is not None:
-        return record.qual >= HARD_SCORE
-    if "TLOD" not in record.header.info or "TLOD" not in record.info:
-        return True
-    tlod = record.info["TLOD"]
-    return max(tlod if isinstance(tlod, tuple) else (tlod,)) >= HARD_SCORE
 
 
 def _chunk(contig: str, alleles: list[LabelledAllele]) -> AlleleChunk:

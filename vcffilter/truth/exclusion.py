@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vcffilter.truth.context import PlacedAllele, place
-from vcffilter.truth.normalise import is_sequence
-from vcffilter.truth.truth_files import Allele, each_record, open_variants
+from vcffilter.truth.call_sets import CallsFile
+from vcffilter.truth.normalise import Allele, is_sequence
+from vcffilter.truth.placement import PlacedAllele, place
 from vcffilter.variants.intervals import EMPTY, Intervals, read_bed
 
 logger = logging.getLogger(__name__)
@@ -46,15 +46,13 @@ class Exclusions:
 
     def _read_alleles(self, path: str) -> set[str]:
         contigs, n_symbolic = set[str](), 0
-        with open_variants(path) as variants:
-            for record in each_record(path, iter(variants)):
-                ref = (record.ref or "").upper()
-                for alt in record.alts or ():
-                    if not is_sequence(alt.upper()):
-                        n_symbolic += 1
-                        continue
-                    self._alleles.setdefault(record.chrom, []).append((record.pos - 1, ref, alt.upper()))
-                    contigs.add(record.chrom)
+        with CallsFile(path) as calls:
+            for item in calls.alleles():
+                if not is_sequence(item.alt.upper()):
+                    n_symbolic += 1
+                    continue
+                self._alleles.setdefault(item.contig, []).append(item.allele)
+                contigs.add(item.contig)
         if n_symbolic:
             logger.warning("%s: %d ALTs without a sequence leave nothing out; give such regions as BED", path, n_symbolic)
         return contigs

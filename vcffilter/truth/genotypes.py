@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from vcffilter.truth.called_variants import HETEROZYGOUS, NOT_CARRIED, UNKNOWN_ZYGOSITY
+from vcffilter.truth.call_sets import HETEROZYGOUS, NOT_CARRIED, UNKNOWN_ZYGOSITY
 from vcffilter.truth.haplotype_match import overlap
 from vcffilter.truth.normalise import Edit, Span
 

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from vcffilter.truth.haplotype_match import MatchResult, SearchLimits, find_match
-from vcffilter.truth.normalise import Edit, Span, equivalent_span, is_sequence, left_align, trim
+from vcffilter.truth.normalise import Allele, Edit, Span, is_sequence
+from vcffilter.truth.placement import PlacedAllele, is_on, place
 from vcffilter.variants.intervals import Intervals
-
-Allele = tuple[int, str, str]
 
 TRUE_POSITIVE = "TP"
 FALSE_POSITIVE = "FP"
@@ -36,14 +35,6 @@ class AlleleLabel(NamedTuple):
 HOW = ("exact", "haplotype", "no_match", "search_limit", "unsupported_allele", "ref_mismatch")
 
 
-class _Placed(NamedTuple):
-    """A usable allele: as written (trimmed), normalised, and the range of its equivalent spellings."""
-
-    written: Edit
-    normalised: Edit
-    span: Span
-
-
 class TruthIndex:
     """Truth alleles of one contig, ready to be searched; build once, label several call sets."""
 
@@ -59,7 +50,7 @@ class TruthIndex:
             reached = max(reached, item.span.end0)
             self.reached0.append(reached)
 
-    def near(self, span: Span, limits: SearchLimits) -> tuple[list[_Placed], Span]:
+    def near(self, span: Span, limits: SearchLimits) -> tuple[list[PlacedAllele], Span]:
         """Truth alleles within the gap of the span, or of one another in a chain; the range of it all."""
         nearest = Span(span.start0 - limits.max_reach_bases, span.end0 + limits.max_reach_bases)
         low, high = span.start0 - limits.gap_bases, span.end0 + limits.gap_bases
@@ -114,14 +105,11 @@ def label_alleles(
     return labels
 
 
-def _place(allele: Allele, reference: str) -> _Placed | None:
+def _place(allele: Allele, reference: str) -> PlacedAllele | None:
     pos0, ref, alt = allele
-    if not is_sequence(alt) or ref == alt or reference[pos0 : pos0 + len(ref)] != ref:
+    if not is_sequence(alt) or ref == alt or not is_on(pos0, ref, reference):
         return None
-    written = trim(pos0, ref, alt)
-    if len(written.alt) == 1 and written.end0 == written.start0 + 1:
-        return _Placed(written, written, Span(written.start0, written.end0))
-    return _Placed(written, left_align(written, reference), equivalent_span(written, reference))
+    return place(pos0, ref, alt, reference)
 
 
 def _why_not_placed(allele: Allele, reference: str) -> str:
@@ -134,7 +122,7 @@ def _why_not_placed(allele: Allele, reference: str) -> str:
 class _Neighbours:
     """Calls of one contig by position, and by normalised allele."""
 
-    def __init__(self, placed: Sequence[_Placed | None]) -> None:
+    def __init__(self, placed: Sequence[PlacedAllele | None]) -> None:
         self.spellings: dict[Edit, set[Edit]] = {}
         for item in placed:
             if item is not None:
@@ -148,7 +136,7 @@ class _Neighbours:
         return [edit for edit in self.edits[first:last] if edit.end0 <= span.end0]
 
 
-def _match(item: _Placed, neighbours: _Neighbours, truth: TruthIndex, reference: str, limits: SearchLimits) -> str:
+def _match(item: PlacedAllele, neighbours: _Neighbours, truth: TruthIndex, reference: str, limits: SearchLimits) -> str:
     if item.normalised in truth.normalised:
         return "exact"
     near, covered = truth.near(item.span, limits)
@@ -162,7 +150,7 @@ def _match(item: _Placed, neighbours: _Neighbours, truth: TruthIndex, reference:
     return "search_limit" if found is MatchResult.LIMIT else "no_match"
 
 
-def _name(item: _Placed, call: Allele, how: str, confident: Intervals | None, reference: str) -> str:
+def _name(item: PlacedAllele, call: Allele, how: str, confident: Intervals | None, reference: str) -> str:
     is_true = how in ("exact", "haplotype")
     if confident is not None:
         pos0, ref, _ = call

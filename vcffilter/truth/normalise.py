@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 #: Letters that an allele may be made of; anything else (symbolic, breakend, `*`) has no sequence to compare.
 _BASES = frozenset("ACGTN")
+#: (pos0, ref, alt) of one ALT, in upper case.
+Allele = tuple[int, str, str]
 
 
 class Edit(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vcffilter.truth.normalise import Edit, Span, equivalent_span, left_align, trim
+from vcffilter.truth.normalise import Edit, Span
 
 SNV, INSERTION, DELETION, COMPLEX = range(4)
 _TRANSITIONS = frozenset(("AG", "GA", "CT", "TC"))
@@ -12,31 +12,21 @@ _TRANSITIONS = frozenset(("AG", "GA", "CT", "TC"))
 _MIN_COPIES, _MIN_REPEAT_BASES, _UNITS = 3, 10, range(2, 7)
 
 
-class PlacedAllele(NamedTuple):
-    """An allele, trimmed. normalised: left-most spelling. span: reference bases over which it can be written.
+class AlleleKind(NamedTuple):
+    """kind: a code of above. size_bases: 1 for an SNV, else inserted, deleted, or of a complex allele's longer side."""
 
-    size_bases: 1 for an SNV, else bases inserted, deleted, or of the longer side of a complex allele.
-    """
-
-    normalised: Edit
-    span: Span
     kind: int
     size_bases: int
     is_transition: bool
 
 
-def place(pos0: int, ref: str, alt: str, reference: str) -> PlacedAllele:
-    """Trim and normalise an allele. reference: the contig's sequence, upper case; an allele that is not on it stays in place."""
-    written = trim(pos0, ref, alt)
+def describe(written: Edit, reference: str) -> AlleleKind:
+    """What a trimmed allele is. reference: the contig's sequence, upper case."""
     n_replaced, n_written = written.end0 - written.start0, len(written.alt)
     if n_replaced == n_written == 1:
-        change = reference[written.start0 : written.end0] + written.alt
-        return PlacedAllele(written, Span(written.start0, written.end0), SNV, 1, change in _TRANSITIONS)
+        return AlleleKind(SNV, 1, reference[written.start0 : written.end0] + written.alt in _TRANSITIONS)
     kind = COMPLEX if n_replaced and n_written else INSERTION if n_written else DELETION
-    if reference[pos0 : pos0 + len(ref)] != ref:
-        return PlacedAllele(written, Span(written.start0, written.end0), kind, max(n_replaced, n_written), False)
-    span = equivalent_span(written, reference)
-    return PlacedAllele(left_align(written, reference), span, kind, max(n_replaced, n_written), False)
+    return AlleleKind(kind, max(n_replaced, n_written), False)
 
 
 def homopolymer_bases(span: Span, reference: str) -> int:
