@@ -40,6 +40,7 @@ _SUBCOMMANDS = {
     "calibrate": _Subcommand("calibrate", "calibrate", "Fit probabilities and thresholds to labelled calls; show what cuts do."),
     "compare": _Subcommand("compare", "compare", "Several models on the same data and folds, with tests and costs."),
     "simulate": _Subcommand("simulate", "simulate", "Make a sample with known variants: reads, truth, and calls true and false."),
+    "testcase": _Subcommand("testcase", "testcase", "One call and its reads as a small, anonymous archive for a bug report."),
     "demo": _Subcommand("demo", "demo", "Simulate a small sample, filter it, compare with the planted truth."),
 }
 

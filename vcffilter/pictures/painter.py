@@ -11,12 +11,17 @@ from types import TracebackType
 import numpy as np
 
 from vcffilter.encoding.encoder import ENCODER_VERSION, ChunkEncoder
-from vcffilter.errors import ReadsFileError, ReferenceFileError
+from vcffilter.errors import ReferenceFileError
 from vcffilter.kernels.alleles import FINE
-from vcffilter.kernels.htslib import HtslibLayoutError, load_htslib
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.pictures.pileup import Pileup, pileup_of
-from vcffilter.reads.alignment_file import AlignmentFile, ReadSelection, forbid_network_references, read_header
+from vcffilter.reads.alignment_file import (
+    AlignmentFile,
+    ReadSelection,
+    forbid_network_references,
+    load_reading_library,
+    read_header,
+)
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.variants.alleles import AlleleChunk
@@ -27,10 +32,7 @@ class PileupSource:
 
     def __init__(self, reads_paths: Sequence[str], reference_path: str, samples: tuple[str, ...] = ()) -> None:
         forbid_network_references()
-        try:
-            htslib = load_htslib()
-        except HtslibLayoutError as error:
-            raise ReadsFileError(str(error)) from error
+        htslib = load_reading_library()
         headers = [read_header(path, reference_path) for path in reads_paths]
         selection = ReadSelection(False, True, samples)
         files = [AlignmentFile(header, reference_path, htslib, selection) for header in headers]
