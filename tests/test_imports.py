@@ -19,19 +19,22 @@ BESIDE = {
 #: What scoring needs of calibration is numpy alone and lies below it; what fits a checkpoint to labelled reads stands beside the
 #: stream, as does what a run's thresholds are chosen by.
 UPPER = {f"calibration.{name}": "calibration/upper" for name in ("recalibration", "thresholds", "unlabelled")}
+#: Small modules at the bottom.
+PLAIN = {"errors", "files", "file_kind"}
 #: For each floor the parts of vcffilter that it may import; itself always.
 ALLOWED = {
     "kernels": set(),
     "models": {"errors", "files"},
     "calibration": {"errors", "models"},
-    **{name: {"errors", "files", "version", "kernels", "models", "calibration"} | MIDDLE for name in MIDDLE},
-    "pipeline": {"errors", "files", "version", "kernels", "models", "calibration"} | MIDDLE,
-    **{name: {"errors", "files", "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE for name in BESIDE},
+    **{name: {*PLAIN, "version", "kernels", "models", "calibration"} | MIDDLE for name in MIDDLE},
+    "pipeline": {*PLAIN, "version", "kernels", "models", "calibration"} | MIDDLE,
+    **{name: {*PLAIN, "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE for name in BESIDE},
     # Labels, training and reports stand on truth, not the other way round.
     "truth": {"errors", "variants", "reads"},
-    "commands": {"errors", "files", "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE,
+    "commands": {*PLAIN, "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE,
     "errors": set(),
     "files": {"errors"},
+    "file_kind": {"errors"},
     "version": set(),
     "__init__": {"version"},
     "__main__": {"commands"},

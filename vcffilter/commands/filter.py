@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from vcffilter.version import __version__
 
 if TYPE_CHECKING:
     from vcffilter.annotation.annotator import Annotator
+    from vcffilter.inspection.before_run import AskedRegions
     from vcffilter.inspection.watch import RunWatch
     from vcffilter.pipeline.evidence import EvidenceScorer
     from vcffilter.pipeline.summary import RunSummary
@@ -56,6 +58,7 @@ class FilterOptions:
     n_threads: int
     batch_size: int | None
     strict: bool
+    allow_unscored: bool
     quiet: bool
     verbose: bool
 
@@ -96,6 +99,7 @@ class FilterOptions:
         options.threads,
         options.batch_size,
         options.strict,
+        options.allow_unscored,
         options.quiet,
         options.verbose,
     ]
@@ -128,6 +132,7 @@ def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
     set_log_level(3 if chosen.verbose else 0)
     output = output_spec(chosen.output, chosen.output_type, chosen.write_index)
     regions, targets = _regions(chosen.regions, chosen.regions_file), _regions(chosen.targets, chosen.targets_file)
+    asked = _asked(chosen, regions, targets)
     if chosen.variants == "-" and sys.stdin.isatty():
         raise UsageError("no input: stdin is a terminal", hint="Give a VCF, or pipe one in")
     with VariantReader(
@@ -139,7 +144,8 @@ def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
     ) as reader:
         scorer = _open_scorer(chosen, reader.name)
         try:
-            return _stream(chosen, reader, scorer, output, started)
+            watch = _watch(chosen, reader, scorer, asked)
+            return _stream(chosen, reader, scorer, watch, output, started)
         finally:
             scorer.close()
 
@@ -173,17 +179,41 @@ def _open_scorer(chosen: FilterOptions, variants_name: str) -> EvidenceScorer:
     )
 
 
-def _watch(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer) -> RunWatch:
+def _asked(chosen: FilterOptions, regions: Regions | None, targets: Regions | None) -> list[AskedRegions]:
+    from vcffilter.inspection.before_run import AskedRegions
+
+    asked = []
+    if regions is not None:
+        in_file = chosen.regions_file is not None
+        asked.append(AskedRegions("-R" if in_file else "-r", regions, in_file, by_index=True))
+    if targets is not None:
+        in_file = chosen.targets_file is not None
+        asked.append(AskedRegions("-T" if in_file else "-t", targets, in_file, by_index=False))
+    return asked
+
+
+def _watch(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer, asked: Sequence[AskedRegions]) -> RunWatch:
     """The watch over this run, with what is known before its first record already said."""
     from vcffilter.inspection.before_run import warnings_before_run
     from vcffilter.inspection.watch import RunWatch
     from vcffilter.pipeline.run_warnings import RunWarnings
 
     warnings = RunWarnings()
-    warnings.add(*warnings_before_run(reader, scorer.headers, chosen.reference_path))
+    metadata = scorer.metadata
+    warnings.add(
+        *warnings_before_run(
+            reader.header,
+            scorer.headers,
+            variants_path=chosen.variants,
+            reference_path=chosen.reference_path,
+            model_id=metadata.model_id,
+            model_description=metadata.description,
+            asked=asked,
+        )
+    )
     if chosen.strict:
         warnings.refuse()
-    return RunWatch(warnings, reader.header)
+    return RunWatch(warnings, reader.header, scorer.reference, metadata.encoder.features)
 
 
 def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer) -> Annotator:
@@ -216,13 +246,17 @@ def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceSco
 
 
 def _stream(
-    chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer, output: OutputSpec, started: float
+    chosen: FilterOptions,
+    reader: VariantReader,
+    scorer: EvidenceScorer,
+    watch: RunWatch,
+    output: OutputSpec,
+    started: float,
 ) -> RunSummary:
     from vcffilter.pipeline.run import run_stream
     from vcffilter.pipeline.summary import Progress, RunSummary, peak_memory_bytes
     from vcffilter.variants.writer import VariantWriter
 
-    watch = _watch(chosen, reader, scorer)
     annotator = _annotator(chosen, reader, scorer)
     progress = Progress(sys.stderr) if sys.stderr.isatty() and not chosen.quiet else None
     with VariantWriter(output, reader.header) as writer:
@@ -233,7 +267,7 @@ def _stream(
         finally:
             if progress is not None:
                 progress.clear()
-        watch.finish()
+        watch.finish(chosen.allow_unscored)
         if chosen.strict:
             watch.warnings.refuse()
         writer.commit()

@@ -135,6 +135,10 @@ batch_size = option(
     help="Alleles per network batch; does not change scores. [default: by the device]",
 )  # fmt: skip
 strict = option("--strict", group=_GENERAL, is_flag=True, help="Take any warning for an error: exit 1, no output under its name.")
+allow_unscored = option(
+    "--allow-unscored", group=_GENERAL, is_flag=True,
+    help="Exit 0 although nothing or nearly nothing could be scored.",
+)  # fmt: skip
 quiet = option("-q", "--quiet", group=_GENERAL, is_flag=True, help="Errors only.")
 verbose = option("-v", "--verbose", group=_GENERAL, is_flag=True, help="Say more, htslib's own messages included.")
 

@@ -98,8 +98,8 @@ class EncoderPool:
 class EvidenceScorer:
     """Scores chunks of alleles by their reads. Called from several threads at once.
 
-    headers: of the files with reads. model_id, model_sha256: of the checkpoint. thresholds: probability below which an ALT
-    fails, by type. operating_points: from the checkpoint's card.
+    headers: of the files with reads. reference: open, for the calling thread. metadata, model_path, model_id, model_sha256: of
+    the checkpoint. thresholds: probability below which an ALT fails, by type. operating_points: from the checkpoint's card.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class EvidenceScorer:
         options: EvidenceOptions,
         headers: Sequence[AlignmentHeader],
         encoders: EncoderPool,
-        contigs: frozenset[str],
+        reference: ReferenceFile,
         checkpoint: Checkpoint,
         network: NetworkScorer,
         ahead: CompileAhead,
@@ -115,9 +115,11 @@ class EvidenceScorer:
         self._options = options
         self.headers = tuple(headers)
         self._encoders = encoders
-        self._contigs = contigs
+        self.reference = reference
+        self._contigs = frozenset(reference.length_of_contig)
         self._network = network
         self._ahead = ahead
+        self.metadata, self.model_path = checkpoint.metadata, checkpoint.path
         self.model_id = checkpoint.metadata.model_id
         self.model_sha256 = checkpoint.sha256
         self.thresholds = checkpoint.metadata.thresholds
@@ -153,7 +155,7 @@ class EvidenceScorer:
                 encoded.n_informing[scored],
             )
         reasons = self._reasons(encoded, is_snv, probability) if self._options.want_reasons else None
-        return AlleleScores(probability, log_odds, encoded.counts, status, reasons)
+        return AlleleScores(probability, log_odds, encoded.counts, status, reasons, encoded.features)
 
     def _reasons(self, encoded: EncodedAlleles, is_snv: np.ndarray, probability: np.ndarray) -> np.ndarray:
         """Reasons of every doubtful ALT."""
@@ -197,6 +199,7 @@ class EvidenceScorer:
         """Close all files."""
         self._ahead.stop()
         self._encoders.close()
+        self.reference.close()
 
 
 def _unscored(n_alleles: int, status: int) -> AlleleScores:
@@ -238,8 +241,6 @@ def _open_scorer(options: EvidenceOptions, ahead: CompileAhead) -> EvidenceScore
         files = open_alignment_files(headers, options.reference_path, htslib, selection)
         return ChunkEncoder(spec, files, sequence, ahead.wait)
 
-    contigs = frozenset(reference.length_of_contig)
-    reference.close()
     encoders = EncoderPool(open_encoder)
     network = NetworkScorer(checkpoint, options.device, options.batch_size)
-    return EvidenceScorer(options, headers, encoders, contigs, checkpoint, network, ahead)
+    return EvidenceScorer(options, headers, encoders, reference, checkpoint, network, ahead)

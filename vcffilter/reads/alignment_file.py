@@ -17,6 +17,7 @@ import numpy as np
 import pysam
 
 from vcffilter.errors import ReadsFileError, UsageError
+from vcffilter.file_kind import refuse_other_kind
 from vcffilter.kernels.htslib import Htslib, HtslibLayoutError, load_htslib
 from vcffilter.kernels.reads import (
     FAILED,
@@ -82,6 +83,7 @@ def load_reading_library() -> Htslib:
 def read_header(path: str, reference_path: str) -> AlignmentHeader:
     """Open a BAM/CRAM once for its header. Raises ReadsFileError: missing, a pipe, unreadable, truncated or without index."""
     _require_file(path)
+    refuse_other_kind(path, ("BAM", "CRAM"), "-b", ReadsFileError)
     try:
         with pysam.AlignmentFile(path, "r", reference_filename=reference_path) as alignments:
             if not alignments.is_bam and not alignments.is_cram:

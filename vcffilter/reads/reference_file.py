@@ -10,6 +10,7 @@ import numpy as np
 import pysam
 
 from vcffilter.errors import ReferenceFileError
+from vcffilter.file_kind import refuse_other_kind
 from vcffilter.kernels.reference import ReferenceSegments, base_code_table, merge_intervals
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -74,6 +75,7 @@ class ReferenceFile:
     """
 
     def __init__(self, path: str) -> None:
+        refuse_other_kind(path, ("FASTA",), "-f", ReferenceFileError)
         check_fasta(path)
         try:
             self._fasta = pysam.FastaFile(path)

@@ -65,7 +65,7 @@ class AlleleScores:
     counts: int32 (n_alleles, 3), reads, see READS_INFORMING. Two mates are one read.
     status: uint8 (n_alleles,), code of STATUS_NAMES; 0 = scored.
     reasons: uint32 (n_alleles,), bit i set = the i-th name of vcffilter.annotation.reason_vocabulary applies; None when
-    not asked for.
+    not asked for. features: float32 (n_alleles, n_features), what the network was given, in the model's order; None when unknown.
     """
 
     probability: np.ndarray
@@ -73,6 +73,7 @@ class AlleleScores:
     counts: np.ndarray
     status: np.ndarray
     reasons: np.ndarray | None = None
+    features: np.ndarray | None = None
 
     @property
     def n_reads(self) -> np.ndarray:

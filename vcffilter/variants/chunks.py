@@ -25,6 +25,7 @@ class RecordChunk:
     alt_status: uint8 (n_alts,), code of STATUS_NAMES; 0 = can be scored, and then the next of `alleles` in order.
     alt_is_indel: bool (n_alts,), not (REF and ALT both of one base).
     is_block: bool (n_records,), a gVCF block (all ALTs <NON_REF> or <*>, with END): left as it is.
+    qual_phred: float32 (n_records,), QUAL; NaN where it is missing.
     """
 
     records: RecordBatch
@@ -33,6 +34,7 @@ class RecordChunk:
     alt_status: np.ndarray
     alt_is_indel: np.ndarray
     is_block: np.ndarray
+    qual_phred: np.ndarray
 
 
 def take_chunk(header: VariantHeader, batch: RecordBatch) -> RecordChunk:
@@ -43,8 +45,9 @@ def take_chunk(header: VariantHeader, batch: RecordBatch) -> RecordChunk:
     alt_status = np.empty(n_alts, dtype=np.uint8)
     alt_is_indel = np.empty(n_alts, dtype=np.bool_)
     is_block = np.empty(len(addresses), dtype=np.bool_)
+    qual_bits = np.empty(len(addresses), dtype=np.int32)
     n_alleles, n_ref_bytes, n_alt_bytes = kernels.classify_records(
-        header.address, ctypes.addressof(_END_KEY), addresses, alt_first, alt_status, alt_is_indel, is_block
+        header.address, ctypes.addressof(_END_KEY), addresses, alt_first, alt_status, alt_is_indel, is_block, qual_bits
     )
     if n_alleles < 0:
         raise VariantFileError("the record is damaged", contig=batch.contig, pos1=batch.pos0(n_ref_bytes) + 1)
@@ -70,4 +73,4 @@ def take_chunk(header: VariantHeader, batch: RecordBatch) -> RecordChunk:
         alleles.record_index,
         alleles.alt_index,
     )
-    return RecordChunk(batch, alleles, alt_first, alt_status, alt_is_indel, is_block)
+    return RecordChunk(batch, alleles, alt_first, alt_status, alt_is_indel, is_block, qual_bits.view(np.float32))

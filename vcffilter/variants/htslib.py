@@ -37,6 +37,7 @@ MISSING_FLOAT_BITS = 0x7F800001
 OFFSET_POS0 = 0
 OFFSET_RLEN = 8
 OFFSET_RID = 16
+OFFSET_QUAL = 20
 OFFSET_N_INFO_N_ALLELE = 24
 OFFSET_N_FORMAT_N_SAMPLE = 28
 OFFSET_SHARED_LENGTH = 32
@@ -188,12 +189,12 @@ def check_layout() -> None:
             library.bcf_hdr_append(header, line)
         library.bcf_hdr_sync(header)
         # Ample room: htslib would call realloc on memory that is not its own.
-        buffer = ctypes.create_string_buffer(b"2\t1234567\t.\tACG\tT,GG\t.\tq\t.", 4096)
+        buffer = ctypes.create_string_buffer(b"2\t1234567\t.\tACG\tT,GG\t12.5\tq\t.", 4096)
         line_string = KString(len(buffer.value), len(buffer), ctypes.addressof(buffer))
         parsed = library.vcf_parse(ctypes.byref(line_string), header, record) == 0
         library.bcf_unpack(record, UNPACK_ALLELES | UNPACK_FILTER)
         q_id = library.bcf_hdr_id2int(header, DICTIONARY_ID, b"q")
-        if not (parsed and _fields(record) == (1234566, 3, 1, 3, [b"ACG", b"T", b"GG"], [q_id], 0)):
+        if not (parsed and _fields(record) == (1234566, 3, 1, 12.5, 3, [b"ACG", b"T", b"GG"], [q_id], 0)):
             raise VcffilterError(
                 f"{_origin} lays out records in a way this program does not know",
                 hint="Install another pysam: pip install 'pysam>=0.23,<0.25'",
@@ -203,14 +204,14 @@ def check_layout() -> None:
         library.bcf_hdr_destroy(header)
 
 
-def _fields(record: int) -> tuple[int, int, int, int, list[bytes], list[int], int]:
+def _fields(record: int) -> tuple[int, int, int, float, int, list[bytes], list[int], int]:
     def int32_at(offset: int) -> int:
         return ctypes.c_int32.from_address(record + offset).value
 
     n_allele = (ctypes.c_uint32.from_address(record + OFFSET_N_INFO_N_ALLELE).value >> 16) & 0xFFFF
     n_filter = int32_at(OFFSET_N_FILTER)
     if n_allele != 3 or n_filter != 1:  # do not follow pointers that may not be there
-        return (0, 0, 0, n_allele, [], [], 0)
+        return (0, 0, 0, 0.0, n_allele, [], [], 0)
     allele_list = ctypes.c_void_p.from_address(record + OFFSET_ALLELE).value or 0
     filter_list = ctypes.c_void_p.from_address(record + OFFSET_FILTER).value or 0
     alleles = ctypes.cast(allele_list, ctypes.POINTER(ctypes.c_char_p))
@@ -219,6 +220,7 @@ def _fields(record: int) -> tuple[int, int, int, int, list[bytes], list[int], in
         ctypes.c_int64.from_address(record + OFFSET_POS0).value,
         ctypes.c_int64.from_address(record + OFFSET_RLEN).value,
         int32_at(OFFSET_RID),
+        ctypes.c_float.from_address(record + OFFSET_QUAL).value,
         n_allele,
         [alleles[index] for index in range(n_allele)],
         [filters[index] for index in range(n_filter)],

@@ -16,6 +16,7 @@ from types import TracebackType
 import numpy as np
 
 from vcffilter.errors import RegionError, UsageError, VariantFileError
+from vcffilter.file_kind import refuse_other_kind
 from vcffilter.variants import htslib
 from vcffilter.variants import record_kernels as kernels
 from vcffilter.variants.header import VariantHeader
@@ -335,6 +336,7 @@ def _open(path: str, name: str) -> int:
                 pass
         except OSError as error:
             raise VariantFileError(f"cannot be opened: {error.strerror}", path=name) from error
+        refuse_other_kind(path, ("VCF", "BCF"), "the place of the calls", VariantFileError)
     ctypes.set_errno(0)
     file = library.hts_open(os.fsencode(path), b"r")
     if not file:

@@ -16,6 +16,7 @@ from vcffilter.variants.htslib import (
     OFFSET_ERRCODE,
     OFFSET_INDIV_LENGTH,
     OFFSET_POS0,
+    OFFSET_QUAL,
     OFFSET_RID,
     OFFSET_SHARED_LENGTH,
     UNPACK_ALLELES,
@@ -211,13 +212,14 @@ def count_alts(records):
 
 
 @kernel
-def classify_records(header, end_key, records, alt_first, alt_status, alt_is_indel, is_block):
+def classify_records(header, end_key, records, alt_first, alt_status, alt_is_indel, is_block, qual_bits):
     """Say of each ALT whether it can be scored, and of each record whether it is a gVCF block.
 
     end_key: address of the text "END". records: int64 (n,). alt_first: int64 (n + 1,), filled: borders of each record's ALTs.
     alt_status: uint8 (n_alts,), filled: a code of STATUS_NAMES, 0 = can be scored.
     alt_is_indel: bool (n_alts,), filled: not (REF and ALT both of one base).
     is_block: bool (n,), filled: all ALTs are <NON_REF> or <*>, and INFO has END.
+    qual_bits: int32 (n,), filled: QUAL, the bits of a float.
     Returns (alleles that can be scored, bytes of their REFs, bytes of their ALTs); -1 first when a record cannot be unpacked.
     """
     n_scorable, n_ref_bytes, n_alt_bytes = 0, 0, 0
@@ -226,6 +228,7 @@ def classify_records(header, end_key, records, alt_first, alt_status, alt_is_ind
         record = records[index]
         alt_first[index] = cursor
         is_block[index] = False
+        qual_bits[index] = load_int32(record + OFFSET_QUAL)
         if bcf_unpack(record, UNPACK_ALLELES) < 0:
             return -1, index, 0
         n_alleles = number_of_alleles(record)
