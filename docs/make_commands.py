@@ -19,6 +19,14 @@ INTRODUCTION = """# Commands
 
 What `pileup-filter --help` and `pileup-filter COMMAND --help` print; `python -m vcffilter` is the same program.
 Written by `docs/make_commands.py`.
+
+Manual pages and completions for bash, zsh and fish are installed under the environment's `share`. Where
+the shell does not look there, as in a virtual environment:
+
+```
+man -M "$VIRTUAL_ENV/share/man" pileup-filter-filter
+source "$VIRTUAL_ENV/share/bash-completion/completions/pileup-filter"
+```
 """
 WIDTH = 110
 

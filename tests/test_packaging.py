@@ -1,13 +1,17 @@
 """What is installed is everything that is there, and nothing is in the repository that is not ours."""
 
 import configparser
+import os
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import click
 import pytest
+
+from vcffilter.commands.main import main
 
 ROOT = Path(__file__).parents[1]
 #: Folder in the repository -> where its modules are installed.
@@ -41,6 +45,7 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
     copy.mkdir()
     for name in INSTALLED_AS:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "packaging", copy / "packaging")
     for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy / name)
     output = tmp_path_factory.mktemp("wheel")
@@ -58,9 +63,27 @@ def test_the_wheel_has_every_module_and_weight(wheel):
     assert "vcffilter/py.typed" in names
 
 
+def test_the_wheel_has_a_manual_page_a_command_and_completions(wheel):
+    names = {name.partition(".data/data/share/")[2] for name in wheel.namelist()}
+    pages = {f"man/man1/pileup-filter-{command}.1" for command in main.list_commands(click.Context(main))}
+    assert pages | {"man/man1/pileup-filter.1", "bash-completion/completions/pileup-filter"} <= names
+    assert {"zsh/site-functions/_pileup-filter", "fish/vendor_completions.d/pileup-filter.fish"} <= names
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("pileup-filter sim", "simulate"), ("pileup-filter filter --annot", "--annotate-only")]
+)
+def test_the_program_completes(words, expected):
+    asked = {"_PILEUP_FILTER_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    done = subprocess.run(
+        [sys.executable, "-m", "vcffilter"], env={**os.environ, **asked}, capture_output=True, text=True, check=False
+    )
+    assert f"plain,{expected}" in done.stdout
+
+
 def test_the_wheel_has_nothing_at_the_top_but_the_package(wheel):
     tops = {name.split("/")[0] for name in wheel.namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"vcffilter"}
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {"vcffilter"}
 
 
 def test_the_wheel_declares_the_command(wheel):

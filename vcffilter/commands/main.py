@@ -56,7 +56,9 @@ class _LazyGroup(click.Group):
         if entry is None:
             return None
         module = importlib.import_module(f"vcffilter.commands.{entry.module}")
-        return getattr(module, entry.attribute)
+        command: click.Command = getattr(module, entry.attribute)
+        command.short_help = entry.summary
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
