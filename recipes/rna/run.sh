@@ -78,15 +78,16 @@ for half in left right; do
     if missing "rna-$half.safetensors"; then
         pileup-filter calibrate simulated-7/calls.vcf.gz -b simulated-7/reads.bam -f simulated-7/reference.fa \
             --labels simulated-7/calls.labels.tsv --model "run-$half/rna-without-$half.safetensors" \
-            --method platt --minimum-examples 100 --model-id "rna-without-$half" -o "rna-$half.safetensors" > "calibrate-$half.md"
+            --method platt --minimum-examples 100 --model-id "rna-without-$half" -o "rna-$half.safetensors" --force > "calibrate-$half.md"
     fi
 done
 
+# --force: the example shows what came out, better or worse.
 # What calibration alone does, for comparison: the DNA weights on the same simulated calls.
 if missing dna-calibrated.safetensors; then
     pileup-filter calibrate simulated-7/calls.vcf.gz -b simulated-7/reads.bam -f simulated-7/reference.fa \
         --labels simulated-7/calls.labels.tsv --model "$init" --method platt --minimum-examples 100 \
-        --model-id dna-calibrated -o dna-calibrated.safetensors > calibrate-dna.md
+        --model-id dna-calibrated -o dna-calibrated.safetensors --force > calibrate-dna.md
 fi
 
 # 5. Before and after. Every record of the real calls is scored by the weights that never saw its half.

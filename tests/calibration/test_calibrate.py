@@ -136,7 +136,7 @@ def test_the_new_checkpoint_serves_the_filter(simulated, tmp_path, capfd):
     # The truth itself, instead of labels made from it, gives the same checkpoint but for the name of the file.
     again = tmp_path / "again.safetensors"
     truth = ["--truth", str(files.truth), "--confident", str(files.confident)]
-    arguments = [*inputs, *truth, "--target-recall", "0.85", "--out", str(again), "-q"]
+    arguments = [*inputs, *truth, "--target-recall", "0.85", "--output", str(again), "-q"]
     assert run(["calibrate", *arguments]) == 0
     assert load_checkpoint(again).metadata.operating_points == checkpoint.metadata.operating_points
 
@@ -195,11 +195,11 @@ def test_ratios_by_hand():
     "wrong",
     [
         [],  # no probabilities, no reads
-        ["--out", "x.safetensors"],
-        ["--labels", "l.tsv", "--truth", "t.vcf", "--out", "x.safetensors"],
+        ["--output", "x.safetensors"],
+        ["--labels", "l.tsv", "--truth", "t.vcf", "--output", "x.safetensors"],
         ["--labels", "l.tsv"],
-        ["--labels", "l.tsv", "--out", "x.safetensors"],  # no reads
-        ["--labels", "l.tsv", "--out", "x.bin", "-b", "r.bam", "-f", "r.fa"],
+        ["--labels", "l.tsv", "--output", "x.safetensors"],  # no reads
+        ["--labels", "l.tsv", "--output", "x.bin", "-b", "r.bam", "-f", "r.fa"],
         ["--depth-borders", "21,8"],
     ],
 )
@@ -208,3 +208,24 @@ def test_what_cannot_be_is_a_usage_error(tmp_path, wrong):
     text = files.calls.read_text()
     files.calls.write_text("".join(part for part in text.splitlines(keepends=True) if "ID=PILEUP" not in part))
     assert run(["calibrate", str(files.calls), *wrong]) == 2
+
+
+def test_a_checkpoint_that_got_worse_is_not_written(simulated, tmp_path, capfd):
+    """Three true and three false calls, which the model gets right: whatever they teach is less than it knew."""
+    files = simulated.files
+    rows = {"TP": [], "FP": []}
+    for (contig, pos1, ref, alt), label in read_labels(files.labels).items():
+        rows.setdefault(label, []).append(f"{contig}\t{pos1}\t{ref}\t{alt}\t{label}\n")
+    labels = tmp_path / "labels.tsv"
+    labels.write_text("".join(rows["TP"][:3] + rows["FP"][:3]))
+    new = tmp_path / "new.safetensors"
+    inputs = [str(files.calls), "-b", str(files.reads), "-f", str(files.reference), "--labels", str(labels), "--output", str(new)]
+    assert run(["calibrate", *inputs, "-q"]) == 1
+    out, err = capfd.readouterr()
+    assert "| all " in out
+    assert "log loss got worse" in err
+    assert "--force" in err
+    assert not new.exists()
+    assert not new.with_suffix(".md").exists()
+    assert run(["calibrate", *inputs, "-q", "--force"]) == 0
+    assert load_checkpoint(new).metadata.model_id.endswith("-calibrated")

@@ -167,7 +167,8 @@ def test_threshold_for_recall_is_the_highest_that_reaches_it(pairs, recall):
     p = np.array([probability for _, probability in pairs])
     threshold = threshold_for_recall(p, labels, recall)
     if not labels.any():
-        assert threshold == 0
+        # 0 would never filter that class.
+        assert threshold == 0.5
         return
     true = np.round(p[labels > 0.5], 4)
     assert (true >= threshold).mean() >= recall - 1e-9
@@ -180,6 +181,19 @@ def test_threshold_for_precision():
     assert threshold_for_precision(p, labels, 0.7) == 0.4
     assert threshold_for_precision(p, labels, 1.0) == 0.9
     assert np.isnan(threshold_for_precision(p, 1 - labels, 0.99))
+
+
+@pytest.mark.parametrize("with_depth", [False, True])
+def test_a_class_without_true_examples_is_still_filtered(with_depth):
+    p, labels = np.array([0.9, 0.8, 0.7, 0.2, 0.1]), np.array([1.0, 1, 0, 0, 0])
+    is_snv, depth = np.array([True, True, True, False, False]), np.array([30, 30, 5, 5, 30])
+    (point,) = operating_points(p, labels, is_snv, depth if with_depth else None, recalls=(1.0,))
+    assert point["thresholds"]["indel"] == 0.5
+    assert point["measured"]["indel"]["false_removed"] == 1
+    assert point["measured"]["indel"]["recall"] is None
+    # Few reads informed no true SNV: the cut of all SNVs holds for them.
+    assert set(point["thresholds"].values()) == {0.5, 0.8}
+    assert point["thresholds"]["snv"] == 0.8
 
 
 def test_operating_points_say_what_they_do():

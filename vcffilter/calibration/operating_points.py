@@ -15,6 +15,8 @@ from vcffilter.models.threshold_classes import DEEP_READS, THRESHOLD_NAMES
 DECIMALS = 4
 #: Fewer true ones than this make a threshold a guess.
 FEWEST_TRUE = 50
+#: Of a class without true ones, of which no recall can be measured: what is rather false than true fails.
+WITHOUT_TRUE = 0.5
 
 
 def threshold_classes(is_snv: np.ndarray, depth: np.ndarray | None = None) -> dict[str, np.ndarray]:
@@ -29,13 +31,14 @@ def threshold_classes(is_snv: np.ndarray, depth: np.ndarray | None = None) -> di
 
 
 def threshold_for_recall(probabilities: np.ndarray, labels: np.ndarray, recall: float) -> float:
-    """The highest threshold (4 decimals) that keeps at least the share `recall` of the true ones; 0 when there are none.
+    """The highest threshold (4 decimals) that keeps at least the share `recall` of the true ones; WITHOUT_TRUE when there
+    are none.
 
     probabilities: float (n,). labels: 1 true, 0 false.
     """
     true = np.sort(np.round(np.asarray(probabilities, np.float64)[np.asarray(labels) > 0.5], DECIMALS))
     if len(true) == 0:
-        return 0.0
+        return WITHOUT_TRUE
     # The small amount keeps 0.99 * 100 from meaning 99.00000000000001 needed.
     needed = max(int(np.ceil(recall * len(true) - 1e-9)), 1)
     return float(round(true[len(true) - needed], DECIMALS))
@@ -109,11 +112,13 @@ def operating_points(
     """Rows for the card: per target recall the thresholds of every class that reach it there, and what they did on these
     examples.
     """
+    classes = threshold_classes(is_snv, depth)
+    if depth is not None:
+        classes = _with_true(classes, labels, threshold_classes(is_snv))
     rows = []
     for recall in recalls:
         thresholds = {
-            name: threshold_for_recall(probabilities[of_class], labels[of_class], recall)
-            for name, of_class in threshold_classes(is_snv, depth).items()
+            name: threshold_for_recall(probabilities[of_class], labels[of_class], recall) for name, of_class in classes.items()
         }
         rows.append(
             {
@@ -124,3 +129,11 @@ def operating_points(
             }
         )
     return rows
+
+
+def _with_true(by_depth: dict[str, np.ndarray], labels: np.ndarray, by_type: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The classes, of which one without true ones is judged by all of its type."""
+    true = np.asarray(labels) > 0.5
+    return {
+        name: of_class if (of_class & true).any() else by_type[name.removesuffix("_deep")] for name, of_class in by_depth.items()
+    }

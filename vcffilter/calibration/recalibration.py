@@ -74,10 +74,15 @@ class CalibrationQuality:
     log_loss_before: float
     log_loss_after: float
 
+    @property
+    def is_worse(self) -> bool:
+        """Whether the new maps believe wrong things more firmly than the old ones, as far as four decimals tell."""
+        return round(self.log_loss_after, 4) > round(self.log_loss_before, 4)
+
 
 @dataclass(frozen=True)
 class Recalibration:
-    """metadata: of the new checkpoint. quality: one row per group that has alleles."""
+    """metadata: of the new checkpoint. quality: one row per group that has alleles, all of them first."""
 
     metadata: CheckpointMetadata
     quality: list[CalibrationQuality]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vcffilter.commands import options
-from vcffilter.errors import UsageError
+from vcffilter.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
     from vcffilter.calibration.recalibration import CalibrationQuality, RecalibrationSettings
@@ -64,6 +64,7 @@ class CalibrateOptions:
     recall_snv: float
     recall_indel: float
     output: str | None
+    is_forced: bool
     model_id: str | None
     info_prefix: str
     quiet: bool
@@ -113,8 +114,10 @@ class CalibrateOptions:
     help="Of the default threshold.",
 )  # fmt: skip
 @options.option(
-    "-o", "--out", "output", group=_OUTPUT, metavar="FILE.safetensors", help="The new checkpoint; its card goes beside it."
-)
+    "-o", "--output", group=_OUTPUT, old_names=["--out"], metavar="FILE.safetensors",
+    help="The new checkpoint; its card goes beside it.",
+)  # fmt: skip
+@options.option("--force", "is_forced", group=_OUTPUT, is_flag=True, help="Write it although log loss got worse out of fold.")
 @options.option("--model-id", group=_OUTPUT, metavar="NAME", help="[default: the old one with -calibrated]")
 @options.info_prefix
 @options.quiet
@@ -134,11 +137,11 @@ def calibrate(**parsed: Any) -> None:
         raise UsageError("--labels and --truth both say which calls are true", hint="Leave one out")
     if chosen.labels is None and chosen.truth is None:
         if chosen.output is not None:
-            raise UsageError("without labels there is nothing to fit", hint="Give --labels or --truth, or leave out --out")
+            raise UsageError("without labels there is nothing to fit", hint="Give --labels or --truth, or leave out --output")
         _print_cuts(chosen)
         return
     if chosen.output is None:
-        raise UsageError("no place for the new checkpoint", hint="Add --out new.safetensors")
+        raise UsageError("no place for the new checkpoint", hint="Add --output new.safetensors")
     if not chosen.output.endswith(".safetensors"):
         raise UsageError("the checkpoint's name must end in .safetensors", path=chosen.output)
     if not chosen.reads_paths or chosen.reference_path is None:
@@ -160,9 +163,17 @@ def _recalibrate(chosen: CalibrateOptions, reference: str, output: str) -> None:
     provenance = {"calls": Path(chosen.calls).name, "labels": Path(chosen.labels or chosen.truth or "").name}
     model_id = chosen.model_id or f"{checkpoint.metadata.model_id.removesuffix('-calibrated')}-calibrated"
     result = recalibrate(checkpoint, data, _settings(chosen), provenance, model_id)
+    click.echo("\n".join(_quality_table(result.quality)))
+    overall = result.quality[0]
+    if overall.is_worse and not chosen.is_forced:
+        raise TrainingError(
+            f"not written: on calls that were held out, log loss got worse ({overall.log_loss_before:.4f} before, "
+            f"{overall.log_loss_after:.4f} after)",
+            path=output,
+            hint="Keep the model as it is, label more calls, try --method platt, or give --force",
+        )
     save_checkpoint(output, checkpoint.build(), result.metadata)
     write_text(Path(output).with_suffix(".md"), render_card(load_checkpoint(output)))
-    click.echo("\n".join(_quality_table(result.quality)))
     click.echo()
     click.echo("\n".join(_points_table(result.metadata.thresholds, result.metadata.operating_points)))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vcffilter.commands import options
 from vcffilter.errors import VcffilterError
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ _LENGTH, _DEPTH, _VARIANT_RATE, _ARTEFACTS = 80_000, 30.0, 1 / 250, 3.0
 
 
 @click.command("demo", context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-o", "--out", "directory", default="demo-output", show_default=True, metavar="DIR", help="Folder to write to.")
+@options.option(
+    "-o", "--output", "directory", group="General", old_names=["--out"], default="demo-output", show_default=True,
+    metavar="DIR", help="Folder to write to.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Another seed is another sample.")
 def demo(directory: str, seed: int) -> None:
     """Simulate a small sample, filter its calls, and compare with the planted truth."""

@@ -11,11 +11,17 @@ import click
 
 
 class GroupedOption(click.Option):
-    """An option that the help lists under a heading."""
+    """An option that the help lists under a heading. old_names: earlier spellings, still understood and no longer shown."""
 
-    def __init__(self, *args: Any, group: str = "General", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, group: str = "General", old_names: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.group = group
+        self.group, self.old_names = group, tuple(old_names)
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Teach the parser the old names, too, without showing them."""
+        super().add_to_parser(parser, ctx)
+        if self.old_names:
+            parser.add_option(self, self.old_names, dest=self.name, action="store", nargs=self.nargs)
 
 
 class GroupedCommand(click.Command):

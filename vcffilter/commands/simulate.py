@@ -14,7 +14,9 @@ _SAMPLE, _FILES, _TILES = "Sample", "Files", "Tiling"
 
 
 @click.command("simulate", cls=options.GroupedCommand, context_settings={"help_option_names": ["-h", "--help"]})
-@options.option("-o", "--out", "directory", group=_FILES, required=True, metavar="DIR", help="Folder to write to.")
+@options.option(
+    "-o", "--output", "directory", group=_FILES, old_names=["--out"], required=True, metavar="DIR", help="Folder to write to."
+)
 @options.option(
     "-f",
     "--reference",
