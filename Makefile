@@ -22,7 +22,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-demo: $(VENV)/.installed-core
+demo: $(VENV)/.installed-demo
 	@$(VENV)/bin/pileup-filter demo --out demo-output
 
 test: $(VENV)/.installed-test
@@ -54,6 +54,11 @@ $(VENV)/.installed-core: $(VENV)/.made $(DECLARED) .ci/pip-install
 $(VENV)/.installed-test: $(VENV)/.made $(DECLARED) .ci/pip-install
 	@.ci/pip-install "$(VENV)" -e '.[test,train,report]'
 	touch "$@" "$(VENV)/.installed-core"
+
+# Pictures as PNG need what reports need.
+$(VENV)/.installed-demo: $(VENV)/.installed-core
+	@.ci/pip-install "$(VENV)" -e '.[report]'
+	touch "$@"
 
 $(VENV)/.installed-docs: $(VENV)/.installed-core
 	@.ci/pip-install "$(VENV)" -e '.[docs]'

@@ -58,9 +58,13 @@ def test_the_demo_shows_the_result(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for text in (
-        "pileup-filter filter calls.vcf.gz -b reads.bam -f reference.fa -Oz -o filtered.vcf.gz",
+        "pileup-filter filter calls.vcf.gz -b reads.bam -f reference.fa --reasons -Oz -o filtered.vcf.gz",
+        "False calls that pass, by what was planted there",
         "precision",
         "records/s",
     ):
         assert text in done.stdout
     assert (Path(tmp_path) / "out" / "filtered.vcf.gz").stat().st_size > 0
+    for name in ("failed.png", "kept.png"):
+        assert (Path(tmp_path) / "out" / name).read_bytes().startswith(b"\x89PNG")
+    assert "[E::" not in done.stderr

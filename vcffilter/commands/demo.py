@@ -28,7 +28,7 @@ _LENGTH, _DEPTH, _VARIANT_RATE, _ARTEFACTS = 80_000, 30.0, 1 / 250, 3.0
 @click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Another seed is another sample.")
 def demo(directory: str, seed: int) -> None:
     """Simulate a small sample, filter its calls, and compare with the planted truth."""
-    from vcffilter.simulation.comparison import compare_with_truth
+    from vcffilter.simulation.comparison import compare_with_truth, false_by_artefact
     from vcffilter.simulation.sample import simulate_sample
     from vcffilter.simulation.settings import preset, with_options
 
@@ -43,7 +43,7 @@ def demo(directory: str, seed: int) -> None:
         f"   {report.n_reads} reads, {report.n_variants} planted variants; a careless caller wrote {report.n_calls} records "
         f"({report.labels.get('TP', 0)} real ALTs, {false} false) in {report.seconds:.1f} s\n"
     )
-    arguments = ["filter", "calls.vcf.gz", "-b", "reads.bam", "-f", "reference.fa", "-Oz", "-o", "filtered.vcf.gz"]
+    arguments = ["filter", "calls.vcf.gz", "-b", "reads.bam", "-f", "reference.fa", "--reasons", "-Oz", "-o", "filtered.vcf.gz"]
     click.echo(f"2. The main job, in {folder}/:\n   pileup-filter {shlex.join(arguments)}")
     run_filter(folder, [*arguments, "--summary", "summary.json"])
     summary = json.loads((folder / "summary.json").read_text())
@@ -51,6 +51,8 @@ def demo(directory: str, seed: int) -> None:
     counts = compare_with_truth(report.files, folder / "filtered.vcf.gz")
     click.echo("3. Against the planted truth (ALTs; precision, recall and F1 of what has FILTER PASS or empty)\n")
     click.echo(_table(counts))
+    click.echo(_why_some_pass(false_by_artefact(report.files, folder / "filtered.vcf.gz")))
+    click.echo("\n4. Two of these calls, drawn: the surest failed one, and the surest that passes\n" + _draw(folder))
     click.echo(f"\nFiles, all in {folder.resolve()}/:")
     for name, meaning in _FILES.items():
         click.echo(f"   {name:<18} {meaning}")
@@ -58,6 +60,7 @@ def demo(directory: str, seed: int) -> None:
 
 _FILES = {
     "filtered.vcf.gz": "the result: FILTER and INFO/PILEUP_* written",
+    "failed.*, kept.*": "the two pictures",
     "summary.json": "what was scored and filtered, how fast",
     "calls.vcf.gz": "the caller's records",
     "reads.bam": "the reads",
@@ -66,6 +69,53 @@ _FILES = {
     "artefacts.bed": "where artefacts were planted",
     "calls.labels.tsv": "TP or FP for each ALT",
 }
+
+
+#: What a reader sees of the artefacts that `simulate` plants.
+_ARTEFACT_LOOKS = {
+    "hidden_copy": "reads of a copy that the reference lacks: they look like a true heterozygote",
+    "strand_damage": "damaged bases, on one orientation of the fragment",
+    "strand_error": "an error that one strand makes again and again",
+    "read_end_error": "errors near the ends of reads",
+    "breakpoint": "misaligned ends at a breakpoint",
+    "low_mapq": "reads that fit elsewhere as well",
+    "elsewhere": "sequencing errors and misalignments without a plan",
+}
+
+
+def _why_some_pass(counts: dict[str, tuple[int, int]]) -> str:
+    """Where the false calls that pass were planted, the most frequent first."""
+    passing = {kind: count for kind, count in counts.items() if count[0]}
+    if not passing:
+        return "\n   No false call passes."
+    lines = ["\n   False calls that pass, by what was planted there (of those called there):"]
+    lines += [f"   {n:>4} of {called:<4} {kind:<15} {_ARTEFACT_LOOKS.get(kind, '')}" for kind, (n, called) in passing.items()]
+    lines.append(f"   The sample holds {_ARTEFACTS:g} times as many artefacts as usual; the default cut spares true calls.")
+    return "\n".join(lines)
+
+
+def _draw(folder: Path) -> str:
+    """Draw the two calls; PNG, or SVG where Pillow is missing. Returns what to say."""
+    from vcffilter.errors import MissingExtraError
+    from vcffilter.files import write_bytes
+    from vcffilter.pictures.drawing import to_png, to_svg
+    from vcffilter.pictures.layout import draw_pileup
+    from vcffilter.pictures.painter import PileupSource
+    from vcffilter.pictures.selection import CallFile
+
+    calls = CallFile(str(folder / "filtered.vcf.gz"))
+    chosen = {"failed": calls.failed(1), "kept": calls.passing(1)}
+    lines = []
+    with PileupSource([str(folder / "reads.bam")], str(folder / "reference.fa")) as source:
+        for name, facts in ((name, call) for name, found in chosen.items() for call in found):
+            drawing = draw_pileup(source.pileup(facts.contig, facts.pos1, facts.ref, facts.alt), facts)
+            try:
+                path, content = folder / f"{name}.png", to_png(drawing)
+            except MissingExtraError:
+                path, content = folder / f"{name}.svg", to_svg(drawing).encode()
+            write_bytes(path, content)
+            lines.append(f"   {path}: {facts.place}, {facts.lines()[1]}")
+    return "\n".join(lines)
 
 
 def run_filter(folder: Path, arguments: list[str]) -> None:

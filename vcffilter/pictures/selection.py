@@ -66,6 +66,11 @@ class CallFile:
         self._need_scores()
         return _largest(n, self.calls(), lambda call: _caller_score(call) if call.verdict == "fails" else None)
 
+    def passing(self, n: int) -> list[CallFacts]:
+        """The n passing ALTs that the caller was surest of, surest first."""
+        self._need_scores()
+        return _largest(n, self.calls(), lambda call: _caller_score(call) if call.verdict == "passes" else None)
+
     def borderline(self, n: int) -> list[CallFacts]:
         """The n ALTs whose log-odds lie nearest to their threshold's."""
         self._need_scores()

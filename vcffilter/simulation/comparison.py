@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,12 +44,44 @@ class TypeCounts:
 
 def compare_with_truth(files: SampleFiles, filtered: Path) -> dict[str, TypeCounts]:
     """Counts per variant type. An ALT is kept where its record's FILTER is PASS or empty."""
-    # A result straight from the filter has no index yet, which htslib would call an error and which is none here.
+    with _silent_htslib():
+        return _compare(files, filtered)
+
+
+@contextlib.contextmanager
+def _silent_htslib() -> Iterator[None]:
+    """A result straight from the filter has no index yet, which htslib would call an error and which is none here."""
     verbosity = pysam.set_verbosity(0)
     try:
-        return _compare(files, filtered)
+        yield
     finally:
         pysam.set_verbosity(verbosity)
+
+
+def false_by_artefact(files: SampleFiles, filtered: Path) -> dict[str, tuple[int, int]]:
+    """{kind of artefact: (false ALTs that pass there, false ALTs called there)}; "elsewhere" where none was planted, such as a
+    sequencing error. Of overlapping artefacts the shorter counts: a hidden copy spans hundreds of bases.
+    """
+    labels = read_labels(files.labels)
+    planted = [line.split("\t") for line in files.artefacts.read_text().splitlines()]
+    planted.sort(key=lambda fields: int(fields[2]) - int(fields[1]))
+    counts: dict[str, tuple[int, int]] = {}
+    with _silent_htslib(), pysam.VariantFile(str(filtered)) as variants:
+        for record in variants:
+            n_false = sum(labels.get((record.chrom, record.pos, record.ref or "", alt)) == "FP" for alt in record.alts or ())
+            kind = next((fields[3] for fields in planted if _overlaps(record, fields)), "elsewhere")
+            passing, called = counts.get(kind, (0, 0))
+            counts[kind] = (passing + n_false * _is_kept(record), called + n_false)
+    return {kind: count for kind, count in sorted(counts.items(), key=lambda item: -item[1][0]) if count[1]}
+
+
+def _overlaps(record: pysam.VariantRecord, bed_fields: list[str]) -> bool:
+    contig, start0, end0 = bed_fields[:3]
+    return record.chrom == contig and int(start0) < record.stop and record.start < int(end0)
+
+
+def _is_kept(record: pysam.VariantRecord) -> bool:
+    return not record.filter.keys() or record.filter.keys() == ["PASS"]
 
 
 def _compare(files: SampleFiles, filtered: Path) -> dict[str, TypeCounts]:
@@ -55,7 +89,7 @@ def _compare(files: SampleFiles, filtered: Path) -> dict[str, TypeCounts]:
     called = {(kind, label, kept): 0 for kind in TYPES for label in ("TP", "FP") for kept in (False, True)}
     with pysam.VariantFile(str(filtered)) as variants:
         for record in variants:
-            kept = not record.filter.keys() or record.filter.keys() == ["PASS"]
+            kept = _is_kept(record)
             for alt in record.alts or ():
                 label = labels.get((record.chrom, record.pos, record.ref or "", alt), "OUT")
                 if label in ("TP", "FP"):
