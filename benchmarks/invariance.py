@@ -1,4 +1,4 @@
-"""Records are byte-identical however the job is run: file or pipe, threads, batch size, shards. Exit code 1 when not.
+"""Records are byte-identical however the job is run: file or pipe, threads, shards. Exit code 1 when not.
 
 Run: python benchmarks/invariance.py [--data ../shared/data] [--megabases 1]
 """
@@ -69,8 +69,6 @@ def main() -> int:
     outputs: dict[str, list[bytes]] = {}
     for n_threads in (1, 2):
         outputs[f"file, --threads {n_threads}"] = records_of(run(command(made, calls, "-", used, "--threads", str(n_threads))))
-    for batch in (1, 7):
-        outputs[f"file, --batch-size {batch}"] = records_of(run(command(made, calls, "-", used, "--batch-size", str(batch))))
     if shutil.which("bcftools"):
         outputs["bcftools view -Ou | ... -Ou | bcftools view"] = records_of(piped(made, calls, used))
     else:

@@ -160,8 +160,9 @@ def random_model(work: Path) -> Path:
     import torch
 
     from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
-    from vcffilter.models.checkpoint import CheckpointMetadata, save_checkpoint
+    from vcffilter.models.checkpoint import save_checkpoint
     from vcffilter.models.encoder_spec import EncoderSpec
+    from vcffilter.models.metadata import CheckpointMetadata
     from vcffilter.models.registry import build
 
     torch.manual_seed(1)

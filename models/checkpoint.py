@@ -2,18 +2,17 @@
 else as sorted JSON.
 
 Byte-reproducible (safetensors writes several metadata keys in changing order, hence exactly one), never
-pickle, every tensor checked by name and shape. Calibration and thresholds are stored here as plain JSON; what
-they mean is `vcffilter.scoring`'s business.
+pickle. A checkpoint is data that nobody vouches for: every tensor is checked by name, shape and dtype, and every network looks
+at what it was given (`Network.check_weights`) before a number is taken for a node of a tree.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -24,70 +23,13 @@ from torch import nn
 from vcffilter.errors import ModelError
 from vcffilter.files import write_bytes
 from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.models.metadata import CheckpointMetadata, read_json
 from vcffilter.models.network import Network
 from vcffilter.models.registry import build, parse_config
 
-FORMAT_VERSION = 1
 METADATA_KEY = "vcffilter"
 WEIGHTS_DIR = Path(__file__).parent / "weights"
-
-
-@dataclass(frozen=True)
-class CheckpointMetadata:
-    """Everything a checkpoint says beside its weights. Plain JSON values only, apart from `encoder`.
-
-    model_id: e.g. `illumina-germline-1`. architecture, config: see `vcffilter.models.registry`. encoder: the
-    arrays the network takes. calibration: `vcffilter.calibration.maps.Calibration.to_json()`; empty =
-    none. thresholds: probability under which an ALT fails by default, by `threshold_classes.THRESHOLD_NAMES`.
-    operating_points: rows of the card's table, each with at least `name` and `thresholds`. training:
-    provenance (data, hashes, versions, seeds, folds). evaluation: numbers for the card. limits: sentences.
-    """
-
-    model_id: str
-    architecture: str
-    config: dict[str, Any]
-    encoder: EncoderSpec
-    calibration: dict[str, Any] = field(default_factory=dict)
-    thresholds: dict[str, float] = field(default_factory=dict)
-    operating_points: list[dict[str, Any]] = field(default_factory=list)
-    training: dict[str, Any] = field(default_factory=dict)
-    evaluation: dict[str, Any] = field(default_factory=dict)
-    description: str = ""
-    limits: list[str] = field(default_factory=list)
-    licence: str = "MIT"
-    format_version: int = FORMAT_VERSION
-
-    def to_json_text(self) -> str:
-        """Sorted JSON; the same metadata always gives the same bytes."""
-        data = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self) if entry.name != "encoder"}
-        data["encoder"] = self.encoder.to_json()
-        return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-    @classmethod
-    def from_json_text(cls, text: str, path: str) -> CheckpointMetadata:
-        """Parse and check; raises ModelError with `path` on another format version or unknown or missing
-        fields.
-        """
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ModelError(f"the checkpoint's metadata are no JSON ({error})", path=path) from error
-        version = data.get("format_version") if isinstance(data, dict) else None
-        if version != FORMAT_VERSION:
-            raise ModelError(
-                f"checkpoint format {version} is not the format {FORMAT_VERSION} that this version reads",
-                path=path,
-                hint="Install the vcffilter version that wrote it, or take weights made for this one",
-            )
-        try:
-            data["encoder"] = EncoderSpec.from_json(data["encoder"])
-            return cls(**data)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ModelError(
-                f"the checkpoint's metadata lack a field or have an unknown one ({error})",
-                path=path,
-                hint="Install the vcffilter version that wrote it, or take weights made for this one",
-            ) from error
+_TAKE_ORIGINAL = "The file was changed, or another version of vcffilter wrote it: take the original weights"
 
 
 @dataclass(frozen=True)
@@ -104,23 +46,40 @@ class Checkpoint:
     def build(self) -> Network:
         """The network with these weights, in evaluation mode.
 
-        Raises ModelError: unknown architecture or setting, a tensor that is missing, superfluous, or of
-        another shape or dtype.
+        Raises ModelError, before anything as large as the settings say is allocated: unknown architecture or setting, a tensor
+        that is missing, superfluous, of another shape or dtype, or that cannot be computed with.
         """
         metadata = self.metadata
-        module = build(metadata.architecture, metadata.config, metadata.encoder)
-        load_strictly(module, self.tensors, self.path or metadata.model_id)
-        return module.eval()
+        with self.blamed():
+            _check_shapes(_expected_tensors(metadata), self.tensors)
+            module = build(metadata.architecture, metadata.config, metadata.encoder).eval()
+            module.load_state_dict(self.tensors)
+            module.check_weights()
+            _try_out(module, metadata.encoder)
+        return module
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Whatever ModelError is raised inside names this file, and says what to do about it."""
+        try:
+            yield
+        except ModelError as error:
+            raise ModelError(
+                error.what, path=error.path or self.path or self.metadata.model_id, hint=error.hint or _TAKE_ORIGINAL
+            ) from error
 
 
-def load_strictly(module: nn.Module, tensors: dict[str, torch.Tensor], path: str, prefix: str = "") -> None:
-    """Copy `tensors` into the module after checking every name, shape and dtype; `prefix` limits both sides
-    to names that start so.
+def _expected_tensors(metadata: CheckpointMetadata) -> dict[str, torch.Tensor]:
+    """The tensors that the architecture has with these settings: shapes and dtypes only, without their memory."""
+    try:
+        with torch.device("meta"):
+            return build(metadata.architecture, metadata.config, metadata.encoder).state_dict()
+    except (RuntimeError, OverflowError) as error:
+        what = str(error).partition("\n")[0]
+        raise ModelError(f"architecture {metadata.architecture} cannot have these settings ({what})") from error
 
-    Raises ModelError that names the first differences.
-    """
-    expected = {name: tensor for name, tensor in module.state_dict().items() if name.startswith(prefix)}
-    given = {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+def _check_shapes(expected: dict[str, torch.Tensor], given: dict[str, torch.Tensor]) -> None:
     problems = [f"{name} is missing" for name in sorted(set(expected) - set(given))]
     problems += [f"{name} is not known to the network" for name in sorted(set(given) - set(expected))]
     for name in sorted(set(expected) & set(given)):
@@ -128,12 +87,20 @@ def load_strictly(module: nn.Module, tensors: dict[str, torch.Tensor], path: str
             problems.append(f"{name} is {_kind(given[name])} in the file and {_kind(expected[name])} in the network")
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise ModelError(
-            f"the weights do not fit the architecture: {'; '.join(problems[:3])}{more}",
-            path=path,
-            hint="The file was changed, or another version of vcffilter wrote it: take the original weights",
-        )
-    module.load_state_dict(given, strict=prefix == "")
+        raise ModelError(f"the weights do not fit the architecture: {'; '.join(problems[:3])}{more}")
+
+
+def _try_out(module: Network, spec: EncoderSpec) -> None:
+    """Raise ModelError unless the network gives numbers for two empty sites."""
+    reads = torch.zeros(2, spec.rows, spec.columns, spec.n_channels, dtype=torch.uint8) if spec.rows else None
+    try:
+        with torch.inference_mode():
+            logits = module(torch.zeros(2, spec.n_features), reads)
+    except RuntimeError as error:
+        what = str(error).partition("\n")[0]
+        raise ModelError(f"the network cannot be run on what its encoder makes ({what})") from error
+    if logits.shape != (2,) or not bool(torch.isfinite(logits).all()):
+        raise ModelError("the network's output for an empty site is no finite number")
 
 
 def _kind(tensor: torch.Tensor) -> str:
@@ -199,21 +166,26 @@ def decode_checkpoint(data: bytes, path: str = "") -> Checkpoint:
     """A checkpoint from the bytes of its file; `path` is for messages. Raises ModelError as
     `load_checkpoint`.
     """
-    try:
-        tensors = load_tensors(data)
-    except SafetensorError as error:
-        raise ModelError(
-            f"not a complete safetensors file ({error})",
-            path=path,
-            hint="The file was changed or cut: fetch it again",
-        ) from error
+    tensors = _read_tensors(data, path)
     header_length = int.from_bytes(data[:8], "little")
-    header_metadata = json.loads(data[8 : 8 + header_length]).get("__metadata__") or {}
-    if METADATA_KEY not in header_metadata:
+    header = read_json(data[8 : 8 + header_length].decode(errors="replace"), path)
+    text = (header.get("__metadata__") or {}).get(METADATA_KEY)
+    if text is None:
         raise ModelError(
             f"the file has no {METADATA_KEY!r} metadata: these are not weights for vcffilter",
             path=path,
             hint="Weights are made by: pileup-filter train",
         )
-    metadata = CheckpointMetadata.from_json_text(header_metadata[METADATA_KEY], path)
+    metadata = CheckpointMetadata.from_json_text(text, path)
     return Checkpoint(metadata, tensors, hashlib.sha256(data).hexdigest(), path)
+
+
+def _read_tensors(data: bytes, path: str) -> dict[str, torch.Tensor]:
+    try:
+        return load_tensors(data)
+    except SafetensorError as error:
+        raise ModelError(
+            f"not a complete safetensors file ({error})", path=path, hint="The file was changed or cut: fetch it again"
+        ) from error
+    except KeyError as error:  # a dtype that safetensors knows and torch does not
+        raise ModelError(f"the file holds tensors of unknown kind {error}", path=path, hint=_TAKE_ORIGINAL) from error

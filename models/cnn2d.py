@@ -14,7 +14,8 @@ from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.members import MemberHead, average_members
 from vcffilter.models.network import Network
 from vcffilter.models.quantiles import QuantileEmbedding
-from vcffilter.models.read_rows import ChannelScale, as_image, require_reads
+from vcffilter.models.read_rows import ChannelScale, as_image
+from vcffilter.models.settings import Average, Count, CountOrNone, Dropped, Widths
 
 
 @dataclass(frozen=True)
@@ -25,23 +26,23 @@ class Cnn2dConfig:
     hidden, n_members, average, dropout: the head, as in SiteMlpConfig.
     """
 
-    widths: tuple[int, ...] = (24, 32, 48)
-    n_bins: int = 12
-    embedding: int = 4
-    hidden: tuple[int, ...] = (64,)
-    n_members: int = 4
-    average: str = "logit"
-    dropout: float = 0.1
+    widths: Widths = (24, 32, 48)
+    n_bins: Count = 12
+    embedding: CountOrNone = 4
+    hidden: Widths = (64,)
+    n_members: Count = 4
+    average: Average = "logit"
+    dropout: Dropped = 0.1
 
 
 class Cnn2d(Network):
     """(features float32 (n, F), reads uint8 (n, rows, columns, channels)) -> logits float32 (n,)."""
 
+    minimum_columns = 3
     stem_prefixes = ("embedding.", "convolutions.")
 
     def __init__(self, config: Cnn2dConfig, spec: EncoderSpec) -> None:
         super().__init__()
-        require_reads("cnn2d", spec, minimum_columns=3)
         self.config = config
         self.embedding = QuantileEmbedding(spec.n_features, config.n_bins, config.embedding)
         self.scale = ChannelScale(spec.n_channels)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from vcffilter.models.plain_data import MisfitError, Range, parse_dataclass
+
+#: Bytes of the tensor of one allele: a tile of them must fit into memory.
+_LARGEST_TENSOR = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -18,11 +23,11 @@ class EncoderSpec:
     The tensor is uint8 (n_alleles, rows, columns, len(channels)).
     """
 
-    version: int
-    features: tuple[str, ...]
-    channels: tuple[str, ...] = ()
-    rows: int = 0
-    columns: int = 0
+    version: Annotated[int, Range(0, 2**31 - 1)]
+    features: Annotated[tuple[str, ...], Range(1, 10_000)]
+    channels: Annotated[tuple[str, ...], Range(0, 1000)] = ()
+    rows: Annotated[int, Range(0, 10_000)] = 0
+    columns: Annotated[int, Range(0, 10_000)] = 0
 
     @property
     def n_features(self) -> int:
@@ -39,7 +44,13 @@ class EncoderSpec:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> EncoderSpec:
-        """The spec from a checkpoint's metadata; raises KeyError/TypeError on unknown or missing fields."""
-        plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-        return cls(**plain)
+    def from_json(cls, data: Any) -> EncoderSpec:
+        """The spec from a checkpoint's metadata; raises MisfitError where they are not that."""
+        spec: EncoderSpec = parse_dataclass(cls, data, "encoder")
+        for name, names in (("features", spec.features), ("channels", spec.channels)):
+            if len(set(names)) < len(names):
+                raise MisfitError(f"encoder.{name} holds a name twice")
+        n_bytes = spec.rows * spec.columns * spec.n_channels
+        if spec.rows and not 0 < n_bytes <= _LARGEST_TENSOR:
+            raise MisfitError(f"encoder asks for a tensor of {n_bytes} bytes for each allele, not 1 to {_LARGEST_TENSOR}")
+        return spec

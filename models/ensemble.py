@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Annotated, Any, TypedDict, cast
 
 import numpy as np
 import torch
@@ -16,6 +16,21 @@ from vcffilter.errors import ModelError
 from vcffilter.models import registry
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.network import Network
+from vcffilter.models.plain_data import Range
+from vcffilter.models.settings import Average
+
+#: Ensembles of ensembles, so many deep.
+_MOST_NESTED = 4
+
+
+class _Named(TypedDict):
+    architecture: str
+
+
+class Member(_Named, total=False):
+    """A member: name of its architecture, its settings."""
+
+    config: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,9 +40,20 @@ class EnsembleConfig:
     average: `logit` or `probability`. weights: share of each member, summing to 1; empty = equal shares.
     """
 
-    members: tuple[dict[str, Any], ...] = ()
-    average: str = "logit"
-    weights: tuple[float, ...] = ()
+    members: Annotated[tuple[Member, ...], Range(0, 1000)] = ()
+    average: Average = "logit"
+    weights: tuple[Annotated[float, Range(0, 1)], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.weights and len(self.weights) != len(self.members):
+            raise ModelError("an ensemble needs as many weights as members")
+        if self.weights and abs(sum(self.weights) - 1) > 1e-3:
+            raise ModelError(f"the weights of an ensemble sum to {sum(self.weights):g}, not to 1")
+        inner: list[Any] = list(self.members)
+        for _ in range(_MOST_NESTED):
+            inner = [one for member in inner for one in _members_of(member)]
+        if inner:
+            raise ModelError(f"ensembles lie more than {_MOST_NESTED} deep in each other")
 
 
 class Ensemble(Network):
@@ -39,14 +65,24 @@ class Ensemble(Network):
         super().__init__()
         if not config.members:
             raise ModelError("an ensemble needs members")
-        if config.weights and len(config.weights) != len(config.members):
-            raise ModelError("an ensemble needs as many weights as members")
         self.config = config
         self.members = nn.ModuleList(
             registry.build(member["architecture"], member.get("config", {}), spec) for member in config.members
         )
         equal = [1.0 / len(config.members)] * len(config.members)
         self.register_buffer("share", torch.tensor(config.weights or equal, dtype=torch.float32))
+
+    @classmethod
+    def takes_reads(cls, config: EnsembleConfig) -> bool:
+        """Whether any member looks at the read tensor."""
+        return any(registry.takes_reads(member["architecture"], member.get("config", {})) for member in config.members)
+
+    def check_weights(self) -> None:
+        """Raise ModelError where a member's weights or its share cannot be computed with."""
+        if not bool(((self.share >= 0) & (self.share <= 1)).all()):
+            raise ModelError("share of an ensemble holds what is no share")
+        for member in self._members():
+            member.check_weights()
 
     def is_stem(self, parameter_name: str) -> bool:
         """Whether a parameter belongs to a member's stem."""
@@ -75,10 +111,17 @@ class Ensemble(Network):
         return positive - torch.logsumexp(nn.functional.logsigmoid(-logits) + log_share, 1)
 
 
+def _members_of(member: Any) -> list[Any]:
+    """Members of a member that is an ensemble itself; nothing where the data are something else."""
+    config = member.get("config") if isinstance(member, dict) and member.get("architecture") == "ensemble" else None
+    members = config.get("members") if isinstance(config, dict) else None
+    return list(members) if isinstance(members, list | tuple) else []
+
+
 def combine(
     members: Sequence[tuple[str, dict[str, Any], nn.Module]],
     spec: EncoderSpec,
-    average: str = "logit",
+    average: Average = "logit",
     weights: Sequence[float] = (),
 ) -> tuple[dict[str, Any], Network]:
     """Trained networks as one: (architecture, config, module) of each -> (config of `ensemble`, module in

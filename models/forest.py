@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -18,8 +19,9 @@ from torch import nn
 from vcffilter.errors import ModelError
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.network import Network
+from vcffilter.models.plain_data import Range
+from vcffilter.models.settings import Count
 
-OUTPUTS = ("logit", "probability")
 #: (features float32 (n, F), root, feature, threshold, left, depth, leaf): writes into leaf, int32 (n, n_trees), the node of each
 #: tree's leaf.
 Walk = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, np.ndarray], None]
@@ -33,12 +35,12 @@ class ForestConfig:
     away from 0 and 1.
     """
 
-    n_trees: int = 1
-    n_nodes: int = 1
-    depth: int = 0
-    output: str = "logit"
+    n_trees: Count = 1
+    n_nodes: Count = 1
+    depth: Annotated[int, Range(0, 2**31 - 1)] = 0
+    output: Literal["logit", "probability"] = "logit"
     base: float = 0.0
-    clip: float = 1e-3
+    clip: Annotated[float, Range(1e-12, 0.5)] = 1e-3
 
 
 class Forest(Network):
@@ -51,8 +53,6 @@ class Forest(Network):
 
     def __init__(self, config: ForestConfig, spec: EncoderSpec) -> None:
         super().__init__()
-        if config.output not in OUTPUTS:
-            raise ModelError(f"a forest's leaves hold one of {', '.join(OUTPUTS)}, not {config.output!r}")
         self.config = config
         self.n_features = spec.n_features
         self.register_buffer("root", torch.zeros(config.n_trees, dtype=torch.int32))
@@ -68,6 +68,14 @@ class Forest(Network):
             "the splits of a forest are not learned by gradients: grow it (architecture: trees:both), or start from weights that "
             "hold one (--init)"
         )
+
+    def check_weights(self) -> None:
+        """Raise ModelError unless every step of a walk stays inside the nodes, and `depth` steps end at leaves."""
+        if not bool(torch.isfinite(self.value).all()):
+            raise ModelError("value holds what is no finite number")
+        # Compiled code walks the trees without looking at the bounds.
+        root, feature, left = (tensor.numpy().astype(np.int64) for tensor in (self.root, self.feature, self.left))
+        check_trees(root, feature, self.threshold.numpy(), left, self.n_features, self.config.depth)
 
     def member_logits(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """(n, 1)."""
@@ -97,3 +105,41 @@ class Forest(Network):
             seen = flat.index_select(0, self.feature.index_select(0, node) + first)
             node = self.left.index_select(0, node) + (seen > self.threshold.index_select(0, node))
         return node
+
+
+def check_trees(
+    root: np.ndarray, feature: np.ndarray, threshold: np.ndarray, left: np.ndarray, n_features: int, depth: int
+) -> None:
+    """Raise ModelError unless these are trees, the deepest of `depth` steps.
+
+    root: int64 (n_trees,). feature, left: int64, threshold: float32 (n_nodes,); as the buffers of `Forest`.
+    """
+    n_nodes = len(left)
+    is_leaf = left == np.arange(n_nodes)
+    if np.any((root < 0) | (root >= n_nodes)):
+        raise ModelError("root of a forest names nodes that are not there")
+    if np.any((feature < 0) | (feature >= n_features)):
+        raise ModelError("feature of a forest names site features that are not there")
+    if np.any((left < 0) | (left + ~is_leaf >= n_nodes)):
+        raise ModelError("left of a forest leads to nodes that are not there")
+    if np.any(np.isnan(threshold)) or np.any(threshold[is_leaf] != np.inf):
+        raise ModelError("threshold of a forest holds what is no number, or lets a walk go on from a leaf")
+    found = _depth(root, left, is_leaf)
+    if found is None:
+        raise ModelError("a node of a forest is reached by two ways: these are no trees")
+    if found != depth:
+        raise ModelError(f"the deepest tree of a forest has {found} steps, not {depth}")
+
+
+def _depth(root: np.ndarray, left: np.ndarray, is_leaf: np.ndarray) -> int | None:
+    """Steps to the deepest leaf; None when some node is reached twice."""
+    seen = np.zeros(len(left), bool)
+    reached, depth = root, 0
+    while True:
+        if len(np.unique(reached)) < len(reached) or np.any(seen[reached]):
+            return None
+        seen[reached] = True
+        inner = reached[~is_leaf[reached]]
+        if len(inner) == 0:
+            return depth
+        reached, depth = np.concatenate([left[inner], left[inner] + 1]), depth + 1

@@ -10,10 +10,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-AVERAGES = ("logit", "probability")
+from vcffilter.models.settings import Average
 
 
-def average_members(member_logits: torch.Tensor, average: str) -> torch.Tensor:
+def average_members(member_logits: torch.Tensor, average: Average) -> torch.Tensor:
     """float32 (n, members) -> logits (n,): the mean logit, or the logit of the mean probability."""
     if average == "logit":
         return member_logits.mean(1)

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from vcffilter.errors import ModelError
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.members import MemberHead, average_members
 from vcffilter.models.network import Network
 from vcffilter.models.quantiles import QuantileEmbedding
-from vcffilter.models.read_rows import RowVectors, require_reads
+from vcffilter.models.read_rows import RowVectors
+from vcffilter.models.settings import Average, Count, CountOrNone, Dropped, Layers, Widths
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,20 @@ class ReadAttentionConfig:
     n_bins, embedding: site features. hidden, n_members, average, dropout: the head, as in SiteMlpConfig.
     """
 
-    width: int = 48
-    depth: int = 2
-    heads: int = 4
-    feed_forward: int = 96
-    n_bins: int = 12
-    embedding: int = 4
-    hidden: tuple[int, ...] = (64,)
-    n_members: int = 4
-    average: str = "logit"
-    dropout: float = 0.1
+    width: Count = 48
+    depth: Layers = 2
+    heads: Count = 4
+    feed_forward: Count = 96
+    n_bins: Count = 12
+    embedding: CountOrNone = 4
+    hidden: Widths = (64,)
+    n_members: Count = 4
+    average: Average = "logit"
+    dropout: Dropped = 0.1
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ModelError(f"width {self.width} of a token is no multiple of the {self.heads} heads")
 
 
 class AttentionLayer(nn.Module):
@@ -65,11 +71,11 @@ class AttentionLayer(nn.Module):
 class ReadAttention(Network):
     """(features float32 (n, F), reads uint8 (n, rows, columns, channels)) -> logits float32 (n,)."""
 
+    minimum_columns = 1
     stem_prefixes = ("embedding.", "site_token.", "row_token.", "layers.")
 
     def __init__(self, config: ReadAttentionConfig, spec: EncoderSpec) -> None:
         super().__init__()
-        require_reads("read_attention", spec)
         self.config = config
         self.embedding = QuantileEmbedding(spec.n_features, config.n_bins, config.embedding)
         self.vectors = RowVectors(spec)

@@ -19,7 +19,7 @@ SUPPORT_CHANNEL = "support"
 COLUMN_CHANNELS = ("base", "differs", "base_quality", "insertion", "deletion", "soft_clip")
 
 
-def require_reads(architecture: str, spec: EncoderSpec, minimum_columns: int = 1) -> None:
+def require_reads(architecture: str, spec: EncoderSpec, minimum_columns: int) -> None:
     """Raise ModelError unless the encoder yields a tensor that the architecture can use."""
     if spec.rows < 2 or spec.n_channels == 0 or spec.columns < minimum_columns:
         raise ModelError(

@@ -8,6 +8,7 @@ facts and a window of columns both work. The reference row joins the first layer
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -16,8 +17,10 @@ from torch import nn
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.members import MemberHead, average_members
 from vcffilter.models.network import Network
+from vcffilter.models.plain_data import Range
 from vcffilter.models.quantiles import QuantileEmbedding
-from vcffilter.models.read_rows import SUPPORT_CHANNEL, RowVectors, channel_index, require_reads, row_masks
+from vcffilter.models.read_rows import SUPPORT_CHANNEL, RowVectors, channel_index, row_masks
+from vcffilter.models.settings import Average, Count, CountOrNone, Dropped, Widths
 from vcffilter.models.site_mlp import drop_features
 
 
@@ -30,27 +33,27 @@ class ReadSetConfig:
     whose pooled reads are hidden.
     """
 
-    n_bins: int = 12
-    embedding: int = 4
-    read_hidden: int = 48
-    read_width: int = 24
-    alt_minimum: int = 200
-    hidden: tuple[int, ...] = (64, 64)
-    n_members: int = 8
-    average: str = "logit"
-    dropout: float = 0.1
-    feature_dropout: float = 0.0
-    reads_dropout: float = 0.0
+    n_bins: Count = 12
+    embedding: CountOrNone = 4
+    read_hidden: Count = 48
+    read_width: Count = 24
+    alt_minimum: Annotated[int, Range(1, 255)] = 200
+    hidden: Widths = (64, 64)
+    n_members: Count = 8
+    average: Average = "logit"
+    dropout: Dropped = 0.1
+    feature_dropout: Dropped = 0.0
+    reads_dropout: Annotated[float, Range(0, 1)] = 0.0
 
 
 class ReadSet(Network):
     """(features float32 (n, F), reads uint8 (n, rows, columns, channels)) -> logits float32 (n,)."""
 
+    minimum_columns = 1
     stem_prefixes = ("embedding.", "row_layer.", "reference_layer.", "code_layer.")
 
     def __init__(self, config: ReadSetConfig, spec: EncoderSpec) -> None:
         super().__init__()
-        require_reads("read_set", spec)
         self.config = config
         self.support = channel_index(spec, SUPPORT_CHANNEL)
         self.embedding = QuantileEmbedding(spec.n_features, config.n_bins, config.embedding)

@@ -13,6 +13,8 @@ from torch import nn
 from vcffilter.errors import ModelError
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.network import Network
+from vcffilter.models.plain_data import MisfitError, parse_dataclass
+from vcffilter.models.read_rows import require_reads
 
 #: name -> (module, config dataclass, network class). Modules are imported when asked for: timm is optional
 #: and slow.
@@ -42,33 +44,19 @@ def lookup(name: str) -> tuple[type, type[Network]]:
 
 
 def parse_config(name: str, config: dict[str, Any]) -> Any:
-    """The architecture's config dataclass from a plain dictionary; unknown keys and wrong kinds raise
+    """The architecture's config dataclass from a plain dictionary; unknown keys and what its annotations do not allow raise
     ModelError.
     """
     config_class, _ = lookup(name)
-    fields = {field.name: field for field in dataclasses.fields(config_class)}
-    unknown = sorted(set(config) - set(fields))
-    if unknown:
-        raise ModelError(
-            f"architecture {name} has no setting {', '.join(unknown)}",
-            hint=f"It has: {', '.join(fields) or 'none'}",
-        )
-    defaults = config_class()
-    values = {key: _coerce(name, key, value, getattr(defaults, key)) for key, value in config.items()}
-    return config_class(**values)
+    try:
+        return parse_dataclass(config_class, config, f"architecture {name}")
+    except MisfitError as error:
+        raise ModelError(str(error)) from error
 
 
-def _coerce(name: str, key: str, value: Any, default: Any) -> Any:
-    """Lists to tuples, integers to floats where the default is one; anything else of another kind is an
-    error.
-    """
-    if isinstance(default, tuple) and isinstance(value, list | tuple):
-        return tuple(value)
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not type(default):
-        raise ModelError(f"setting {key} of architecture {name} is {value!r}, not of the kind of its default {default!r}")
-    return value
+def takes_reads(name: str, config: dict[str, Any]) -> bool:
+    """Whether an architecture with these settings looks at the read tensor."""
+    return lookup(name)[1].takes_reads(parse_config(name, config))
 
 
 def config_to_json(config: Any) -> dict[str, Any]:
@@ -85,6 +73,8 @@ def build(name: str, config: dict[str, Any], spec: EncoderSpec) -> Network:
     """
     parsed = parse_config(name, config)
     _, network_class = lookup(name)
+    if network_class.minimum_columns:
+        require_reads(name, spec, network_class.minimum_columns)
     if name.startswith(TIMM_PREFIX):
         return network_class(name.removeprefix(TIMM_PREFIX), parsed, spec)
     return network_class(parsed, spec)

@@ -13,6 +13,7 @@ from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.members import MemberHead, average_members
 from vcffilter.models.network import Network
 from vcffilter.models.quantiles import QuantileEmbedding
+from vcffilter.models.settings import Average, Count, CountOrNone, Dropped, Shown, Widths
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,14 @@ class SiteMlpConfig:
     feature_share: share of the features that each member sees, drawn once (random subspaces, as trees of a forest have).
     """
 
-    n_bins: int = 12
-    embedding: int = 4
-    hidden: tuple[int, ...] = (64, 64)
-    n_members: int = 8
-    average: str = "logit"
-    dropout: float = 0.1
-    feature_dropout: float = 0.0
-    feature_share: float = 1.0
+    n_bins: Count = 12
+    embedding: CountOrNone = 4
+    hidden: Widths = (64, 64)
+    n_members: Count = 8
+    average: Average = "logit"
+    dropout: Dropped = 0.1
+    feature_dropout: Dropped = 0.0
+    feature_share: Shown = 1.0
 
 
 class SiteMlp(Network):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, cast
 
 import numpy as np
 import torch
@@ -21,8 +21,10 @@ from vcffilter.errors import MissingExtraError, ModelError
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.members import MemberHead, average_members
 from vcffilter.models.network import Network
+from vcffilter.models.plain_data import Range
 from vcffilter.models.quantiles import QuantileEmbedding
-from vcffilter.models.read_rows import ChannelScale, as_image, require_reads
+from vcffilter.models.read_rows import ChannelScale, as_image
+from vcffilter.models.settings import Average, Count, CountOrNone, Dropped, Widths
 
 logger = logging.getLogger(__name__)
 
@@ -41,23 +43,23 @@ class TimmConfig:
     """
 
     pretrained: str = ""
-    minimum_size: int = 96
-    n_bins: int = 12
-    embedding: int = 4
-    hidden: tuple[int, ...] = (64,)
-    n_members: int = 1
-    average: str = "logit"
-    dropout: float = 0.1
+    minimum_size: Annotated[int, Range(1, 2048)] = 96
+    n_bins: Count = 12
+    embedding: CountOrNone = 4
+    hidden: Widths = (64,)
+    n_members: Count = 1
+    average: Average = "logit"
+    dropout: Dropped = 0.1
 
 
 class TimmBackbone(Network):
     """(features float32 (n, F), reads uint8 (n, rows, columns, channels)) -> logits float32 (n,)."""
 
+    minimum_columns = 3
     stem_prefixes = ("embedding.", "backbone.")
 
     def __init__(self, backbone: str, config: TimmConfig, spec: EncoderSpec) -> None:
         super().__init__()
-        require_reads(f"timm:{backbone}", spec, minimum_columns=3)
         try:
             import timm
         except ImportError as error:

@@ -12,7 +12,8 @@ from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.members import MemberHead, average_members
 from vcffilter.models.network import Network
 from vcffilter.models.quantiles import QuantileEmbedding
-from vcffilter.models.read_rows import ChannelScale, as_image, require_reads
+from vcffilter.models.read_rows import ChannelScale, as_image
+from vcffilter.models.settings import Average, Count, CountOrNone, Dropped, Layers, Widths
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,15 @@ class WideResnetConfig:
     the head.
     """
 
-    stem: int = 32
-    widths: tuple[int, ...] = (64, 128)
-    blocks: int = 2
-    n_bins: int = 12
-    embedding: int = 4
-    hidden: tuple[int, ...] = (64,)
-    n_members: int = 4
-    average: str = "logit"
-    dropout: float = 0.1
+    stem: Count = 32
+    widths: Widths = (64, 128)
+    blocks: Layers = 2
+    n_bins: Count = 12
+    embedding: CountOrNone = 4
+    hidden: Widths = (64,)
+    n_members: Count = 4
+    average: Average = "logit"
+    dropout: Dropped = 0.1
 
 
 class ResidualBlock(nn.Module):
@@ -57,11 +58,11 @@ class ResidualBlock(nn.Module):
 class WideResnet(Network):
     """(features float32 (n, F), reads uint8 (n, rows, columns, channels)) -> logits float32 (n,)."""
 
+    minimum_columns = 3
     stem_prefixes = ("embedding.", "stem.", "stages.")
 
     def __init__(self, config: WideResnetConfig, spec: EncoderSpec) -> None:
         super().__init__()
-        require_reads("wide_resnet", spec, minimum_columns=3)
         self.config = config
         self.embedding = QuantileEmbedding(spec.n_features, config.n_bins, config.embedding)
         self.scale = ChannelScale(spec.n_channels)

@@ -31,8 +31,9 @@ from vcffilter.calibration.maps import Calibration, fit_calibration
 from vcffilter.calibration.operating_points import FEWEST_TRUE, operating_points, threshold_classes, threshold_for_recall
 from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
 from vcffilter.models.card import render_card
-from vcffilter.models.checkpoint import CheckpointMetadata, load_checkpoint, save_checkpoint
+from vcffilter.models.checkpoint import load_checkpoint, save_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.models.metadata import CheckpointMetadata
 from vcffilter.models.network import Network
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.fit import predict

@@ -88,13 +88,15 @@ def test_true_calls_score_above_false_ones(files: SampleFiles, plain: bytes) -> 
     assert sum(true > false for true, false in pairs) / len(pairs) > 0.9
 
 
-@pytest.mark.parametrize(
-    "more",
-    [["--threads", 1], ["--threads", 2], ["--batch-size", 1], ["--batch-size", 7], ["--threads", 2, "--batch-size", 7]],
-    ids=lambda more: "".join(map(str, more)),
-)
-def test_threads_and_batches_change_nothing(files: SampleFiles, plain: bytes, more: list[object]) -> None:
-    assert run(*filter_of(files, *more)).stdout == plain
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_threads_change_nothing(files: SampleFiles, plain: bytes, n_threads: int) -> None:
+    assert run(*filter_of(files, "--threads", n_threads)).stdout == plain
+
+
+def test_a_batch_size_of_older_scripts_is_taken_and_said_to_be_without_effect(files: SampleFiles, plain: bytes) -> None:
+    done = run(*filter_of(files, "--batch-size", 7))
+    assert done.stdout == plain
+    assert b"--batch-size has no effect" in done.stderr
 
 
 def test_stdin_gives_the_records_of_the_file(files: SampleFiles, plain: bytes) -> None:

@@ -17,12 +17,12 @@ from vcffilter.errors import ModelError, OutputError
 from vcffilter.models import checkpoint as checkpoint_module
 from vcffilter.models.card import render_card
 from vcffilter.models.checkpoint import (
-    CheckpointMetadata,
     decode_checkpoint,
     encode_checkpoint,
     load_checkpoint,
     save_checkpoint,
 )
+from vcffilter.models.metadata import CheckpointMetadata
 from vcffilter.models.registry import build
 
 CONFIG = {"hidden": [8], "n_members": 2}

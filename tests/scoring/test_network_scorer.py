@@ -11,10 +11,11 @@ import torch
 
 from vcffilter.calibration.maps import Calibration
 from vcffilter.errors import ModelError
-from vcffilter.models.checkpoint import CheckpointMetadata, decode_checkpoint, encode_checkpoint
+from vcffilter.models.checkpoint import decode_checkpoint, encode_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.models.metadata import CheckpointMetadata
 from vcffilter.models.registry import build
-from vcffilter.scoring.network import CPU_TILE, NetworkScorer
+from vcffilter.scoring.network import CPU_TILE, SMALL_TILE, TILE_TOLERANCE, NetworkScorer, one_intra_op_thread
 
 FEATURES = 110
 
@@ -67,11 +68,6 @@ def test_logits_are_bit_identical_however_they_are_batched(architecture, columns
     assert whole.dtype == np.float32
     assert np.ptp(whole) > 0
 
-    few = slice(0, 23)
-    for batch_size in (1, 7, 100):
-        scorer = NetworkScorer(checkpoint, "cpu", batch_size)
-        assert np.array_equal(scorer.logits(*part(features, reads, few)), whole[few])
-
     scorer = NetworkScorer(checkpoint, "cpu")
     order = np.random.default_rng(1).permutation(n)
     assert np.array_equal(scorer.logits(*part(features, reads, order)), whole[order])
@@ -85,6 +81,7 @@ def test_logits_are_bit_identical_over_threads_and_intra_op_settings():
     features, reads = make_arrays(checkpoint.metadata.encoder, 500)
     scorer = NetworkScorer(checkpoint, "cpu")
     expected = scorer.logits(features, reads)
+    before = torch.get_num_threads()
     torch.set_num_threads(2)
     results = {}
 
@@ -98,9 +95,28 @@ def test_logits_are_bit_identical_over_threads_and_intra_op_settings():
         worker.start()
     for worker in workers:
         worker.join()
-    torch.set_num_threads(1)
+    torch.set_num_threads(before)
     for begin, got in results.items():
         assert np.array_equal(got, expected[begin : begin + 200])
+
+
+def test_the_callers_number_of_torch_threads_is_left_alone():
+    checkpoint = make_checkpoint("site_mlp", 0)
+    features, _ = make_arrays(checkpoint.metadata.encoder, 20)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        NetworkScorer(checkpoint, "cpu").logits(features, None)
+        assert torch.get_num_threads() == 2
+        with one_intra_op_thread():
+            seen = []
+            worker = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+            worker.start()
+            worker.join()
+            assert seen == [torch.get_num_threads()] == [1]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_inputs_need_not_be_contiguous_and_may_be_empty():
@@ -155,30 +171,48 @@ def test_device_choice(caplog):
 
 
 class _ShortOfMemory(torch.nn.Module):
-    """Stands for a GPU that cannot hold more than so many alleles."""
+    """A network on a GPU that cannot hold more than so many alleles."""
 
-    def __init__(self, largest):
+    def __init__(self, module, largest):
         super().__init__()
+        self.module = module
         self.largest = largest
+        self.seen = []
 
     def forward(self, features, reads):
+        self.seen.append(len(features))
         if len(features) > self.largest:
             raise torch.cuda.OutOfMemoryError("no memory")
-        return features.sum(1)
+        return self.module(features, reads)
 
 
-def test_the_batch_is_halved_when_memory_runs_out(monkeypatch, caplog):
-    checkpoint = make_checkpoint("site_mlp", 0)
-    features, _ = make_arrays(checkpoint.metadata.encoder, 300)
+@pytest.mark.parametrize("architecture", ["read_set", "cnn2d", "read_attention"])
+@pytest.mark.parametrize("largest", [CPU_TILE - 1, SMALL_TILE])
+def test_one_smaller_tile_serves_where_memory_runs_out(monkeypatch, caplog, architecture, largest):
+    checkpoint = make_checkpoint(architecture, 9)
+    features, reads = make_arrays(checkpoint.metadata.encoder, 300)
+    expected = NetworkScorer(checkpoint, "cpu").logits(features, reads)
     scorer = NetworkScorer(checkpoint, "cpu")
-    monkeypatch.setattr(scorer, "_module", _ShortOfMemory(CPU_TILE // 4))
-    assert np.allclose(scorer.logits(features, None), features.sum(1), rtol=1e-5)
-    assert caplog.text.count("halved") == 2
-    assert np.allclose(scorer.logits(features, None), features.sum(1), rtol=1e-5)
-    assert caplog.text.count("halved") == 2
-    monkeypatch.setattr(scorer, "_module", _ShortOfMemory(0))
+    device = _ShortOfMemory(scorer._module, largest)
+    monkeypatch.setattr(scorer, "_module", device)
+    got = scorer.logits(features, reads)
+    assert np.abs(got - expected).max() < TILE_TOLERANCE
+    # However much memory there is, the tile is one of two, and so are the scores.
+    assert set(device.seen) == {CPU_TILE, SMALL_TILE}
+    assert np.array_equal(scorer.logits(features[:50], reads[:50]), got[:50])
+    assert caplog.text.count("out of memory") == 1
+    assert f"{SMALL_TILE} alleles at a time" in caplog.text
+    device.largest = SMALL_TILE - 1
     with pytest.raises(ModelError, match="memory"):
-        scorer.logits(features, None)
+        scorer.logits(features, reads)
+
+
+def test_an_output_that_is_no_number_ends_the_run():
+    checkpoint = make_checkpoint("site_mlp", 0)
+    features, _ = make_arrays(checkpoint.metadata.encoder, 5)
+    features[3, 2] = np.nan
+    with pytest.raises(ModelError, match="no finite number"):
+        NetworkScorer(checkpoint, "cpu").logits(features, None)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -190,7 +224,6 @@ def test_gpu_agrees_with_the_cpu():
     gpu = gpu_scorer.logits(features, reads)
     assert np.allclose(cpu, gpu, atol=1e-2)
     assert np.array_equal(gpu_scorer.logits(features[:7], reads[:7]), gpu[:7])
-    assert np.array_equal(NetworkScorer(checkpoint, "cuda", 7).logits(features[:30], reads[:30]), gpu[:30])
 
 
 def test_log_odds_keep_the_order_of_the_logits_where_the_probability_is_rounded_away():

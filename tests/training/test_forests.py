@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from vcffilter.errors import ModelError, TrainingError
-from vcffilter.models.checkpoint import CheckpointMetadata, decode_checkpoint, encode_checkpoint
+from vcffilter.models.checkpoint import decode_checkpoint, encode_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.ensemble import combine
+from vcffilter.models.metadata import CheckpointMetadata
 from vcffilter.models.registry import build
 from vcffilter.scoring.network import CPU_TILE, NetworkScorer
 from vcffilter.training.dataset import ArrayDataset
@@ -79,9 +80,9 @@ def test_a_forest_and_a_network_ship_as_one_module():
     assert np.allclose(whole, (predict(trees, test) + predict(net, test)) / 2, atol=1e-5)
     order = np.random.default_rng(0).permutation(len(test))
     assert np.array_equal(scorer.logits(test.features[order], None), whole[order])
-    for batch_size in (1, 7):
-        few = NetworkScorer(decode_checkpoint(data), "cpu", batch_size).logits(test.features[:20], None)
-        assert np.array_equal(few, whole[:20])
+    for n in (1, 7):
+        few = NetworkScorer(decode_checkpoint(data), "cpu").logits(test.features[:n], None)
+        assert np.array_equal(few, whole[:n])
 
 
 def test_what_cannot_be_is_said():

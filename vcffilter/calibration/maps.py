@@ -33,6 +33,10 @@ class LogitMap:
         rising = len(self.logit_in) >= 2 and bool(np.all(np.diff(self.logit_in) > 0))
         if len(self.logit_in) != len(self.logit_out) or not rising or bool(np.any(np.diff(self.logit_out) < 0)):
             raise ModelError("a calibration map's knots must rise", hint="Calibrate again: pileup-filter calibrate")
+        with np.errstate(over="ignore", invalid="ignore"):
+            slope = np.diff(self.logit_out) / np.diff(self.logit_in)
+        if not np.isfinite(slope).all():
+            raise ModelError("a calibration map is too steep", hint="Calibrate again: pileup-filter calibrate")
 
     def apply(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated logits, float64 (n,)."""

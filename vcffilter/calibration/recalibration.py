@@ -20,7 +20,8 @@ from vcffilter.calibration.operating_points import (
 )
 from vcffilter.errors import TrainingError
 from vcffilter.evaluation.counts import DEPTH_BANDS, band_name, within
-from vcffilter.models.checkpoint import Checkpoint, CheckpointMetadata
+from vcffilter.models.checkpoint import Checkpoint
+from vcffilter.models.metadata import CheckpointMetadata
 from vcffilter.scoring.network import NetworkScorer
 from vcffilter.training.example_source import ExampleMaker, ExampleSource
 from vcffilter.training.metrics import expected_calibration_error, log_loss, summarise_groups

@@ -56,7 +56,6 @@ class FilterOptions:
     min_prob_indel: float | None
     target_recall: float | None
     n_threads: int
-    batch_size: int | None
     strict: bool
     allow_unscored: bool
     quiet: bool
@@ -144,8 +143,12 @@ def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
     ) as reader:
         scorer = _open_scorer(chosen, reader.name)
         try:
+            from vcffilter.scoring.network import one_intra_op_thread
+
             watch = _watch(chosen, reader, scorer, asked)
-            return _stream(chosen, reader, scorer, watch, output, started)
+            # Set before the workers start: parallelism comes from them, not from within torch.
+            with one_intra_op_thread():
+                return _stream(chosen, reader, scorer, watch, output, started)
         finally:
             scorer.close()
 
@@ -171,7 +174,6 @@ def _open_scorer(chosen: FilterOptions, variants_name: str) -> EvidenceScorer:
             samples=tuple(chosen.sample_names),
             model=chosen.model,
             device=chosen.device,
-            batch_size=chosen.batch_size,
             use_supplementary=chosen.use_supplementary,
             allow_ref_mismatch=chosen.allow_ref_mismatch,
             want_reasons=chosen.with_reasons,

@@ -67,6 +67,12 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _say_unused(batch_size: int | None) -> None:
+    """Scripts of version 0.1 may still give it."""
+    if batch_size is not None:
+        click.echo("pileup-filter: --batch-size has no effect and will go: networks take fixed batches", err=True)
+
+
 _INPUT, _OUTPUT, _MODEL, _GENERAL = "Input", "Output", "Model and thresholds", "General"
 
 variants_argument = click.argument("variants", metavar="[INPUT]", default="-")
@@ -136,9 +142,9 @@ threads = option(
     "--threads", "n_threads", group=_GENERAL, type=click.IntRange(1), default=usable_cpus, metavar="N",
     help="Scoring threads. [default: the CPUs of this process]",
 )  # fmt: skip
-batch_size = option(
-    "--batch-size", group=_GENERAL, type=click.IntRange(1), metavar="N",
-    help="Alleles per network batch; does not change scores. [default: by the device]",
+batch_size = click.option(
+    "--batch-size", type=click.IntRange(1), hidden=True, expose_value=False,
+    callback=lambda context, parameter, value: _say_unused(value),
 )  # fmt: skip
 strict = option("--strict", group=_GENERAL, is_flag=True, help="Take any warning for an error: exit 1, no output under its name.")
 allow_unscored = option(

@@ -64,7 +64,6 @@ class EvidenceOptions:
     samples: tuple[str, ...] = ()
     model: str = "illumina-germline"
     device: str = "auto"
-    batch_size: int | None = None
     use_supplementary: bool = False
     allow_ref_mismatch: bool = False
     want_reasons: bool = False
@@ -242,5 +241,5 @@ def _open_scorer(options: EvidenceOptions, ahead: CompileAhead) -> EvidenceScore
         return ChunkEncoder(spec, files, sequence, ahead.wait)
 
     encoders = EncoderPool(open_encoder)
-    network = NetworkScorer(checkpoint, options.device, options.batch_size)
+    network = NetworkScorer(checkpoint, options.device)
     return EvidenceScorer(options, headers, encoders, reference, checkpoint, network, ahead)

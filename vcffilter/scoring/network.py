@@ -3,7 +3,8 @@ files.
 
 A score must not depend on the batch size, the place within a batch, chunk borders or threads. Matrix kernels
 choose their order of summation by the shape they are given, so the network only ever sees tiles of one fixed
-shape, padded at the end, on one intra-op thread; parallelism comes from several workers calling at once.
+shape, padded at the end, on one intra-op thread; parallelism comes from several workers calling at once. Only
+where a GPU's memory does not suffice for such a tile, all goes on in smaller ones, and the log says so.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +31,9 @@ logger = logging.getLogger(__name__)
 #: Alleles per tile. Part of the result: another value may change the last bits of a logit.
 CPU_TILE = 128
 GPU_TILE = 4096
-SMALLEST_TILE = 16
+#: The one other tile, for where memory does not suffice. Logits differ from those of the first by less than the tolerance.
+SMALL_TILE = 64
+TILE_TOLERANCE = 1e-3
 PROBABILITY_DECIMALS = LOG_ODDS_DECIMALS = 4
 
 
@@ -60,29 +65,62 @@ def walk_trees_by_kernel(module: torch.nn.Module) -> None:
             forest.walk = walk_trees
 
 
+@contextlib.contextmanager
+def one_intra_op_thread() -> Iterator[None]:
+    """Let torch compute on the calling thread alone, and on those started meanwhile; what the caller had set comes back after."""
+    before = torch.get_num_threads()
+    if before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class TileBuffers:
+    """A thread's own input of one tile (pinned when it feeds a GPU).
+
+    features: float32 (tile, n_features). reads: uint8 (tile, rows, columns, channels), or None.
+    """
+
+    features: torch.Tensor
+    reads: torch.Tensor | None
+
+    def fill(self, features: np.ndarray, reads: np.ndarray | None) -> None:
+        """Take in so many alleles as a tile holds or fewer; the rest of the tile is zero."""
+        self.features.numpy()[: len(features)] = features
+        self.features.numpy()[len(features) :] = 0
+        if self.reads is not None and reads is not None:
+            self.reads.numpy()[: len(reads)] = reads
+            self.reads.numpy()[len(reads) :] = 0
+
+
 class NetworkScorer:
     """A network ready to score; safe to call from several threads at once.
 
-    checkpoint: weights and what they need. device: `auto`, `cpu` or `cuda`. batch_size: at most this many
-    alleles are put through the network at a time (never more than the fixed tile); changes speed and memory,
-    never a score.
+    checkpoint: weights and what they need. device: `auto`, `cpu` or `cuda`. Raises ModelError where the
+    checkpoint cannot be used.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto", batch_size: int | None = None) -> None:
-        if batch_size is not None and batch_size < 1:
-            raise ModelError(f"batch size {batch_size} is not positive")
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
         self.device = choose_device(device)
         if self.device.type == "cpu":
             logger.info("network %s runs on the CPU", checkpoint.metadata.model_id)
         self.encoder = checkpoint.metadata.encoder
-        self.calibration = Calibration.from_json(checkpoint.metadata.calibration)
+        self._checkpoint = checkpoint
+        with checkpoint.blamed():
+            self.calibration = Calibration.from_json(checkpoint.metadata.calibration)
         self._module = checkpoint.build().requires_grad_(False).to(self.device)
         if self.device.type == "cpu":
             walk_trees_by_kernel(self._module)
         self._tile = CPU_TILE if self.device.type == "cpu" else GPU_TILE
-        self._batch_size = batch_size
         self._local = threading.local()
         self._gpu_lock = threading.Lock()
+        if self.device.type == "cuda":
+            self._settle_tile()
 
     def logits(self, features: np.ndarray, reads: np.ndarray | None) -> np.ndarray:
         """Uncalibrated logits, float32 (n,).
@@ -91,8 +129,12 @@ class NetworkScorer:
         takes none. Raises ModelError when the arrays are not what the checkpoint's encoder yields.
         """
         reads = self._check(features, reads)
-        with contextlib.nullcontext() if self.device.type == "cpu" else self._gpu_lock:
-            return self._run_within_memory(features, reads)
+        with contextlib.nullcontext() if self.device.type == "cpu" else self._gpu_lock, one_intra_op_thread():
+            logits = self._run_within_memory(features, reads)
+        if not np.isfinite(logits).all():
+            with self._checkpoint.blamed():
+                raise ModelError("the network's output is no finite number")
+        return logits
 
     def probabilities(
         self,
@@ -124,6 +166,12 @@ class NetworkScorer:
         """
         return self.calibration.logits(self.logits(features, reads), is_snv, depth)
 
+    def _settle_tile(self) -> None:
+        """Try a tile, so that where memory does not suffice for it no score has been given yet."""
+        spec = self.encoder
+        reads = np.zeros((1, spec.rows, spec.columns, spec.n_channels), np.uint8) if spec.rows else None
+        self.logits(np.zeros((1, spec.n_features), np.float32), reads)
+
     def _check(self, features: np.ndarray, reads: np.ndarray | None) -> np.ndarray | None:
         """The reads the network is to see; raises ModelError on arrays of another shape or dtype."""
         spec = self.encoder
@@ -137,50 +185,45 @@ class NetworkScorer:
             raise ModelError(f"the network takes uint8 {shape} reads, not {got}")
         return reads
 
-    def _buffers(self) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """This thread's own tile-shaped input buffers (pinned when they feed a GPU)."""
-        if getattr(self._local, "tile", None) != self._tile:
-            # Intra-op threads are a setting of each thread: without this a worker would split matrices by the
-            # core count.
-            torch.set_num_threads(1)
+    def _buffers(self, tile: int) -> TileBuffers:
+        """This thread's input buffers."""
+        buffers = getattr(self._local, "buffers", None)
+        if buffers is None or len(buffers.features) != tile:
             spec, pinned = self.encoder, self.device.type == "cuda"
-            self._local.features = torch.zeros(self._tile, spec.n_features, pin_memory=pinned)
-            self._local.reads = None
-            if spec.rows:
-                shape = (self._tile, spec.rows, spec.columns, spec.n_channels)
-                self._local.reads = torch.zeros(shape, dtype=torch.uint8, pin_memory=pinned)
-            self._local.tile = self._tile
-        return self._local.features, self._local.reads
+            features = torch.zeros(tile, spec.n_features, pin_memory=pinned)
+            shape = (tile, spec.rows, spec.columns, spec.n_channels)
+            reads = torch.zeros(shape, dtype=torch.uint8, pin_memory=pinned) if spec.rows else None
+            buffers = self._local.buffers = TileBuffers(features, reads)
+        return buffers
 
-    def _run(self, features: np.ndarray, reads: np.ndarray | None) -> np.ndarray:
+    def _run(self, features: np.ndarray, reads: np.ndarray | None, tile: int) -> np.ndarray:
         """Tile after tile through the network."""
         logits = np.empty(len(features), np.float32)
-        feature_buffer, read_buffer = self._buffers()
-        step = min(self._tile, self._batch_size or self._tile)
+        buffers = self._buffers(tile)
         with torch.inference_mode():
-            for begin in range(0, len(features), step):
-                end = min(begin + step, len(features))
-                count = end - begin
-                feature_buffer.numpy()[:count] = features[begin:end]
-                feature_buffer.numpy()[count:] = 0
-                if read_buffer is not None and reads is not None:
-                    read_buffer.numpy()[:count] = reads[begin:end]
-                    read_buffer.numpy()[count:] = 0
-                device_reads = None if read_buffer is None else read_buffer.to(self.device, non_blocking=True)
-                out = self._module(feature_buffer.to(self.device, non_blocking=True), device_reads)
-                logits[begin:end] = out.float().cpu().numpy()[:count]
+            for begin in range(0, len(features), tile):
+                part = slice(begin, min(begin + tile, len(features)))
+                buffers.fill(features[part], None if reads is None else reads[part])
+                device_reads = None if buffers.reads is None else buffers.reads.to(self.device, non_blocking=True)
+                out = self._module(buffers.features.to(self.device, non_blocking=True), device_reads)
+                logits[part] = out.float().cpu().numpy()[: part.stop - begin]
         return logits
 
     def _run_within_memory(self, features: np.ndarray, reads: np.ndarray | None) -> np.ndarray:
-        """As `_run`, with the tile halved for good when the GPU's memory does not suffice."""
+        """As `_run`; once the device's memory does not suffice, in the smaller tiles for good."""
         while True:
             try:
-                return self._run(features, reads)
+                return self._run(features, reads, self._tile)
             except torch.cuda.OutOfMemoryError as error:
-                if self._tile <= SMALLEST_TILE:
+                if self._tile == SMALL_TILE:
                     raise ModelError(
-                        f"the GPU's memory does not suffice for {SMALLEST_TILE} alleles", hint="Use --device cpu"
+                        f"the GPU's memory does not suffice for {SMALL_TILE} alleles", hint="Use --device cpu"
                     ) from error
-                self._tile //= 2
+                logger.warning(
+                    "the GPU is out of memory: from here on %d alleles at a time instead of %d; log-odds may differ by up to %g",
+                    SMALL_TILE,
+                    self._tile,
+                    TILE_TOLERANCE,
+                )
+                self._tile = SMALL_TILE
                 torch.cuda.empty_cache()
-                logger.warning("the GPU is out of memory: batch halved to %d alleles", self._tile)

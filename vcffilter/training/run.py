@@ -19,10 +19,11 @@ from vcffilter.calibration.operating_points import operating_points, thresholds_
 from vcffilter.errors import TrainingError
 from vcffilter.files import write_text
 from vcffilter.models.card import render_card
-from vcffilter.models.checkpoint import Checkpoint, CheckpointMetadata, load_checkpoint, save_checkpoint
+from vcffilter.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.models.metadata import CheckpointMetadata
 from vcffilter.models.network import Network
-from vcffilter.models.registry import build, config_to_json, count_parameters, parse_config
+from vcffilter.models.registry import build, config_to_json, count_parameters, parse_config, takes_reads
 from vcffilter.training.board import Board
 from vcffilter.training.config import TrainConfig
 from vcffilter.training.dataset import ArrayDataset, without_reads
@@ -75,13 +76,8 @@ def run_training(config: TrainConfig, base: Path, run_folder: Path, init: str | 
 
 
 def architecture_takes_reads(architecture: str, model_config: dict[str, Any]) -> bool:
-    """Whether an architecture looks at the read tensor."""
-    if architecture == "ensemble":
-        return any(
-            architecture_takes_reads(member["architecture"], member.get("config", {}))
-            for member in model_config.get("members", ())
-        )
-    return architecture not in ("site_mlp", "forest") and not is_grown(architecture)
+    """Whether an architecture, trees to be grown included, looks at the read tensor."""
+    return not is_grown(architecture) and takes_reads(architecture, model_config)
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,257 @@
+"""A checkpoint is data that nobody vouches for: whatever is changed in one, it is used or refused, and never crashes or hangs."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import random
+import time
+
+import numpy as np
+import pytest
+import torch
+from model_arrays import make_arrays, make_spec
+from safetensors.torch import save as serialise
+
+from vcffilter.calibration.maps import VARIANT_TYPES
+from vcffilter.calibration.thresholds import choose_thresholds
+from vcffilter.errors import ModelError
+from vcffilter.models.card import render_card
+from vcffilter.models.checkpoint import METADATA_KEY, decode_checkpoint, encode_checkpoint
+from vcffilter.models.ensemble import combine
+from vcffilter.models.metadata import CheckpointMetadata
+from vcffilter.models.network import Network
+from vcffilter.models.registry import build
+from vcffilter.scoring.network import NetworkScorer
+
+NAME = "changed.safetensors"
+FOREST = {"n_trees": 2, "n_nodes": 8, "depth": 2}
+SMALL = {"hidden": [4], "n_members": 2, "n_bins": 3, "embedding": 2}
+
+
+def make_forest(spec) -> Network:
+    """Two trees: one of two splits, one of one."""
+    forest = build("forest", FOREST, spec)
+    inf = torch.inf
+    tensors = {
+        "root": torch.tensor([0, 5], dtype=torch.int32),
+        "feature": torch.tensor([1, 0, 2, 0, 0, 3, 0, 0], dtype=torch.int32),
+        "threshold": torch.tensor([2.0, inf, 1.0, inf, inf, 0.5, inf, inf]),
+        "left": torch.tensor([1, 1, 3, 3, 4, 6, 6, 7], dtype=torch.int32),
+        "value": torch.linspace(-1, 1, 8),
+    }
+    forest.load_state_dict(tensors)
+    return forest
+
+
+@pytest.fixture(scope="module")
+def sound() -> bytes:
+    """A small checkpoint with every kind of content."""
+    spec = make_spec(rows=5, n_features=5, n_channels=3)
+    torch.manual_seed(0)
+    members = [("forest", FOREST, make_forest(spec))]
+    for name in ("site_mlp", "read_set"):
+        module = build(name, SMALL, spec)
+        module.fit_inputs(*make_arrays(spec, 50))
+        members.append((name, SMALL, module))
+    config, module = combine(members, spec)
+    knots = {"logit_in": [-1.0, 0.0, 1.0], "logit_out": [-2.0, 0.0, 1.0]}
+    metadata = CheckpointMetadata(
+        "small-1",
+        "ensemble",
+        config,
+        spec,
+        calibration={"depth_borders": [10], "maps": {name: [knots, knots] for name in VARIANT_TYPES}},
+        thresholds={"snv": 0.2, "indel": 0.3, "snv_deep": 0.4},
+        operating_points=[
+            {"name": "r", "target_recall": 0.99, "thresholds": {"snv": 0.1, "indel": 0.2}, "measured": {"snv": {"recall": 0.99}}}
+        ],
+        training={"seed": 1, "data": ["a"]},
+        evaluation={"fold": {"auroc": 0.9}},
+        limits=["Made up."],
+    )
+    return encode_checkpoint(module, metadata)
+
+
+def parts(data: bytes) -> tuple[dict[str, torch.Tensor], dict]:
+    checkpoint = decode_checkpoint(data)
+    return dict(checkpoint.tensors), json.loads(checkpoint.metadata.to_json_text())
+
+
+def joined(tensors: dict[str, torch.Tensor], metadata: object) -> bytes:
+    return serialise(tensors, {METADATA_KEY: json.dumps(metadata)})
+
+
+def use(data: bytes) -> None:
+    """All that the program does with a checkpoint."""
+    checkpoint = decode_checkpoint(data, NAME)
+    scorer = NetworkScorer(checkpoint, "cpu")
+    features, reads = make_arrays(checkpoint.metadata.encoder, 9)
+    n = np.arange(9)
+    probability, log_odds = scorer.scores(features, reads, n % 2 == 0, n * 3)
+    assert np.isfinite(log_odds).all()
+    assert ((probability >= 0) & (probability <= 1)).all()
+    choose_thresholds(checkpoint.metadata.thresholds, checkpoint.metadata.operating_points)
+    render_card(checkpoint).encode()
+
+
+def refusal(data: bytes) -> str | None:
+    """What is said of a checkpoint, or None where it is used; the file and what to do are always said."""
+    with contextlib.suppress(ModelError):
+        use(data)
+        return None
+    with pytest.raises(ModelError) as caught:
+        use(data)
+    assert caught.value.path == NAME, caught.value
+    assert caught.value.hint, caught.value
+    return str(caught.value)
+
+
+def test_the_unchanged_checkpoint_is_used(sound):
+    assert refusal(sound) is None
+    tensors, metadata = parts(sound)
+    assert refusal(joined(tensors, metadata)) is None
+
+
+NUMBERS = (float("nan"), float("inf"), -float("inf"), 1e38, -1, 0, 1, 7, 8, 2**31 - 1, -(2**31))
+
+
+def change_tensor(tensors: dict[str, torch.Tensor], draw: random.Random) -> None:
+    name = draw.choice(sorted(tensors))
+    tensor = tensors[name].clone()
+    how = draw.choice(("number", "number", "number", "all", "order", "shape", "dtype", "gone", "more"))
+    if how == "number":
+        value = draw.choice(NUMBERS)
+        tensor.view(-1)[draw.randrange(tensor.numel())] = value if tensor.is_floating_point() or value == value // 1 else 3
+    elif how == "all":
+        tensor = (torch.rand(tensor.shape, generator=torch.Generator().manual_seed(draw.randrange(99))) * 20 - 5).to(tensor.dtype)
+    elif how == "order":
+        tensor = tensor.view(-1).flip(0).reshape(tensor.shape).contiguous()
+    elif how == "shape":
+        tensor = tensor.view(-1)[: draw.randrange(tensor.numel() + 1)].clone()
+    elif how == "dtype":
+        tensor = tensor.to(draw.choice((torch.float64, torch.int64, torch.float16, torch.bool)))
+    tensors[name + "_more" if how == "more" else name] = tensor
+    if how == "gone":
+        del tensors[name]
+
+
+VALUES = (None, True, -1, 0, 3, 10**11, 10**30, 1e308, 0.5, float("nan"), float("inf"), "text", "", "\ud800", "a\nb", [], {}, [1])
+
+
+def places(data: object, way: tuple = ()) -> list[tuple]:
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [way] + [place for key, one in inner for place in places(one, (*way, key))]
+
+
+def change_metadata(metadata: dict, draw: random.Random) -> None:
+    *way, last = draw.choice(places(metadata)[1:])
+    parent = metadata
+    for key in way:
+        parent = parent[key]
+    how = draw.choice(("value", "value", "value", "value", "gone", "deep", "more"))
+    if how == "gone":
+        del parent[last]
+    elif how == "more" and isinstance(parent, dict):
+        parent["more"] = draw.choice(VALUES)
+    elif how == "deep":
+        deep: object = 1
+        for _ in range(draw.choice((3, 400))):
+            deep = draw.choice(([deep], {"members": [{"architecture": "ensemble", "config": deep}]}))
+        parent[last] = deep
+    else:
+        parent[last] = draw.choice(VALUES)
+
+
+def test_two_hundred_changed_checkpoints_are_used_or_refused(sound):
+    tensors, metadata = parts(sound)
+    started = time.monotonic()
+    n_refused = 0
+    for seed in range(200):
+        draw = random.Random(seed)
+        changed, said = dict(tensors), copy.deepcopy(metadata)
+        if seed % 2:
+            change_tensor(changed, draw)
+        else:
+            change_metadata(said, draw)
+        n_refused += refusal(joined(changed, said)) is not None
+    assert 100 < n_refused < 190
+    assert time.monotonic() - started < 60
+
+
+def test_changed_bytes_are_used_or_refused(sound):
+    header = int.from_bytes(sound[:8], "little") + 8
+    for seed in range(100):
+        draw = random.Random(seed)
+        data = bytearray(sound)
+        for _ in range(draw.choice((1, 1, 4))):
+            data[draw.randrange(header)] = draw.randrange(256)
+        refusal(bytes(data[: draw.choice((len(data), len(data), draw.randrange(len(data))))]))
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value", "said"),
+    [
+        ("root", 0, 8, "root"),
+        ("root", 1, 0, "two ways"),
+        ("root", 0, -1, "root"),
+        ("feature", 0, 5, "feature"),
+        ("feature", 1, -1, "feature"),
+        ("left", 0, 7, "left"),
+        ("left", 2, 2**31 - 1, "left"),
+        ("left", 2, 0, "two ways"),
+        ("left", 0, 0, "lets a walk go on"),
+        ("left", 3, 1, "two ways"),
+        ("threshold", 0, float("nan"), "threshold"),
+        ("threshold", 1, 3.0, "lets a walk go on"),
+        ("value", 4, float("nan"), "finite"),
+    ],
+)
+def test_trees_must_be_trees(sound, name, place, value, said):
+    tensors, metadata = parts(sound)
+    tensors[f"members.0.{name}"] = tensors[f"members.0.{name}"].clone()
+    tensors[f"members.0.{name}"][place] = value
+    assert said in (refusal(joined(tensors, metadata)) or "")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("depth", 10**9, "2 steps, not 1000000000"),
+        ("depth", 1, "2 steps, not 1"),
+        ("n_nodes", 10**9, "in the network"),
+        ("n_nodes", 10**11, "n_nodes"),
+        ("n_trees", 2**31 - 1, "in the network"),
+        ("clip", 0, "clip"),
+        ("output", "Logit", "not one of logit, probability"),
+    ],
+)
+def test_settings_must_be_true_of_the_trees(sound, setting, value, said):
+    tensors, metadata = parts(sound)
+    metadata["config"]["members"][0]["config"][setting] = value
+    started = time.monotonic()
+    assert said in (refusal(joined(tensors, metadata)) or "")
+    assert time.monotonic() - started < 5
+
+
+def test_a_calibration_that_would_give_no_numbers_is_refused(sound):
+    tensors, metadata = parts(sound)
+    metadata["calibration"]["maps"]["snv"][0] = {"logit_in": [-1e-300, 0.0, 1e-300], "logit_out": [-1e308, 0.0, 1e308]}
+    assert "too steep" in (refusal(joined(tensors, metadata)) or "")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, '{"model_id":"\\ud800"}', "[]", "1e999", "NaN", "{", "\x00"])
+def test_metadata_that_are_no_json_of_ours(sound, text):
+    tensors, _ = parts(sound)
+    assert refusal(serialise(tensors, {METADATA_KEY: text}))
+
+
+def test_what_no_reader_would_take_is_not_written(sound):
+    checkpoint = decode_checkpoint(sound)
+    module = checkpoint.build()
+    metadata = json.loads(checkpoint.metadata.to_json_text())
+    del metadata["encoder"]
+    for changed in ({"model_id": "../other"}, {"thresholds": {"snv": float("nan")}}, {"thresholds": {"snv": 2.0}}):
+        with pytest.raises(ModelError):
+            encode_checkpoint(module, CheckpointMetadata(encoder=checkpoint.metadata.encoder, **{**metadata, **changed}))
