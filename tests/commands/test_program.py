@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from vcffilter.pipeline import evidence
 from vcffilter.version import __version__
 
 INPUT = Path(__file__).parent / "golden" / "input.vcf"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["filter", "--help"]])
@@ -84,3 +86,18 @@ def test_summary_that_cannot_be_written(tmp_path, monkeypatch, capfd):
     arguments = ["filter", str(INPUT), "-b", "x", "-f", "x", "-o", str(tmp_path / "out.vcf")]
     assert run([*arguments, "--summary", str(tmp_path / "absent" / "s.json")]) == 1
     assert "summary" in capfd.readouterr().err
+
+
+def test_a_clone_that_is_not_installed_says_how_to_install_it(tmp_path):
+    shutil.copytree(ROOT / "vcffilter", tmp_path / "vcffilter", ignore=shutil.ignore_patterns("__pycache__"))
+    code = (
+        "import runpy, sys\n"
+        "sys.meta_path = [finder for finder in sys.meta_path if 'editable' not in repr(finder)]\n"
+        "sys.argv = ['vcffilter', 'filter', '--help']\n"
+        "runpy.run_module('vcffilter', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "vcffilter.kernels" in done.stderr
+    assert f"pip install -e {tmp_path}" in done.stderr
+    assert "Traceback" not in done.stderr
