@@ -42,6 +42,9 @@ CONTEXT_FEATURES = (
     "distinct_3mers_20",
     "cpg",
 )
+#: Features that change places where a site is seen from the other strand; all others are the same on both.
+MIRRORED_FEATURES = (("run_left", "run_right"),)
+assert {name for pair in MIRRORED_FEATURES for name in pair} <= set(CONTEXT_FEATURES), "a mirrored feature is not written"
 
 
 @inline_kernel

@@ -43,6 +43,10 @@ READ_CHANNELS = (
     "spans",
 )
 CHANNEL_NAMES = COLUMN_CHANNELS + READ_CHANNELS
+#: Channels whose values swap in pairs that add up to this where a site is seen from the other strand: A 60 and T 240, C 120 and
+#: G 180; forward 80 and reverse 240.
+MIRRORED_CHANNELS = {"base": 300, "strand": 320}
+assert MIRRORED_CHANNELS.keys() <= set(CHANNEL_NAMES), "MIRRORED_CHANNELS names a channel that is not written"
 N_COLUMN_CHANNELS = len(COLUMN_CHANNELS)
 _BASE, _DIFFERS, _QUALITY, _INSERTION, _DELETION, _CLIP = range(N_COLUMN_CHANNELS)
 

@@ -7,6 +7,11 @@ from typing import Annotated, Any
 
 from vcffilter.models.plain_data import MisfitError, Range, parse_dataclass
 
+#: The channel that says for which allele a read is.
+SUPPORT_CHANNEL = "support"
+#: Channels that differ from column to column; the others repeat one value of the read in every column. What makes the arrays
+#: (`vcffilter.encoding`) checks that it means the same.
+COLUMN_CHANNELS = ("base", "differs", "base_quality", "insertion", "deletion", "soft_clip")
 #: Bytes of the tensor of one allele: a tile of them must fit into memory.
 _LARGEST_TENSOR = 1 << 22
 

@@ -12,11 +12,7 @@ import torch
 from torch import nn
 
 from vcffilter.errors import ModelError
-from vcffilter.models.encoder_spec import EncoderSpec
-
-SUPPORT_CHANNEL = "support"
-#: Channels that differ from column to column; the others repeat one value of the read in every column.
-COLUMN_CHANNELS = ("base", "differs", "base_quality", "insertion", "deletion", "soft_clip")
+from vcffilter.models.encoder_spec import COLUMN_CHANNELS, EncoderSpec
 
 
 def require_reads(architecture: str, spec: EncoderSpec, minimum_columns: int) -> None:

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.models.encoder_spec import SUPPORT_CHANNEL, EncoderSpec
 from vcffilter.models.members import MemberHead, average_members
 from vcffilter.models.network import Network
 from vcffilter.models.plain_data import Range
 from vcffilter.models.quantiles import QuantileEmbedding
-from vcffilter.models.read_rows import SUPPORT_CHANNEL, RowVectors, channel_index, row_masks
+from vcffilter.models.read_rows import RowVectors, channel_index, row_masks
 from vcffilter.models.settings import Average, Count, CountOrNone, Dropped, Widths
 from vcffilter.models.site_mlp import drop_features
 

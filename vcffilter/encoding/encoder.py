@@ -23,11 +23,16 @@ from vcffilter.kernels.reads import ReadArrays, empty_reads
 from vcffilter.kernels.reads_order import in_start_order
 from vcffilter.kernels.reference import ReferenceSegments, base_code_table, merge_intervals
 from vcffilter.kernels.scan import SCAN_DONE, ReadEvents, empty_events, link_mates, scan_reads
-from vcffilter.kernels.tensor import CHANNEL_NAMES
+from vcffilter.kernels.tensor import CHANNEL_NAMES, COLUMN_CHANNELS
+from vcffilter.models import encoder_spec
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.reads.alignment_file import AlignmentFile
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.variants.alleles import AlleleChunk
+
+# Kernels write channels and networks read them, and neither knows the other: here both are seen.
+assert encoder_spec.COLUMN_CHANNELS == COLUMN_CHANNELS, "networks take other channels for columns than the kernels write"
+assert encoder_spec.SUPPORT_CHANNEL in CHANNEL_NAMES, "networks ask for a channel of support that is not written"
 
 #: Reference kept around each record: enough for the longest shift (kernels.scan.MAX_SHIFT), flanks and slack on either side, so
 #: that nothing depends on the neighbours in the chunk.

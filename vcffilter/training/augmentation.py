@@ -8,13 +8,11 @@ import numpy as np
 import torch
 
 from vcffilter.errors import TrainingError
+from vcffilter.kernels.context_features import MIRRORED_FEATURES
+from vcffilter.kernels.tensor import MIRRORED_CHANNELS
 from vcffilter.training.fit_config import AugmentationConfig
 
 IS_SNV = "is_snv"
-#: Site features that change places when a site is seen from the other strand; all others are the same on both.
-FEATURE_PAIRS = (("run_left", "run_right"),)
-#: Channels whose values swap in pairs that add up to this: A 60 and T 240, C 120 and G 180; forward 80 and reverse 240.
-MIRRORED_CHANNELS = {"base": 300, "strand": 320}
 
 
 class Augmentation:
@@ -66,7 +64,7 @@ class Augmentation:
         turned = torch.rand(len(features), device=features.device) < self._config.reverse_complement
         turned &= features[:, names.index(IS_SNV)] > 0.5
         features = features.clone()
-        for left, right in FEATURE_PAIRS:
+        for left, right in MIRRORED_FEATURES:
             if left in names and right in names:
                 pair = [names.index(left), names.index(right)]
                 features[:, pair] = torch.where(turned[:, None], features[:, pair[::-1]], features[:, pair])
