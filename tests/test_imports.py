@@ -20,7 +20,7 @@ BESIDE = {
 #: stream, as does what a run's thresholds are chosen by.
 UPPER = {f"calibration.{name}": "calibration/upper" for name in ("recalibration", "thresholds", "unlabelled")}
 #: Small modules at the bottom.
-PLAIN = {"errors", "files", "file_kind"}
+PLAIN = {"errors", "files", "file_kind", "progress"}
 #: For each floor the parts of vcffilter that it may import; itself always.
 ALLOWED = {
     "kernels": set(),
@@ -33,6 +33,7 @@ ALLOWED = {
     "truth": {"errors", "variants", "reads"},
     "commands": {*PLAIN, "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE,
     "errors": set(),
+    "progress": set(),
     "files": {"errors"},
     "file_kind": {"errors"},
     "version": set(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ def compare(config: str, output: str | None, with_plot: bool, quiet: bool, verbo
     from vcffilter.experiments.comparison import run_comparison, short_table
     from vcffilter.experiments.config import load_comparison_config
     from vcffilter.files import make_folder
+    from vcffilter.progress import progress_line
 
     options.start_logging(quiet=quiet, verbose=verbose)
     if not verbose:  # one line per experiment, not per epoch
@@ -48,7 +50,8 @@ def compare(config: str, output: str | None, with_plot: bool, quiet: bool, verbo
             require_matplotlib("--no-plot")
         folder = make_folder(output)
         make_folder(str(folder / "scores"))
-    comparison = run_comparison(parsed, Path(config).parent, None if folder is None else folder / "scores")
+    with progress_line(sys.stderr, "models", quiet=quiet) as progress:
+        comparison = run_comparison(parsed, Path(config).parent, None if folder is None else folder / "scores", progress)
     lines = markdown_table(*short_table(comparison))
     if folder is not None:
         _write(folder, comparison, lines, with_plot)

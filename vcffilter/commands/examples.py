@@ -95,7 +95,7 @@ def examples(
     pileup-filter label calls.vcf.gz --truth truth.vcf.gz --confident confident.bed -f ref.fa -o labels.tsv
     pileup-filter examples calls.vcf.gz -b reads.bam -f ref.fa --labels labels.tsv -o examples.h5
     """
-    from vcffilter.pipeline.summary import Progress
+    from vcffilter.progress import progress_line
     from vcffilter.training.dataset import ExampleWriter
     from vcffilter.training.example_source import ExampleMaker, ExampleSource
 
@@ -112,18 +112,19 @@ def examples(
         copies=copies,
         samples=tuple(name for name in (samples or "").split(",") if name),
     )
-    progress = Progress(sys.stderr) if sys.stderr.isatty() and not quiet else None
     n_written, n_true, started = 0, 0, time.monotonic()
-    with ExampleMaker(source, spec) as maker, ExampleWriter(output, spec, {"seed": seed}, append=append) as writer:
+    with (
+        ExampleMaker(source, spec) as maker,
+        ExampleWriter(output, spec, {"seed": seed}, append=append) as writer,
+        progress_line(sys.stderr, "examples", quiet=quiet) as progress,
+    ):
         for piece in maker.examples(seed):
             writer.append(piece)
             n_written += len(piece)
             n_true += int(piece.label.sum())
-            if progress is not None and len(piece):
-                progress(n_written, str(piece.contig[-1]), int(piece.pos0[-1]) + 1)
+            if len(piece):
+                progress(n_written, maker.n_labelled * copies, f"{piece.contig[-1]}:{piece.pos0[-1] + 1}")
         n_without_reads = maker.n_labelled * copies - n_written
-    if progress is not None:
-        progress.clear()
     seconds = time.monotonic() - started
     log.info(
         "%d examples (%d true, %d false), %d alleles without reads left out; %.0f examples/s",

@@ -247,6 +247,14 @@ def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceSco
     return Annotator(reader.header, settings, provenance, reader.name)
 
 
+def _n_records(chosen: FilterOptions) -> int | None:
+    """Records that will be read, for the line of progress; None where nobody knows."""
+    from vcffilter.variants.indexed_count import indexed_record_count
+
+    chosen_by_place = any((chosen.regions, chosen.regions_file, chosen.targets, chosen.targets_file))
+    return None if chosen.variants == "-" or chosen_by_place else indexed_record_count(chosen.variants)
+
+
 def _stream(
     chosen: FilterOptions,
     reader: VariantReader,
@@ -256,19 +264,23 @@ def _stream(
     started: float,
 ) -> RunSummary:
     from vcffilter.pipeline.run import run_stream
-    from vcffilter.pipeline.summary import Progress, RunSummary, peak_memory_bytes
+    from vcffilter.pipeline.summary import RunSummary, peak_memory_bytes
+    from vcffilter.progress import progress_line
     from vcffilter.variants.writer import VariantWriter
 
     annotator = _annotator(chosen, reader, scorer)
-    progress = Progress(sys.stderr) if sys.stderr.isatty() and not chosen.quiet else None
     with VariantWriter(output, reader.header) as writer:
-        try:
+        with progress_line(sys.stderr, "records", quiet=chosen.quiet) as progress:
+            n_records = _n_records(chosen) if sys.stderr.isatty() else None
             stages = run_stream(
-                reader, scorer, annotator, writer, n_threads=chosen.n_threads, progress=progress, observe=watch.saw
+                reader,
+                scorer,
+                annotator,
+                writer,
+                n_threads=chosen.n_threads,
+                progress=lambda done, contig, pos1: progress(done, n_records, f"{contig}:{pos1}"),
+                observe=watch.saw,
             )
-        finally:
-            if progress is not None:
-                progress.clear()
         watch.finish(chosen.allow_unscored)
         if chosen.strict:
             watch.warnings.refuse()

@@ -69,6 +69,7 @@ def label(
     """
     from vcffilter.labelling.annotated import label_annotated
     from vcffilter.labelling.files import LabelInputs, label_file
+    from vcffilter.progress import progress_line
     from vcffilter.truth.haplotype_match import SearchLimits
 
     if truth is None:
@@ -82,7 +83,8 @@ def label(
             raise UsageError("--match-genotypes works on annotated input only", hint="Leave out --truth, or the option")
         inputs = LabelInputs(truth, reference, confident, truth_sample)
         limits = SearchLimits(gap_bases=gap, max_states=max_states)
-        counts = write_whole(output, lambda stream: label_file(calls, inputs, stream, limits))
+        with progress_line(sys.stderr, "records") as progress:
+            counts = write_whole(output, lambda stream: label_file(calls, inputs, stream, limits, progress))
     click.echo("labelled: " + ", ".join(f"{name} {counts[name]}" for name in ("TP", "FP", "OUT", ".")), err=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -75,6 +76,7 @@ def simulate(
 
     DIR gets reference.fa, reads.bam, truth.vcf.gz, confident.bed, artefacts.bed, calls.vcf.gz and calls.labels.tsv.
     """
+    from vcffilter.progress import progress_line
     from vcffilter.simulation.sample import simulate_sample
 
     options.start_logging(quiet=False, verbose=verbose)
@@ -92,7 +94,10 @@ def simulate(
     )
     fasta, region = split_reference(reference) if reference is not None else (None, None)
     target = Path(directory) if tile_records is None else Path(directory) / "unit"
-    report = simulate_sample(target, settings, fasta=fasta, region=region, cram=cram, compress_reference=compress_reference)
+    with progress_line(sys.stderr, "fragments") as progress:
+        report = simulate_sample(
+            target, settings, fasta=fasta, region=region, cram=cram, compress_reference=compress_reference, progress=progress
+        )
     labels = ", ".join(f"{name} {report.labels[name]}" for name in ("TP", "FP", "OUT") if name in report.labels)
     click.echo(
         f"simulated: {report.n_variants} variants, {report.n_reads} reads, {report.n_calls} calls (ALTs: {labels}) "
@@ -103,7 +108,8 @@ def simulate(
         from vcffilter.simulation.tiling import tile_sample
 
         keep = 1.0 if tile_depth is None else min(1.0, tile_depth / settings.reads.depth)
-        files = tile_sample(report.files, Path(directory), tile_records, keep_reads=keep)
+        with progress_line(sys.stderr, "tiles") as progress:
+            files = tile_sample(report.files, Path(directory), tile_records, keep_reads=keep, progress=progress)
         click.echo(f"tiled: at least {tile_records} records; {files.directory}", err=True)
 
 

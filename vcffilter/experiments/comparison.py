@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from vcffilter.experiments.filter_effect import FilteredCallSets
 from vcffilter.experiments.paired_test import PairedTest, paired_test
 from vcffilter.files import write_bytes
 from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.progress import ProgressCallback, no_progress
 from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples
 
 logger = logging.getLogger(__name__)
@@ -51,10 +52,13 @@ class ModelComparison:
     n_in_fold: list[int]
 
 
-def run_comparison(config: ComparisonConfig, base: Path, folder: Path | None) -> ModelComparison:
+def run_comparison(
+    config: ComparisonConfig, base: Path, folder: Path | None, progress: ProgressCallback = no_progress
+) -> ModelComparison:
     """Train and judge every experiment. base: folder that relative paths start from.
 
     folder: out-of-fold scores are kept here and taken again when the same experiment is run on the same data; None = nowhere.
+    progress: called with the models trained so far, one an experiment and fold.
     Raises TrainingError, ModelError, MissingExtraError and what reading call sets raises.
     """
     data, spec = _load(config, base)
@@ -63,9 +67,11 @@ def run_comparison(config: ComparisonConfig, base: Path, folder: Path | None) ->
     call_sets = FilteredCallSets(config.call_sets, base, data) if config.call_sets else None
     data_hash = data.sha256() if not data.on_disk else _hash_of_files(config, base)
     results: list[ModelResult] = []
-    for experiment in config.experiments:
+    n_folds = len(np.bincount(folds))
+    for number, experiment in enumerate(config.experiments):
+        after_fold = _after_fold(progress, number * n_folds, len(config.experiments) * n_folds, experiment.name)
         kept = None if folder is None else folder / f"{_key(experiment, config, data_hash)}.npz"
-        logits, cost = _taken_or_made(kept, experiment, config, data, spec, folds)
+        logits, cost = _taken_or_made(kept, experiment, config, data, spec, folds, after_fold)
         scores = judge(logits, data, folds, config)
         effect = [] if call_sets is None else call_sets.counts(scores.passed)
         result = ModelResult(experiment, cost, scores, None, effect)
@@ -148,6 +154,10 @@ def _load(config: ComparisonConfig, base: Path) -> tuple[ArrayDataset, EncoderSp
     return data.take(~config.exclude.mask(data)), files[0].spec
 
 
+def _after_fold(progress: ProgressCallback, n_before: int, n_models: int, name: str) -> Callable[[int], None]:
+    return lambda n_folds_done: progress(n_before + n_folds_done, n_models, name)
+
+
 def _taken_or_made(
     kept: Path | None,
     experiment: Experiment,
@@ -155,12 +165,13 @@ def _taken_or_made(
     data: ArrayDataset,
     spec: EncoderSpec,
     folds: np.ndarray,
+    after_fold: Callable[[int], None],
 ) -> tuple[np.ndarray, ModelCost]:
     if kept is not None and kept.exists():
         with np.load(kept, allow_pickle=False) as stored:
             logger.info("%s: scores taken from %s", experiment.name, kept)
             return stored["logits"], ModelCost(**json.loads(str(stored["cost"])))
-    logits, cost = out_of_fold_logits(experiment, config, data, spec, folds)
+    logits, cost = out_of_fold_logits(experiment, config, data, spec, folds, after_fold)
     if kept is not None:
         stream = io.BytesIO()
         np.savez(stream, logits=logits, cost=json.dumps(dataclasses.asdict(cost)))

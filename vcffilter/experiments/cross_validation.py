@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,19 +72,27 @@ def check_experiments(config: ComparisonConfig, data: ArrayDataset) -> None:
 
 
 def out_of_fold_logits(
-    experiment: Experiment, config: ComparisonConfig, data: ArrayDataset, spec: EncoderSpec, folds: np.ndarray
+    experiment: Experiment,
+    config: ComparisonConfig,
+    data: ArrayDataset,
+    spec: EncoderSpec,
+    folds: np.ndarray,
+    after_fold: Callable[[int], None],
 ) -> tuple[np.ndarray, ModelCost]:
     """Uncalibrated logits float32 (n,) of every example by a model that was trained without its fold, and what the model costs.
 
-    No fold chooses its own epoch: the last epoch's averaged weights count. Raises TrainingError, ModelError, MissingExtraError.
+    No fold chooses its own epoch: the last epoch's averaged weights count. after_fold: called with the number
+    of folds whose models are trained. Raises TrainingError, ModelError, MissingExtraError.
     """
     if not architecture_takes_reads(experiment.architecture, experiment.model):
         data, spec = dataclasses.replace(data, reads=None), without_reads(spec)
     started = time.monotonic()
     modules: list[Network] = []
+    n_trained = itertools.count(1)
 
     def train(others: np.ndarray) -> Network:
         modules[:] = [_trained(experiment, config, data.take(others), spec)]
+        after_fold(next(n_trained))
         return modules[0]
 
     logits = cross_fitted(folds, train, lambda module, held_out: predict(module, data.take(held_out))).astype(np.float32)

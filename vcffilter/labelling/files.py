@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TextIO
 
 from vcffilter.errors import VariantFileError
+from vcffilter.progress import ProgressCallback, no_progress
 from vcffilter.truth.call_sets import CalledAllele
 from vcffilter.truth.haplotype_match import SearchLimits
 from vcffilter.truth.labeller import AlleleLabel, label_alleles
 from vcffilter.truth.pairing import PairedFiles, paired_contigs
+from vcffilter.variants.indexed_count import indexed_record_count
 
 #: Columns of the labels file.
 COLUMNS = ("chrom", "pos", "ref", "alt", "label", "how", "record", "alt_number")
@@ -28,17 +30,27 @@ class LabelInputs:
     sample: str | None = None
 
 
-def label_file(calls: str | Path, inputs: LabelInputs, output: TextIO, limits: SearchLimits | None = None) -> Counter[str]:
+def label_file(
+    calls: str | Path,
+    inputs: LabelInputs,
+    output: TextIO,
+    limits: SearchLimits | None = None,
+    progress: ProgressCallback = no_progress,
+) -> Counter[str]:
     """Write one line per ALT of `calls`, in file order, to `output`; return how many alleles got each label.
 
-    Reads one contig at a time. Raises VariantFileError, ReferenceFileError, RegionError, ContigNamingError.
+    Reads one contig at a time. progress: called with the records labelled after each contig.
+    Raises VariantFileError, ReferenceFileError, RegionError, ContigNamingError.
     """
     counts: Counter[str] = Counter()
     output.write("\t".join(COLUMNS) + "\n")
+    n_records = None if str(calls) == "-" else indexed_record_count(str(calls))
     for called, labels in labelled_contigs(calls, inputs, limits):
         for item, label in zip(called, labels, strict=True):
             counts[label.label] += 1
             write_row(output, item, label)
+        if called:
+            progress(called[-1].record_number, n_records, called[-1].contig)
     return counts
 
 

@@ -1,13 +1,12 @@
-"""What a run did, in one line for people and in JSON for programs, and the progress shown on a terminal."""
+"""What a run did, in one line for people and in JSON for programs."""
 
 from __future__ import annotations
 
 import json
 import resource
 import sys
-import time
 from dataclasses import asdict, dataclass
-from typing import Any, TextIO
+from typing import Any
 
 from vcffilter.annotation.annotator import AnnotationCounts
 from vcffilter.annotation.settings import Thresholds
@@ -104,31 +103,3 @@ def peak_memory_bytes() -> int:
     """Most resident memory that this process had."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-class Progress:
-    """A line on a terminal that is overwritten about once a second; call it with (records, contig, POS)."""
-
-    def __init__(self, stream: TextIO, interval_seconds: float = 1.0) -> None:
-        self._stream = stream
-        self._interval_seconds = interval_seconds
-        self._started = self._shown = time.monotonic()
-        self._width = 0
-
-    def __call__(self, n_records: int, contig: str, pos1: int) -> None:
-        """Show the line when the last one is old enough."""
-        now = time.monotonic()
-        if now - self._shown < self._interval_seconds:
-            return
-        self._shown = now
-        text = f"{n_records} records, {contig}:{pos1}, {n_records / (now - self._started):.0f} records/s"
-        self._stream.write("\r" + text.ljust(self._width))
-        self._stream.flush()
-        self._width = len(text)
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self._width:
-            self._stream.write("\r" + " " * self._width + "\r")
-            self._stream.flush()
-            self._width = 0

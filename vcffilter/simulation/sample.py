@@ -11,6 +11,7 @@ import numpy as np
 
 from vcffilter.errors import OutputError
 from vcffilter.labelling.files import LabelInputs, label_file
+from vcffilter.progress import ProgressCallback, no_progress
 from vcffilter.simulation.alignment import place_reads
 from vcffilter.simulation.alignment_file import AlignmentWriter, alignment_header, lay_out
 from vcffilter.simulation.artefacts import ArtefactPlan, plan_artefacts
@@ -79,23 +80,29 @@ def simulate_sample(
     region: str | None = None,
     cram: bool = False,
     compress_reference: bool = False,
+    progress: ProgressCallback = no_progress,
 ) -> SampleReport:
     """Writes reference, truth, reads, calls and labels to `directory`; the same arguments give the same bytes.
 
     fasta, region: take the reference from a file instead of making one up (see `load_reference`). Raises OutputError,
-    ReferenceFileError, RegionError.
+    ReferenceFileError, RegionError. progress: called with the fragments sequenced so far.
     """
     began = time.perf_counter()
     files = SampleFiles.within(directory, cram=cram, compress_reference=compress_reference)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        return _simulate(files, settings, fasta, region, began)
+        return _simulate(files, settings, fasta, region, began, progress)
     except OSError as error:
         raise OutputError(f"cannot write the sample: {error}", path=str(directory)) from error
 
 
 def _simulate(
-    files: SampleFiles, settings: SimulationSettings, fasta: str | None, region: str | None, began: float
+    files: SampleFiles,
+    settings: SimulationSettings,
+    fasta: str | None,
+    region: str | None,
+    began: float,
+    progress: ProgressCallback,
 ) -> SampleReport:
     if fasta is None:
         reference = make_reference(stream(settings.seed, "reference"), settings.contig, settings.length)
@@ -114,7 +121,7 @@ def _simulate(
         templates = spliced_templates(gene_stream, templates, genes)
     _write_bed(files.confident, reference.contig, _confident(reference, genes))
     _write_bed(files.artefacts, reference.contig, plan.spans)
-    n_reads = _write_reads(files, settings, reference, templates, plan)
+    n_reads = _write_reads(files, settings, reference, templates, plan, progress)
     n_calls = call_variants(
         stream(settings.seed, "caller"), files.reads, files.reference, reference, settings.sample, settings.caller, files.calls
     )
@@ -125,7 +132,12 @@ def _simulate(
 
 
 def _write_reads(
-    files: SampleFiles, settings: SimulationSettings, reference: Reference, templates: list[Template], plan: ArtefactPlan
+    files: SampleFiles,
+    settings: SimulationSettings,
+    reference: Reference,
+    templates: list[Template],
+    plan: ArtefactPlan,
+    progress: ProgressCallback,
 ) -> int:
     fragment_stream, read_stream = stream(settings.seed, "fragments"), stream(settings.seed, "reads")
     pool = pool_templates(templates, settings.reads)
@@ -140,6 +152,7 @@ def _write_reads(
             placement = place_reads(read_stream, batch, part, pool, reference, plan, settings.artefacts.shifted_gap_share)
             layout = lay_out(batch, reference, placement, extended_cigar=settings.reads.extended_cigar, spliced=settings.spliced)
             writer.write(read_stream, batch, part, placement, layout, first)
+            progress(first + len(part), len(fragments), "reads")
     return writer.n_reads
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pysam
 
 from vcffilter.errors import UsageError
+from vcffilter.progress import ProgressCallback, no_progress
 from vcffilter.simulation.randomness import paired_uniform
 from vcffilter.simulation.reference import Reference, write_fasta
 from vcffilter.simulation.sample import SampleFiles
@@ -40,7 +41,9 @@ class _Records:
     fragment: np.ndarray
 
 
-def tile_sample(unit: SampleFiles, directory: Path, n_records: int, *, keep_reads: float = 1.0) -> SampleFiles:
+def tile_sample(
+    unit: SampleFiles, directory: Path, n_records: int, *, keep_reads: float = 1.0, progress: ProgressCallback = no_progress
+) -> SampleFiles:
     """Repeats the BAM, VCF and FASTA of `unit` until there are at least `n_records` records; only whole repeats are written.
 
     keep_reads: share of the fragments kept. Truth and labels are not repeated. UsageError when the unit has no records, is no BAM
@@ -66,7 +69,7 @@ def tile_sample(unit: SampleFiles, directory: Path, n_records: int, *, keep_read
     header = [line.replace(old, f"##contig=<ID={contig},length={length}>") for line in header]
     records = [f"{contig}\t{pos1 + tile * len(bases)}\t{rest}" for tile in range(n_tiles) for pos1, rest in lines]
     write_vcf(files.calls, header, records, longest_contig=length)
-    _tile_reads(unit.reads, files.reads, len(bases), n_tiles, keep_reads)
+    _tile_reads(unit.reads, files.reads, len(bases), n_tiles, keep_reads, progress)
     return files
 
 
@@ -82,7 +85,9 @@ def _read_lines(path: Path) -> tuple[list[tuple[int, str]], list[str]]:
     return lines, header
 
 
-def _tile_reads(source: Path, target: Path, unit_length: int, n_tiles: int, keep_reads: float) -> None:
+def _tile_reads(
+    source: Path, target: Path, unit_length: int, n_tiles: int, keep_reads: float, progress: ProgressCallback
+) -> None:
     with pysam.AlignmentFile(str(source)) as alignments:
         header = alignments.header.to_dict()
         end0 = np.array([read.reference_end or read.reference_start + 1 for read in alignments.fetch(until_eof=True)], np.int64)
@@ -93,6 +98,7 @@ def _tile_reads(source: Path, target: Path, unit_length: int, n_tiles: int, keep
         handle.write(_binary_header(pysam.AlignmentHeader.from_dict(header)))
         for tile in range(n_tiles):
             handle.write(_moved(records, tile * unit_length, tile * n_fragments).tobytes())
+            progress(tile + 1, n_tiles, "reads")
     if unit_length * n_tiles >= LONGEST_TABIX_CONTIG:
         pysam.index("-c", str(target))
     else:
