@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vcffilter.kernels.jit import inline_kernel, kernel
+from vcffilter.kernels.jit import inline_kernel, int64, kernel
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
 from vcffilter.kernels.scan import MAX_SHIFT, empty_hash, hash_code
 from vcffilter.kernels.search import first_above
@@ -135,7 +135,7 @@ def _normalise_one(
     for index in range(n_new):
         code = inserted[(index - shift) % n_new]
         alleles.alt_codes[written + index] = code
-        value = hash_code(value, code)
+        value = hash_code(value, int64(code))
     alleles.indel_hash[allele] = value if alleles.kind[allele] == INSERTION else np.uint64(0)
     alleles.alt_offset[allele + 1] = written + n_new
     alleles.start0[allele] = first0 - shift

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from vcffilter.kernels.alleles import COMPLEX, DELETION, INSERTION, SUBSTITUTION, NormalisedAlleles
-from vcffilter.kernels.jit import inline_kernel
+from vcffilter.kernels.jit import inline_kernel, int64
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments, reference_code
 
 #: Bases looked at on either side.
@@ -181,8 +181,10 @@ def write_context_features(
     change = n_new - n_replaced
     single = kind == SUBSTITUTION and n_replaced == 1
     # For an insertion the bases that follow it stand for the event; for the rest the first replaced base.
-    run_left = _run_length(segments, segment, start0 - 1, -1)
-    run_right = _run_length(segments, segment, end0, 1)
+    backward, forward = int64(-1), int64(1)
+    run_left = _run_length(segments, segment, start0 - 1, backward)
+    run_right = _run_length(segments, segment, end0, forward)
+    run_through = _run_length(segments, segment, start0, forward) + _run_length(segments, segment, start0, backward) - 1
     unit, tract = _best_repeat(segments, segment, start0)
     out[0] = 1.0 if single else 0.0
     out[1] = 1.0 if kind == INSERTION else 0.0
@@ -193,7 +195,7 @@ def write_context_features(
     out[6] = 1.0 if single and _is_transition(reference_code(segments, segment, start0), alleles.alt_codes[first_alt]) else 0.0
     out[7] = run_left
     out[8] = run_right
-    out[9] = max(_run_length(segments, segment, start0, 1) + _run_length(segments, segment, start0, -1) - 1, 0)
+    out[9] = max(run_through, 0)
     out[10] = _alt_joins_run(allele, alleles, segments, run_left, run_right)
     out[11] = _longest_run(segments, segment, start0 - NEAR_REACH, shift_end0 + NEAR_REACH)
     out[12] = unit

@@ -9,7 +9,7 @@ import numpy as np
 from vcffilter.kernels.alleles import FINE, NormalisedAlleles
 from vcffilter.kernels.context_features import CONTEXT_FEATURES, write_context_features
 from vcffilter.kernels.haplotypes import Haplotypes, empty_haplotypes
-from vcffilter.kernels.jit import inline_kernel, kernel
+from vcffilter.kernels.jit import inline_kernel, int64, kernel
 from vcffilter.kernels.read_features import (
     ALL_ROW,
     ALT_ROW,
@@ -87,7 +87,7 @@ def _count_for_ref(site: SiteReads, mate: np.ndarray, is_first_of_record: bool, 
     for slot in range(site.counts[0]):
         if site.group[slot] != SUPPORTS_REF:
             continue
-        read = site.read[slot]
+        read = int64(site.read[slot])
         fragment = read if mate[read] < 0 else min(read, mate[read])
         if is_first_of_record or for_ref[fragment] == stamp:
             for_ref[fragment] = stamp + 1

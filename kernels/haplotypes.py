@@ -90,7 +90,7 @@ def collect_nearby(
     allele_length = _indel_length(allele, alleles)
     n_distinct = 0
     for slot in range(n_site_reads):
-        read = site_reads[slot]
+        read = int64(site_reads[slot])
         for event in range(events.indel_offset[read], events.indel_offset[read + 1]):
             pos0 = events.indel_pos0[event]
             length = events.indel_length[event]
@@ -158,7 +158,7 @@ def _swap_nearby(haplotypes: Haplotypes, left: int, right: int) -> None:
 @inline_kernel
 def choose_nearby(n_site_reads: int, haplotypes: Haplotypes) -> None:
     """Move the nearby indels that enough reads carry to the front, at most MAX_NEARBY."""
-    n_chosen = 0
+    n_chosen = int64(0)
     while n_chosen < MAX_NEARBY and n_chosen < haplotypes.n_nearby[0]:
         best = n_chosen
         for index in range(n_chosen + 1, haplotypes.n_nearby[0]):
@@ -230,7 +230,6 @@ def _query_index_of_indel(reads: ReadArrays, events: ReadEvents, read: int, even
 def _fill_row(
     row_index: int,
     allele: int,
-    with_allele: bool,
     nearby: int,
     alleles: NormalisedAlleles,
     segments: ReferenceSegments,
@@ -238,13 +237,13 @@ def _fill_row(
     events: ReadEvents,
     haplotypes: Haplotypes,
 ) -> None:
-    """Write one haplotype: the reference window with the allele, a nearby indel, both, or neither (nearby = -1)."""
+    """Write one haplotype: the reference window with the allele (odd rows), a nearby indel, both, or neither (nearby = -1)."""
+    with_allele = row_index % 2 == 1
     row = haplotypes.codes[row_index]
     segment = alleles.segment[allele]
     position = haplotypes.window[0]
     end0 = haplotypes.window[2] + SLACK
-    written = 0
-    delta = 0
+    written, delta = int64(0), int64(0)
     first0 = int64(1) << 60
     last0 = int64(-1)
     near0 = haplotypes.nearby_pos0[nearby] if nearby >= 0 else int64(0)
@@ -313,14 +312,15 @@ def build_haplotypes(
     haplotypes.window[2] = alleles.shift_end0[allele] + FLANK
     haplotypes.window[0] = haplotypes.window[1] - SLACK
     haplotypes.window[3] = 2
-    _fill_row(0, allele, False, -1, alleles, segments, reads, events, haplotypes)
-    _fill_row(1, allele, True, -1, alleles, segments, reads, events, haplotypes)
+    none = int64(-1)
+    _fill_row(int64(0), allele, none, alleles, segments, reads, events, haplotypes)
+    _fill_row(int64(1), allele, none, alleles, segments, reads, events, haplotypes)
     for nearby in range(haplotypes.n_nearby[1]):
         row = haplotypes.window[3]
         haplotypes.valid[row + 1] = 0
-        _fill_row(row, allele, False, nearby, alleles, segments, reads, events, haplotypes)
+        _fill_row(row, allele, nearby, alleles, segments, reads, events, haplotypes)
         if _same_sequence(haplotypes, row, 1):
             haplotypes.valid[row] = 0
         elif _nearby_fits_alt(nearby, allele, alleles, haplotypes):
-            _fill_row(row + 1, allele, True, nearby, alleles, segments, reads, events, haplotypes)
+            _fill_row(row + 1, allele, nearby, alleles, segments, reads, events, haplotypes)
         haplotypes.window[3] = row + 2

@@ -1,90 +1,120 @@
-"""The one place that sets numba's options, so that every kernel compiles alike.
+"""The one place that sets numba's options, so that every kernel compiles alike. By numba's public face only.
 
-Kernels hold no Python objects and release the GIL. Compiled code is cached beside the source, in the user's cache directory where
-that is read-only, and in a temporary directory where neither can be written (read-only images).
+Kernels hold no Python objects and release the GIL. What is compiled is kept from run to run (`code_cache`); a fault of that
+folder costs time, never the run.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
-from collections.abc import Callable, Iterator
+import functools
+import logging
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
+from numba.core import event
 
 import vcffilter
+from vcffilter.kernels.code_cache import choose_folder, possible_parents, source_digest
 
-_SOURCE = Path(__file__).parent
-
-
-def _source_digest() -> str:
-    """Of everything that is compiled: numba looks at the file of the cached function only, not at those of the functions that it
-    calls. The upper floors' own kernels and the constants in them count too.
-    """
-    package = Path(vcffilter.__file__).parent
-    digest = hashlib.sha256()
-    for folder in (_SOURCE, package / "variants", package / "annotation"):
-        for path in sorted(folder.glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _candidates() -> Iterator[Path]:
-    yield _SOURCE / "__pycache__"
-    yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vcffilter"
-    yield Path(tempfile.gettempdir()) / f"vcffilter-{os.getuid()}"
-
-
-def _writable_cache() -> Path | None:
-    name = f"numba-{_source_digest()}"
-    for parent in _candidates():
-        try:
-            (parent / name).mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(parent / name, os.W_OK):
-            return parent / name
-    return None
-
-
-def _set_cache_directory() -> bool:
-    """Tell numba where to keep compiled code; False where it can be kept nowhere."""
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        return True
-    directory = _writable_cache()
-    if directory is not None:
-        numba.config.CACHE_DIR = str(directory)
-    return directory is not None
-
-
-_CAN_CACHE = _set_cache_directory()
-
-#: Versions of numba whose compiler `compiling` knows: from, below.
-_KNOWN_NUMBA = (0, 60), (0, 69)
-
-
-def _decorator(*, is_entry: bool, **options: bool) -> Callable[[Callable[..., Any]], Any]:
-    first, below = _KNOWN_NUMBA
-    cache = _CAN_CACHE and is_entry
-    if numba.config.DISABLE_JIT or not first <= numba.version_info.short < below:
-        return numba.njit(cache=cache, forceinline=not is_entry, **options)
-    from vcffilter.kernels.compiling import kernel_decorator
-
-    return kernel_decorator(is_entry=is_entry, cache=cache, **options)
-
+logger = logging.getLogger(__name__)
 
 # No kernel allocates, so none needs numba's reference counts (`_nrt`), which are atomic and would be taken on every array of
-# every named tuple at every call.
+# every named tuple at every call. Nobody calls a kernel from C.
 _OPTIONS = {"nogil": True, "boundscheck": False, "fastmath": False, "_nrt": False, "no_cfunc_wrapper": True}
 
-#: Decorator of every kernel.
-kernel = _decorator(is_entry=True, **_OPTIONS)
+_FOLDER = choose_folder(possible_parents(), source_digest(Path(vcffilter.__file__).parent))
+
+
+class _Notice(event.Listener):
+    """Says once that kernels are being compiled: nothing else explains why the first run takes so long."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def on_start(self, started: event.Event) -> None:
+        if self._said or not started.data["dispatcher"].py_func.__module__.startswith("vcffilter."):
+            return
+        self._said = True
+        if _FOLDER is None:
+            logger.warning(
+                "compiling kernels, up to a minute, in every run: there is no folder to keep them in. "
+                "Set NUMBA_CACHE_DIR to one that you can write to"
+            )
+        else:
+            logger.info("compiling kernels, up to a minute, once: they are kept in %s", _FOLDER)
+
+    def on_end(self, ended: event.Event) -> None:
+        """Nothing to say."""
+
+
+event.register("numba:compile", _Notice())
+
+
+def _compiled(function: Callable[..., Any], *, cache: bool) -> Any:
+    """A numba function that keeps its code in `_FOLDER`. numba asks for the folder here and now: nobody else's is changed."""
+    if not cache:
+        return numba.njit(**_OPTIONS)(function)
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_FOLDER)
+    try:
+        return numba.njit(cache=True, **_OPTIONS)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+class Kernel:
+    """A compiled function, called from Python. numba reads and writes its cache within the first call, before the code runs."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._call = _compiled(function, cache=_FOLDER is not None)
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the compiled function."""
+        try:
+            return self._call(*arguments)
+        except (EOFError, pickle.UnpicklingError):
+            self._drop_cached()
+        except OSError as error:
+            _say_once(f"compiled kernels cannot be kept: {error}. Make room there, or set NUMBA_CACHE_DIR to another folder")
+        return self._call_again(*arguments)
+
+    @property
+    def signatures(self) -> list[Any]:
+        """The types of arguments that it was compiled for, or loaded, in this process."""
+        return list(self._call.signatures)
+
+    def _call_again(self, *arguments: Any) -> Any:
+        # Code that could not be written is compiled nonetheless, and numba now has it; code that could not be read it has not.
+        try:
+            return self._call(*arguments)
+        except (EOFError, pickle.UnpicklingError, OSError):
+            self._call = _compiled(self._function, cache=False)
+            return self._call(*arguments)
+
+    def _drop_cached(self) -> None:
+        """Remove what is cached of this function: a file of it was cut, as a power failure or a full disk leaves them."""
+        folder = Path(self._call.stats.cache_path)
+        logger.debug("a cut file in %s: compiling %s again", folder, self._function.__qualname__)
+        name = f"{self._function.__module__.rpartition('.')[2]}.{self._function.__qualname__}-"
+        for path in folder.glob(f"{name}*"):
+            path.unlink(missing_ok=True)
+
+
+@functools.cache
+def _say_once(message: str) -> None:
+    logger.warning(message)
+
+
+#: Decorator of every kernel. Kernels do not call kernels: what they share is an inline kernel.
+kernel = Kernel
 #: Decorator of small functions called inside a kernel's loops. They cannot be called from Python.
-inline_kernel = _decorator(is_entry=False, no_cpython_wrapper=True, **_OPTIONS)
+inline_kernel: Callable[[Callable[..., Any]], Any] = numba.njit(no_cpython_wrapper=True, **_OPTIONS)
 
 if TYPE_CHECKING:
 

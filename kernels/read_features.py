@@ -157,7 +157,7 @@ def five_prime_share(reads: ReadArrays, read: int, query_index: int) -> float:
 @inline_kernel
 def event_quality(reads: ReadArrays, site: SiteReads, slot: int, is_substitution: bool) -> int:
     """Base quality (phred) at the event: of its base, or the lower of the two bases beside an indel."""
-    read, at = site.read[slot], site.query_index[slot]
+    read, at = int64(site.read[slot]), int64(site.query_index[slot])
     at = min(max(at, 0), reads.query_length[read] - 1)
     quality = int64(reads.quality_phred[reads.quality_offset[read] + at])
     if not is_substitution and at > 0:
@@ -213,7 +213,7 @@ def _unmark_starts(reads: ReadArrays, site: SiteReads, scratch: SiteScratch) -> 
     for slot in range(site.counts[0]):
         if site.group[slot] == MATE_COUNTED:
             continue
-        read, row = site.read[slot], site.group[slot]
+        read, row = int64(site.read[slot]), site.group[slot]
         reverse = 1 if reads.flag[read] & FLAG_REVERSE != 0 else 0
         start = reads.unclipped_end0[read] if reverse == 1 else reads.unclipped_start0[read]
         scratch.seen_starts[row, reverse, start % START_SLOTS] = 0
@@ -257,10 +257,11 @@ def _add_read(
     scratch: SiteScratch,
 ) -> None:
     """Add one read's values to the sums of its group."""
-    read, row = site.read[slot], site.group[slot]
+    read, row = int64(site.read[slot]), site.group[slot]
     sums, extremes = scratch.sums[row], scratch.extremes[row]
     flag, mapq = reads.flag[read], min(int64(reads.mapq[read]), 60)
-    distance = end_distance(reads, read, site.query_index[slot])
+    query_index = int64(site.query_index[slot])
+    distance = end_distance(reads, read, query_index)
     quality = event_quality(reads, site, slot, alleles.kind[allele] == SUBSTITUTION)
     margin = site.margin_phred[slot]
     clipped_bases = reads.soft_left[read] + reads.soft_right[read]
@@ -275,7 +276,7 @@ def _add_read(
     sums[END_DISTANCE] += min(distance, 100)
     sums[END_DISTANCE_SQUARED] += min(distance, 100) ** 2
     sums[IS_NEAR_END] += 1 if distance < NEAR_END else 0
-    sums[FIVE_PRIME] += five_prime_share(reads, read, site.query_index[slot])
+    sums[FIVE_PRIME] += five_prime_share(reads, read, query_index)
     sums[CLIPPED] += 1 if clipped_bases > 0 else 0
     sums[CLIPPED_BASES] += min(clipped_bases, 100)
     sums[GOOD_MISMATCHES] += min(counts[0], 20)
@@ -294,8 +295,8 @@ def _add_read(
     sums[SUPPLEMENTARY] += 1 if flag & FLAG_SUPPLEMENTARY != 0 else 0
     sums[LITERAL] += site.literal[slot]
     sums[LOG_LIKELIHOOD_RATIO] += math.log10(0.5 + 0.5 * 10.0 ** (min(margin, 40) / 10.0))
-    sums[BESIDE_QUALITY] += _beside_quality(reads, read, site.query_index[slot])
-    sums[LAGGING_RUN] += _lagging_run(reads, read, site.query_index[slot])
+    sums[BESIDE_QUALITY] += _beside_quality(reads, read, query_index)
+    sums[LAGGING_RUN] += _lagging_run(reads, read, query_index)
     extremes[0] = max(extremes[0], mapq)
     extremes[1] = max(extremes[1], min(distance, 100))
     extremes[2] = min(extremes[2], abs(margin))

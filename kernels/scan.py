@@ -192,13 +192,13 @@ def _add_indel(
 @kernel
 def scan_reads(reads: ReadArrays, n_reads: int, segments: ReferenceSegments, events: ReadEvents) -> int:
     """Fill the mismatches and indels of `events`. Returns SCAN_DONE, or SCAN_NEED_SPACE (start again with more room)."""
-    n_mismatches = 0
-    n_indels = 0
+    # int64(0) and not 0: numba compiles a function once more for a constant that it is given.
+    n_mismatches, n_indels = int64(0), int64(0)
     for read in range(n_reads):
         events.mismatch_offset[read] = n_mismatches
         events.indel_offset[read] = n_indels
         pos0 = reads.start0[read]
-        query_index = 0
+        query_index = int64(0)
         if reads.query_length[read] == 0:
             continue
         for index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):

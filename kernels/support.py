@@ -260,7 +260,7 @@ def _gapped_cost(
     limit: int,
 ) -> int:
     """Least cost of following the left anchor up to some base and the right anchor from there, gap included."""
-    best = _diagonal_cost(reads, read, query_from, query_to, row, right_offset, MAX_COST_PHRED)
+    best = _diagonal_cost(reads, read, query_from, query_to, row, right_offset, int64(MAX_COST_PHRED))
     cost = best
     if best >= MAX_COST_PHRED:
         # The right diagonal is hopeless as a whole; its exact sum is needed to know its tail.
@@ -284,7 +284,7 @@ def _haplotype_cost(reads: ReadArrays, read: int, anchors: np.ndarray, haplotype
     right_offset = anchors[_LAST_POS0] + haplotypes.delta[row_index] - origin0 - (anchors[_LAST_QUERY] - query_from)
     left_holds = anchors[_FIRST_POS0] < haplotypes.first0[row_index]
     right_holds = anchors[_LAST_POS0] >= haplotypes.last0[row_index]
-    cost = MAX_COST_PHRED
+    cost = int64(MAX_COST_PHRED)
     if left_holds or not right_holds:
         cost = _diagonal_cost(reads, read, query_from, query_to, row, left_offset, cost)
         if cost == 0 or left_offset == right_offset:
@@ -294,7 +294,7 @@ def _haplotype_cost(reads: ReadArrays, read: int, anchors: np.ndarray, haplotype
     if left_holds and right_holds and cost > GAP_PHRED:
         cost = min(
             cost,
-            _gapped_cost(reads, read, query_from, query_to, row, left_offset, right_offset, MAX_COST_PHRED),
+            _gapped_cost(reads, read, query_from, query_to, row, left_offset, right_offset, int64(MAX_COST_PHRED)),
         )
     return cost
 
@@ -302,7 +302,7 @@ def _haplotype_cost(reads: ReadArrays, read: int, anchors: np.ndarray, haplotype
 @inline_kernel
 def _haplotype_margin(reads: ReadArrays, read: int, anchors: np.ndarray, haplotypes: Haplotypes) -> int:
     """Best explanation without the allele minus best explanation with it."""
-    without_allele, with_allele = MAX_COST_PHRED, MAX_COST_PHRED
+    without_allele, with_allele = int64(MAX_COST_PHRED), int64(MAX_COST_PHRED)
     for row_index in range(haplotypes.window[3]):
         if haplotypes.valid[row_index] == 0:
             continue
@@ -317,7 +317,7 @@ def _haplotype_margin(reads: ReadArrays, read: int, anchors: np.ndarray, haploty
 @inline_kernel
 def _note_indels(allele: int, alleles: NormalisedAlleles, events: ReadEvents, site: SiteReads, slot: int) -> None:
     """Whether the read's own alignment carries the allele, or another indel in its shift range."""
-    read = site.read[slot]
+    read = int64(site.read[slot])
     kind = alleles.kind[allele]
     pure_indel = kind in (INSERTION, DELETION)
     n_new = alleles.alt_offset[allele + 1] - alleles.alt_offset[allele]
@@ -344,7 +344,7 @@ def _shows_third_base(
     """For single-base substitutions: a good base that is neither REF nor ALT."""
     if site.aligned[slot] == 0 or alleles.end0[allele] - alleles.start0[allele] != 1:
         return False
-    read, at = site.read[slot], site.query_index[slot]
+    read, at = int64(site.read[slot]), int64(site.query_index[slot])
     segment = alleles.segment[allele]
     reference = segments.codes[segments.offset[segment] + alleles.start0[allele] - segments.start0[segment]]
     code = read_code(reads, read, at)
@@ -358,7 +358,7 @@ def _shows_third_base(
 def _count_mates_once(reads: ReadArrays, mate: np.ndarray, site: SiteReads) -> None:
     """Of two mates that both cover the site keep the one that says more; if they contradict each other neither informs."""
     for slot in range(site.counts[0]):
-        read = site.read[slot]
+        read = int64(site.read[slot])
         if mate[read] < 0 or site.group[slot] == MATE_COUNTED:
             continue
         other = site.slot_of_read[mate[read]]
@@ -398,7 +398,7 @@ def weigh_site_reads(
     if not by_column:
         build_haplotypes(allele, alleles, segments, reads, events, haplotypes)
     for slot in range(n_site):
-        read = site.read[slot]
+        read = int64(site.read[slot])
         column_margin = _column_margin(allele, alleles, reads, read, segments) if is_substitution else 0
         if by_column:
             margin = column_margin

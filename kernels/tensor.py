@@ -177,7 +177,7 @@ def choose_rows(reads: ReadArrays, site: SiteReads, start0: int, n_rows: int, sc
     if n_shown <= n_rows:
         return n_shown
     for slot in range(site.counts[0]):
-        scratch.key[slot] = _site_key(reads, site.read[slot], start0)
+        scratch.key[slot] = _site_key(reads, int64(site.read[slot]), start0)
     n_other = n_shown - n_alt
     n_alt_kept = min(n_alt, max(n_rows // 2, n_rows - n_other))
     n_other_kept = n_rows - n_alt_kept
@@ -207,7 +207,7 @@ def _fill_read_cell(
     scratch: TensorScratch,
 ) -> None:
     """Write the per-read channels of one read into scratch.cell."""
-    read = site.read[slot]
+    read, query_index = int64(site.read[slot]), int64(site.query_index[slot])
     flag = reads.flag[read]
     substitution = alleles.kind[allele] == SUBSTITUTION
     counts = scratch.mismatches
@@ -223,8 +223,8 @@ def _fill_read_cell(
     cell[3] = scratch.quality_level[reads.mapq[read]]
     cell[4] = 240 if flag & FLAG_REVERSE != 0 else 80
     cell[5] = _scaled(event_quality(reads, site, slot, substitution), 60.0)
-    cell[6] = _scaled(end_distance(reads, read, site.query_index[slot]), 100.0)
-    cell[7] = _scaled(five_prime_share(reads, read, site.query_index[slot]), 1.0)
+    cell[6] = _scaled(end_distance(reads, read, query_index), 100.0)
+    cell[7] = _scaled(five_prime_share(reads, read, query_index), 1.0)
     cell[8] = _scaled(reads.soft_left[read] + reads.soft_right[read], 100.0)
     cell[9] = 17 * min(counts[0], 15)
     cell[10] = 17 * min(counts[1], 15)
@@ -440,5 +440,5 @@ def write_tensor(
         slot = scratch.order[index]
         _fill_read_cell(allele, alleles, reads, events, site, slot, scratch)
         _spread_cell(out[index + 1], channels, scratch)
-        _write_read_columns(reads, site.read[slot], first0, segments, alleles.segment[allele], out[index + 1], scratch)
+        _write_read_columns(reads, int64(site.read[slot]), first0, segments, alleles.segment[allele], out[index + 1], scratch)
     out[n_shown + 1 :] = 0

@@ -122,7 +122,7 @@ def empty_scratch(n_values: int, n_text: int, n_filters: int) -> Scratch:
     )
 
 
-@kernel
+@inline_kernel
 def fails(probability, threshold):
     """Whether a probability of 4 decimals is below a threshold, whatever float32 made of it."""
     return np.rint(np.float64(probability) * PROBABILITY_STEPS) < threshold * PROBABILITY_STEPS - 1e-6

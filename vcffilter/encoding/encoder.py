@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,19 +94,11 @@ def check_spec(spec: EncoderSpec) -> None:
 class ChunkEncoder:
     """Reads, support, site features and tensors of one chunk after the other; keeps its arrays from chunk to chunk."""
 
-    def __init__(
-        self,
-        spec: EncoderSpec,
-        files: Sequence[AlignmentFile],
-        reference: ReferenceFile,
-        wait_for_kernel: Callable[[], None] | None = None,
-    ) -> None:
-        """wait_for_kernel: called before the encoding kernel is, and so before it is compiled here or taken from the cache."""
+    def __init__(self, spec: EncoderSpec, files: Sequence[AlignmentFile], reference: ReferenceFile) -> None:
         check_spec(spec)
         self._spec = spec
         self._files = tuple(files)
         self._reference = reference
-        self._wait_for_kernel = wait_for_kernel
         self._channels = np.array([CHANNEL_NAMES.index(name) for name in spec.channels], np.int64)
         self._columns_of_features = np.array([FEATURE_NAMES.index(name) for name in spec.features], np.int64)
         self._all_features = tuple(spec.features) == FEATURE_NAMES
@@ -144,8 +136,6 @@ class ChunkEncoder:
         n = len(prepared.alleles.problem)
         features = np.zeros((n, len(FEATURE_NAMES)), np.float32)
         counts = np.zeros((n, N_COUNTS), np.int32)
-        if self._wait_for_kernel is not None:
-            self._wait_for_kernel()
         encode_alleles(
             prepared.alleles,
             prepared.segments,

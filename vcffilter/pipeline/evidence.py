@@ -18,7 +18,6 @@ from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles, check_spec
 from vcffilter.errors import ReferenceFileError
 from vcffilter.kernels.alleles import NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
 from vcffilter.models.checkpoint import Checkpoint, load_checkpoint
-from vcffilter.pipeline.compile_ahead import CompileAhead
 from vcffilter.reads.alignment_file import (
     AlignmentHeader,
     ReadSelection,
@@ -109,7 +108,6 @@ class EvidenceScorer:
         reference: ReferenceFile,
         checkpoint: Checkpoint,
         network: NetworkScorer,
-        ahead: CompileAhead,
     ) -> None:
         self._options = options
         self.headers = tuple(headers)
@@ -117,7 +115,6 @@ class EvidenceScorer:
         self.reference = reference
         self._contigs = frozenset(reference.length_of_contig)
         self._network = network
-        self._ahead = ahead
         self.metadata, self.model_path = checkpoint.metadata, checkpoint.path
         self.model_id = checkpoint.metadata.model_id
         self.model_sha256 = checkpoint.sha256
@@ -196,7 +193,6 @@ class EvidenceScorer:
 
     def close(self) -> None:
         """Close all files."""
-        self._ahead.stop()
         self._encoders.close()
         self.reference.close()
 
@@ -208,15 +204,6 @@ def _unscored(n_alleles: int, status: int) -> AlleleScores:
 
 def open_scorer(options: EvidenceOptions) -> EvidenceScorer:
     """Open every file, load the model, and make the scorer. Raises VcffilterError with what to do on anything that is missing."""
-    ahead = CompileAhead()
-    try:
-        return _open_scorer(options, ahead)
-    except BaseException:
-        ahead.stop()
-        raise
-
-
-def _open_scorer(options: EvidenceOptions, ahead: CompileAhead) -> EvidenceScorer:
     from vcffilter.scoring.network import NetworkScorer
 
     forbid_network_references()
@@ -230,16 +217,14 @@ def _open_scorer(options: EvidenceOptions, ahead: CompileAhead) -> EvidenceScore
     checkpoint = load_checkpoint(options.model)
     spec = checkpoint.metadata.encoder
     check_spec(spec)
-    if spec.rows:
-        ahead.stop()
     htslib = load_reading_library()
     selection = ReadSelection(options.use_supplementary, "haplotype_tag" in spec.channels, options.samples)
 
     def open_encoder() -> ChunkEncoder:
         sequence = ReferenceFile(options.reference_path)
         files = open_alignment_files(headers, options.reference_path, htslib, selection)
-        return ChunkEncoder(spec, files, sequence, ahead.wait)
+        return ChunkEncoder(spec, files, sequence)
 
     encoders = EncoderPool(open_encoder)
     network = NetworkScorer(checkpoint, options.device)
-    return EvidenceScorer(options, headers, encoders, reference, checkpoint, network, ahead)
+    return EvidenceScorer(options, headers, encoders, reference, checkpoint, network)

@@ -1,0 +1,110 @@
+"""The folder in which compiled kernels are kept from run to run. Knows numba's files only by the folder they are in.
+
+numba keeps compiled code as pickles, so whoever writes into the folder runs code in the next run: it is the package's own, the
+user's, or one in the temporary directory that nobody else can write to. Where there is none, every run compiles its kernels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+#: Written and removed again to see that there is room: a folder on a full disk can be listed and entered.
+_PROBE_BYTES = 1 << 16
+#: What a file with kernels in it says.
+_MARK = b"kernels.jit import"
+
+
+def source_digest(package: Path) -> str:
+    """Of every file beside a file with kernels, in the folders of a package.
+
+    numba looks at the file of the function that it is asked for only, not at those of functions and constants that go into it.
+    """
+    digest = hashlib.sha256()
+    for folder in sorted({Path(__file__).parent, *(path for path in package.iterdir() if path.is_dir())}):
+        sources = [path.read_bytes() for path in sorted(folder.glob("*.py"))]
+        if any(_MARK in source for source in sources):
+            for source in sources:
+                digest.update(source)
+    return digest.hexdigest()[:16]
+
+
+def choose_folder(parents: Iterable[Path], digest: str) -> Path | None:
+    """A folder for what has this digest, in the first of the parents that can be written; None where there is none.
+
+    What was compiled into an earlier one that can only be read (the image of a container) is copied there.
+    """
+    readable = None
+    for parent in parents:
+        folder = parent / f"numba-{digest}"
+        if _can_write(folder):
+            if readable is not None:
+                _copy(readable, folder)
+            return folder
+        if readable is None and os.access(folder, os.R_OK | os.X_OK):
+            readable = folder
+    return None
+
+
+def possible_parents() -> Iterator[Path]:
+    """Where compiled code may be kept, the preferred place first. NUMBA_CACHE_DIR comes before all, as in numba."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    if chosen:
+        yield Path(chosen)
+    yield Path(__file__).parent / "__pycache__"
+    caches = _user_caches()
+    if caches is not None:
+        yield caches / "vcffilter"
+    temporary = Path(tempfile.gettempdir()) / f"vcffilter-{os.getuid()}"
+    if _is_private(temporary):
+        yield temporary
+
+
+def _user_caches() -> Path | None:
+    chosen = os.environ.get("XDG_CACHE_HOME")
+    if chosen:
+        return Path(chosen)
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:  # HOME is not set, and the user has no passwd entry, as in containers with a number for a user
+        return None
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether a folder is there, made if need be, that is ours and that nobody else may enter: not a link, not another's."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    except OSError:
+        return False
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700
+
+
+def _can_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_PROBE_BYTES))
+    except OSError:
+        return False
+    return True
+
+
+def _copy(source: Path, folder: Path) -> None:
+    """Copy compiled code into a folder that has none."""
+    try:
+        if not any(folder.iterdir()):
+            shutil.copytree(source, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    except (OSError, shutil.Error):
+        # Half a copy is no harm: what is missing is compiled.
+        return
