@@ -12,8 +12,7 @@ import pysam
 
 from vcffilter.annotation.annotator import Annotator
 from vcffilter.annotation.declarations import Provenance
-from vcffilter.annotation.settings import AnnotationSettings, annotation_keys
-from vcffilter.calibration.thresholds import choose_thresholds
+from vcffilter.annotation.settings import AnnotationSettings, Thresholds, annotation_keys
 from vcffilter.encoding.encoder import ChunkEncoder
 from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
 from vcffilter.kernels.tensor import CHANNEL_NAMES
@@ -65,7 +64,7 @@ def _filter(options: EvidenceOptions, out: str) -> None:
     with VariantReader(options.variants_path) as reader:
         scorer = open_scorer(options)
         try:
-            settings = AnnotationSettings(annotation_keys(), choose_thresholds(scorer.thresholds, ()), with_reasons=True)
+            settings = AnnotationSettings(annotation_keys(), Thresholds(0.5, 0.5), with_reasons=True)
             provenance = Provenance(scorer.model_id, scorer.model_sha256)
             annotator = Annotator(reader.header, settings, provenance, reader.name)
             with VariantWriter(output_spec(out, "z", None), reader.header) as writer:
