@@ -1,8 +1,10 @@
 """`pileup-filter evaluate` as a user runs it."""
 
+import gzip
 import json
 import sys
 
+import pysam
 import pytest
 from call_set_files import HEADER, SEQUENCES, line, mnp, snv, truth_line, write_files
 
@@ -27,10 +29,11 @@ def test_table_and_files(files, tmp_path, capfd):
     folder = tmp_path / "report"
     assert run(["evaluate", *files.arguments(), "-o", str(folder), "--stratification", f"mine={bed}"]) == 0
     out = capfd.readouterr().out
-    assert out.startswith("| Type ")
+    assert out.startswith("1 of 1 false calls removed, 0 of 2 true ones lost (SNVs: ")
+    assert max(map(len, out.splitlines())) <= 100
     cells = [[cell.strip() for cell in text.split("|")[1:-1]] for text in out.splitlines()]
-    assert ["SNP", "*", "*", "PASS", "3", "2", "1", "2", "0", "0.6667", "1.0000", "0.8000"] in cells
-    assert ["SNP", "*", "mine", "PASS", "1", "1", "0", "1", "0", "1.0000", "1.0000", "1.0000"] in cells
+    assert ["SNP", "*", "PASS", "3", "2", "0", "0.6667", "1.0000", "0.8000"] in cells
+    assert ["SNP", "mine", "PASS", "1", "1", "0", "1.0000", "1.0000", "1.0000"] in cells
     data = json.loads((folder / "evaluation.json").read_text())
     assert data["report"] == "vcffilter-evaluation"
     assert data["parameters"]["strata"] == {"mine": str(bed)}
@@ -40,7 +43,86 @@ def test_table_and_files(files, tmp_path, capfd):
     page = (folder / "evaluation.html").read_text()
     assert page.count("data:image/png;base64,") == 6
     assert "METRIC.F1_Score" in page
-    assert {path.name for path in folder.iterdir()} == {"evaluation.json", "counts.csv", "scores.csv", "evaluation.html"}
+    assert "1 of 1 false calls removed, 0 of 2 true ones lost" in page
+    names = {"evaluation.json", "counts.csv", "scores.csv", "evaluation.html", "calls.tsv"}
+    assert {path.name for path in folder.iterdir()} == names
+
+
+MODEL_LINE = (
+    "##vcffilter_model=<ID=some-model,sha256=ab,info_prefix=PILEUP,min_prob_snv=0.3,min_prob_indel=0.2,min_prob_snv_deep=0.5>\n"
+)
+KEYS = """##INFO=<ID=PILEUP_ALT_SCORE,Number=A,Type=Float,Description="x">
+##INFO=<ID=PILEUP_ALT_REASON,Number=A,Type=String,Description="x">
+##INFO=<ID=PILEUP_REASON,Number=.,Type=String,Description="x">
+"""
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """A true SNV lost, a true one kept, a false SNV kept, a false one removed; one outside of every verdict."""
+    lost = line(snv(100), probability=0.02, depth=30, filters="LowPileupSNV", qual="7")
+    lost = lost.replace("PILEUP_DP=30", "PILEUP_DP=30;PILEUP_ALT_SCORE=-3.9;PILEUP_ALT_REASON=few_alt_reads&strand_bias")
+    calls = [
+        line(snv(50)),
+        lost,
+        line(snv(150), probability=0.9, depth=8, qual="5"),
+        line(snv(160), probability=0.1, filters="LowPileupSNV"),
+        line(("chr1", 170, SEQUENCES["chr1"][169], "<DEL>")),
+    ]
+    files = write_files(tmp_path, calls, [truth_line(snv(50)), truth_line(snv(100)), truth_line(snv(300))])
+    files.calls.write_text(files.calls.read_text().replace("##contig", MODEL_LINE + KEYS + "##contig", 1))
+    return files
+
+
+def test_which_calls_were_lost_and_kept(judged, tmp_path, capfd):
+    folder = tmp_path / "report"
+    assert run(["evaluate", *judged.arguments(), "-o", str(folder), "--no-html"]) == 0
+    header, *rows = [text.split("\t") for text in (folder / "calls.tsv").read_text().splitlines()]
+    found = {row["outcome"]: row for row in (dict(zip(header, fields, strict=True)) for fields in rows)}
+    assert len(rows) == 2
+    lost, kept = found["true_lost"], found["false_kept"]
+    assert (lost["chrom"], lost["pos"], lost["type"], lost["depth"]) == ("chr1", "100", "SNP", "30")
+    # Deep SNVs have a threshold of their own.
+    assert (lost["probability"], lost["threshold"], lost["score"]) == ("0.02", "0.5", "-3.9")
+    assert (lost["reasons"], lost["filter"], lost["caller_score"]) == ("few_alt_reads&strand_bias", "LowPileupSNV", "7")
+    assert (kept["pos"], kept["threshold"], kept["reasons"], kept["filter"]) == ("150", "0.3", ".", "PASS")
+    out = " ".join(capfd.readouterr().out.split())
+    assert "1 of 2 false calls removed, 1 of 2 true ones lost" in out
+    assert "some-model, PILEUP_PROB at least 0.3 (0.5 from 21 reads on) for SNVs and 0.2 for indels" in out
+    data = json.loads((folder / "evaluation.json").read_text())
+    assert data["model"]["model_id"] == "some-model"
+    assert data["summary"].startswith("1 of 2 false calls removed")
+
+
+@pytest.mark.parametrize("name", ["verdicts.vcf", "verdicts.vcf.gz"])
+def test_verdicts_as_vcf(judged, tmp_path, name):
+    target = tmp_path / name
+    assert run(["evaluate", *judged.arguments(), "--vcf", str(target), "-q"]) == 0
+    with pysam.VariantFile(str(target)) as file:
+        assert list(file.header.samples) == ["TRUTH", "QUERY"]
+        assert {"LowPileupSNV"} <= set(file.header.filters)
+        found = {
+            record.pos: (record.info.get("OUTCOME"), *(record.samples[side]["BD"] for side in ("TRUTH", "QUERY")))
+            for record in file
+        }
+        assert found == {
+            50: ("true_kept", "TP", "TP"),
+            100: ("true_lost", "FN", "TP"),
+            150: ("false_kept", ".", "FP"),
+            160: ("false_removed", ".", "FP"),
+            300: (None, "FN", "."),
+        }
+
+
+def test_a_stratification_may_be_the_bed_as_it_comes(files, tmp_path, capfd):
+    bed = tmp_path / "GRCh38_AllHomopolymers_ge7bp_imperfectge11bp_slop5.bed.gz"
+    with gzip.open(bed, "wt") as stream:
+        stream.write("chr1\t0\t60\n")
+    folder = tmp_path / "report"
+    assert run(["evaluate", *files.arguments(), "--stratification", str(bed), "-o", str(folder), "--no-html"]) == 0
+    _, row = counts_of(folder, "GRCh38_AllHomopolymers_ge7bp_imperfectge11bp_slop5")
+    assert row["TRUTH.TOTAL"] == 1
+    assert max(map(len, capfd.readouterr().out.splitlines())) <= 100
 
 
 def test_without_annotation_the_callers_score_is_judged(tmp_path, capfd):

@@ -72,7 +72,7 @@ def test_the_steps_run(tmp_path, capfd):
     assert run(["train", str(path), "--init", "illumina-germline", "-o", str(tmp_path / "run"), "-q"]) == 0
     weights = tmp_path / "run" / "rna-without-left.safetensors"
     calibrated = tmp_path / "rna-left.safetensors"
-    options = ["--method", "platt", "--minimum-examples", "10", "-o", str(calibrated), "-q"]
+    options = ["--method", "platt", "--minimum-examples", "10", "-o", str(calibrated), "--force", "-q"]
     assert run(["calibrate", *inputs, *labels, "--model", str(weights), *options]) == 0
     before, after = load_checkpoint("illumina-germline"), load_checkpoint(calibrated)
     assert after.metadata.architecture == before.metadata.architecture

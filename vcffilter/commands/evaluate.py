@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +18,20 @@ _INPUT, _COMPARISON, _OUTPUT = "Input", "Comparison", "Output"
 
 
 class _NamedFile(click.ParamType):
-    """`NAME=FILE`."""
+    """`NAME=BED`, or a BED alone, which is named by its file."""
 
     name = "name=file"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         if isinstance(value, tuple):
             return value
-        name, equals, path = str(value).partition("=")
+        text = str(value)
+        stem = re.sub(r"\.bed(\.b?gz)?$", "", Path(text).name)
+        if stem != Path(text).name and ("=" not in text or Path(text).exists()):
+            return stem, text
+        name, equals, path = text.partition("=")
         if not (name and equals and path):
-            self.fail(f"{value!r} is not NAME=FILE.bed", param, ctx)
+            self.fail(f"{value!r} is neither FILE.bed nor NAME=FILE.bed", param, ctx)
         return name, path
 
 
@@ -43,8 +48,8 @@ class _NamedFile(click.ParamType):
 @options.option("--truth-sample", group=_INPUT, metavar="NAME", help="Sample of the truth VCF. [default: the first]")
 @options.info_prefix
 @options.option(
-    "--stratification", "strata", group=_COMPARISON, multiple=True, type=_NamedFile(), metavar="NAME=BED",
-    help="Count what overlaps these regions apart; may be given several times.",
+    "--stratification", "strata", group=_COMPARISON, multiple=True, type=_NamedFile(), metavar="[NAME=]BED",
+    help="Count what overlaps these regions apart, such as GIAB's; may be given several times.",
 )  # fmt: skip
 @options.option(
     "--exclude", group=_COMPARISON, multiple=True, metavar="BED|VCF",
@@ -58,6 +63,9 @@ class _NamedFile(click.ParamType):
     help="Draws for the intervals of AUROC, over 1 kb blocks; 0 = no intervals.",
 )  # fmt: skip
 @options.option("-o", "--output", group=_OUTPUT, metavar="DIR", help="Folder for JSON, CSV and the HTML page.")
+@options.option(
+    "--vcf", "vcf_path", group=_OUTPUT, metavar="FILE", help="Calls and truth as VCF[.gz] with BD and BK, as hap.py has them."
+)
 @options.option("--html/--no-html", "with_html", group=_OUTPUT, default=True, help="Write the page, too. [default: --html]")
 @options.quiet
 @options.verbose
@@ -75,6 +83,7 @@ def evaluate(
     match_genotypes: bool,
     n_draws: int,
     output: str | None,
+    vcf_path: str | None,
     with_html: bool,
     quiet: bool,
     verbose: bool,
@@ -82,7 +91,8 @@ def evaluate(
     """Recall, precision and F1 of FILTERED (VCF or BCF) before and after its filters, and what its scores are worth.
 
     Haplotypes are compared, not strings. Before: every record. After: FILTER is PASS or empty. The main table goes to stdout as
-    Markdown; with -o everything goes to files: evaluation.json, counts.csv, scores.csv, evaluation.html.
+    Markdown; with -o everything goes to files: evaluation.json, counts.csv, scores.csv, evaluation.html, and calls.tsv with the
+    true calls that were lost and the false ones that were kept.
 
     \b
     pileup-filter evaluate filtered.vcf.gz --truth truth.vcf.gz --confident confident.bed -f reference.fa -o report
@@ -90,6 +100,7 @@ def evaluate(
     from vcffilter.evaluation.evaluation import evaluate as run_evaluation
     from vcffilter.evaluation.report import markdown
     from vcffilter.evaluation.tabulation import EvaluationInputs
+    from vcffilter.evaluation.verdict_file import open_verdict_file
     from vcffilter.files import make_folder
 
     options.start_logging(quiet=quiet, verbose=verbose)
@@ -116,16 +127,19 @@ def evaluate(
         match_genotypes=match_genotypes,
         exclude=exclude,
     )
-    evaluation = run_evaluation(inputs, n_draws)
+    with open_verdict_file(vcf_path, calls, reference_path) as verdicts:
+        evaluation = run_evaluation(inputs, n_draws, [] if verdicts is None else [verdicts.add])
     if folder is not None:
         _write(folder, evaluation, with_html)
     click.echo(markdown(evaluation), nl=False)
 
 
 def _write(folder: Path, evaluation: Evaluation, with_html: bool) -> None:
+    from vcffilter.evaluation.mistakes import tsv_text
     from vcffilter.evaluation.report import csv_text, json_text
     from vcffilter.files import write_text
 
+    write_text(folder / "calls.tsv", tsv_text(evaluation.mistakes))
     write_text(folder / "counts.csv", csv_text([row.columns() for row in evaluation.rows]))
     write_text(folder / "scores.csv", csv_text([row.columns() for row in evaluation.scores]))
     if with_html:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from vcffilter.truth.normalise import Edit, Span
 
 SNV, INSERTION, DELETION, COMPLEX = range(4)
+#: By the codes above, as in tables.
+KIND_NAMES = ("SNP", "INS", "DEL", "COMPLEX")
 _TRANSITIONS = frozenset(("AG", "GA", "CT", "TC"))
 #: A tandem repeat: so many copies of a unit of 2 to 6 bases, and so many bases.
 _MIN_COPIES, _MIN_REPEAT_BASES, _UNITS = 3, 10, range(2, 7)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from vcffilter.evaluation.counts import CountRow, count_rows
+from vcffilter.evaluation.filter_run import FilterRun, filter_run
+from vcffilter.evaluation.mistakes import Mistake, MistakeList
 from vcffilter.evaluation.scores import Curve, ReliabilityBin, ScoreRow, curves, judged, reliability, score_rows
 from vcffilter.evaluation.tables import EXCLUDED, TRUE, CallTable, TruthTable
-from vcffilter.evaluation.tabulation import EvaluationInputs, tabulate
+from vcffilter.evaluation.tabulation import EvaluationInputs, Watcher, tabulate
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +25,8 @@ _HISTOGRAM_BINS = 20
 class Evaluation:
     """What an evaluation found. histogram: number of (false, true) calls per bin of equal width of the probability.
 
-    n_excluded: (calls, truth alleles) that were left out of every count.
+    n_excluded: (calls, truth alleles) that were left out of every count. run: what made the FILTER, None = unknown.
+    mistakes: true calls lost, false ones kept.
     """
 
     inputs: EvaluationInputs
@@ -31,14 +36,18 @@ class Evaluation:
     reliability: list[ReliabilityBin]
     histogram: tuple[list[int], list[int]]
     n_excluded: tuple[int, int] = (0, 0)
+    run: FilterRun | None = None
+    mistakes: Sequence[Mistake] = ()
 
 
-def evaluate(inputs: EvaluationInputs, n_draws: int = 500) -> Evaluation:
-    """Compare, count and judge. n_draws: of the bootstrap. Raises what `tabulate` raises."""
-    calls, truth = tabulate(inputs)
+def evaluate(inputs: EvaluationInputs, n_draws: int = 500, watchers: Sequence[Watcher] = ()) -> Evaluation:
+    """Compare, count and judge. n_draws: of the bootstrap. watchers: as of `tabulate`, which says what is raised, too."""
+    run = filter_run(inputs.calls, inputs.info_prefix)
+    mistakes = MistakeList(run)
+    calls, truth = tabulate(inputs, watchers=[mistakes.add, *watchers])
     if not np.isfinite(calls.probability).any():
         logger.warning("%s: no call has INFO/%s_PROB; only the caller's score is judged", inputs.calls, inputs.info_prefix)
-    return evaluate_tables(inputs, calls, truth, n_draws)
+    return dataclasses.replace(evaluate_tables(inputs, calls, truth, n_draws), run=run, mistakes=mistakes.found)
 
 
 def evaluate_tables(inputs: EvaluationInputs, calls: CallTable, truth: TruthTable, n_draws: int = 500) -> Evaluation:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from vcffilter.errors import MissingExtraError
 from vcffilter.evaluation.evaluation import Evaluation
+from vcffilter.evaluation.mistakes import FALSE_KEPT, TRUE_LOST
 from vcffilter.evaluation.plots import all_plots, require_matplotlib
-from vcffilter.evaluation.report import excluded_text
+from vcffilter.evaluation.report import excluded_text, summary
 from vcffilter.version import __version__
 
 _COUNT_COLUMNS = (
@@ -19,6 +21,10 @@ _COUNT_COLUMNS = (
 _SCORE_COLUMNS = (
     "group", "score", "n_true", "n_false", "auroc", "auroc_low", "auroc_high", "auprc", "false_removed_99", "calibration_error",
 )  # fmt: skip
+
+_MISTAKE_COLUMNS = ("chrom", "pos", "ref", "alt", "type", "depth", "probability", "threshold", "reasons", "filter")
+#: Mistakes shown in the page: the surest ones; all of them are in calls.tsv.
+_MOST_MISTAKES = 200
 
 _TEMPLATE = """<!DOCTYPE html>
 <html lang="en">
@@ -40,6 +46,7 @@ summary { cursor: pointer; color: #0b57d0; margin: .6rem 0; }
 </head>
 <body>
 <h1>{{ title }}</h1>
+<p>{{ summary }}</p>
 <p class="note">{{ facts | join(", ") }}. Genotypes {{ "count" if match_genotypes else "do not count" }}. {{ excluded }}</p>
 {% for heading, image in plots %}
 <h2>{{ heading }}</h2>
@@ -78,19 +85,34 @@ def html(evaluation: Evaluation, title: str = "Evaluation of a filtered call set
     tables = [
         _table("Counts by type", _COUNT_COLUMNS, main, n_text=4),
         _table("What the caller believed", _COUNT_COLUMNS, hard, n_text=4),
+        _table("True calls lost", _MISTAKE_COLUMNS, _worst(evaluation, TRUE_LOST), n_text=5, folded=True),
+        _table("False calls kept", _MISTAKE_COLUMNS, _worst(evaluation, FALSE_KEPT), n_text=5, folded=True),
         _table("Scores", _SCORE_COLUMNS, [row.columns() for row in evaluation.scores], n_text=2),
         _table("Every type, size and subset", _COUNT_COLUMNS, counts, n_text=4, folded=True),
     ]
     environment = _jinja2().Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(_TEMPLATE).render(
         title=title,
-        facts=[f"calls {inputs.calls}", f"truth {inputs.truth}", f"confident {inputs.confident or 'everywhere'}"],
+        facts=[
+            f"calls {inputs.calls}",
+            f"truth {inputs.truth}",
+            f"confident {inputs.confident or 'everywhere'}",
+            f"evaluated {_now()}",
+        ],
+        summary=summary(evaluation),
         excluded=excluded_text(evaluation) if inputs.exclude else "",
         match_genotypes=inputs.match_genotypes,
         plots=[(heading, base64.b64encode(image).decode()) for heading, image in all_plots(evaluation)],
         tables=[table for table in tables if table["rows"]],
         version=__version__,
     )
+
+
+def _worst(evaluation: Evaluation, outcome: str) -> list[dict[str, Any]]:
+    """The mistakes that the model was surest of: true calls of the lowest probability, false ones of the highest."""
+    chosen = [one for one in evaluation.mistakes if one.outcome == outcome]
+    chosen.sort(key=lambda one: one.probability if outcome == TRUE_LOST else -one.probability)
+    return [{**one._asdict(), "pos": str(one.pos)} for one in chosen[:_MOST_MISTAKES]]
 
 
 def _table(
@@ -104,6 +126,10 @@ def _text(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _jinja2() -> Any:

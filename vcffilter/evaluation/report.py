@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,27 +17,71 @@ from vcffilter.version import __version__
 
 #: By this a JSON is recognised as such a report.
 MARKER, FORMAT_VERSION = "vcffilter-evaluation", 1
+#: Columns of a terminal that what is printed fits.
+WIDTH = 100
 
 _MAIN_TYPES = (("SNP", "*"), ("INDEL", "*"), ("INDEL", "INS"), ("INDEL", "DEL"), ("INDEL", "COMPLEX"), ("ALL", "*"))
-_COUNT_HEADER = ("Type", "Subtype", "Subset", "Filter", "TRUTH.TOTAL", "TRUTH.TP", "TRUTH.FN", "QUERY.TOTAL", "QUERY.FP")
-_METRIC_HEADER = ("METRIC.Recall", "METRIC.Precision", "METRIC.F1_Score")
+# What a terminal shows of the columns of counts.csv: all of it fits a line of 100.
+_COLUMNS = {
+    "Filter": "Filter", "Truth": "TRUTH.TOTAL", "Found": "TRUTH.TP", "False": "QUERY.FP", "Recall": "METRIC.Recall",
+    "Precision": "METRIC.Precision", "F1": "METRIC.F1_Score",
+}  # fmt: skip
+_WIDEST_SUBSET = 20
+_REMOVED_EXPLAINED = "Removed: the share of false calls below the cut that keeps 99% of the true ones."
 _SUBSETS_SHOWN = ("hard", "depth_1_7", "depth_8_20", "depth_21_plus", "homopolymer_7_9", "homopolymer_10_plus", "tandem_repeat")
 
 
 def markdown(evaluation: Evaluation) -> str:
-    """The main numbers for a terminal: types, a few subsets before and after filtering, and the scores."""
+    """The main numbers for a terminal, at most 100 columns wide: what the filter did, types and a few subsets before and
+    after filtering, and the scores.
+    """
     rows = evaluation.rows
     shown = [row for kind, subtype in _MAIN_TYPES for row in _both(rows, kind, "*", subtype)]
     for subset in (*_SUBSETS_SHOWN, *evaluation.inputs.strata):
         for kind in ("SNP", "INDEL"):
-            shown += _both(rows, kind, subset)
-    header = (*_COUNT_HEADER, *_METRIC_HEADER)
-    lines = markdown_table(header, ([row.columns()[name] for name in header] for row in shown))
+            shown += [row for row in _both(rows, kind, subset) if row.truth_total or row.query_tp or row.query_fp]
+    cells = ([row.type, _subset(row), *(row.columns()[name] for name in _COLUMNS.values())] for row in shown)
+    lines = [*_wrapped(summary(evaluation)), "", *markdown_table(("Type", "Subset", *_COLUMNS), cells)]
     if evaluation.inputs.exclude:
         lines += ["", excluded_text(evaluation)]
     if evaluation.scores:
-        lines += ["", *score_table(evaluation.scores)]
+        lines += [
+            "",
+            *score_table(evaluation.scores),
+            _REMOVED_EXPLAINED,
+        ]
     return "\n".join(lines) + "\n"
+
+
+def summary(evaluation: Evaluation) -> str:
+    """What the filter did, and which model at which cut, in one sentence each."""
+    sides = [find_row(evaluation.rows, "ALL", name) for name in ("ALL", "PASS")]
+    before, after = (sides[0], sides[1])
+    if before is None or after is None:
+        return "No call was judged."
+    parts = []
+    for name, kind in (("SNVs", "SNP"), ("other alleles", "INDEL")):
+        of_type = [find_row(evaluation.rows, kind, side) for side in ("ALL", "PASS")]
+        if of_type[0] is not None and of_type[1] is not None:
+            parts.append(f"{name}: {_done(of_type[0], of_type[1])}")
+    run = f" Model and cut: {evaluation.run}." if evaluation.run is not None else ""
+    return f"{_done(before, after)} ({'; '.join(parts)}).{run}"
+
+
+def _done(before: CountRow, after: CountRow) -> str:
+    removed, lost = before.query_fp - after.query_fp, before.query_tp - after.query_tp
+    return f"{removed:,} of {before.query_fp:,} false calls removed, {lost:,} of {before.query_tp:,} true ones lost"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_long_words=False)
+
+
+def _subset(row: CountRow) -> str:
+    """Subtype and subset in one short cell; a stratum's long name is cut in the middle."""
+    name = row.subset if row.subtype == "*" else row.subtype if row.subset == "*" else f"{row.subset} {row.subtype}"
+    half = _WIDEST_SUBSET // 2 - 1
+    return name if len(name) <= _WIDEST_SUBSET else f"{name[:half]}..{name[-half:]}"
 
 
 def excluded_text(evaluation: Evaluation) -> str:
@@ -47,15 +92,15 @@ def excluded_text(evaluation: Evaluation) -> str:
 
 def score_table(scores: Sequence[ScoreRow]) -> list[str]:
     """Markdown lines of the scores; depth bands only for probabilities."""
-    header = ("Calls", "Score", "True", "False", "AUROC", "95% interval", "AUPRC", "False removed at 99% kept", "ECE")
+    header = ("Calls", "Score", "True", "False", "AUROC", "95% interval", "Removed", "ECE")
     shown = [row for row in scores if "depth" not in row.group or row.calibration_error is not None]
     return markdown_table(
         header,
         (
             (
                 row.group, row.score, row.n_true, row.n_false, row.auroc,
-                "-" if row.interval is None else f"{row.interval[0]:.4f} to {row.interval[1]:.4f}",
-                row.auprc, row.false_removed_99, row.calibration_error,
+                "-" if row.interval is None else f"{row.interval[0]:.4f}-{row.interval[1]:.4f}",
+                row.false_removed_99, row.calibration_error,
             )
             for row in shown
         ),
@@ -87,6 +132,8 @@ def json_text(evaluation: Evaluation) -> str:
         "format_version": FORMAT_VERSION,
         "vcffilter": __version__,
         "parameters": {**dataclasses.asdict(evaluation.inputs), "strata": dict(evaluation.inputs.strata)},
+        "summary": summary(evaluation),
+        "model": None if evaluation.run is None else dataclasses.asdict(evaluation.run),
         "excluded": {"calls": evaluation.n_excluded[0], "truth": evaluation.n_excluded[1]},
         "counts": [row.columns() for row in evaluation.rows],
         "scores": [row.columns() for row in evaluation.scores],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,16 +44,23 @@ class EvaluationInputs(PairedFiles):
     match_genotypes: bool = False
 
 
-def tabulate(inputs: EvaluationInputs, limits: SearchLimits | None = None) -> tuple[CallTable, TruthTable]:
-    """Both tables of a whole call set; see `paired_contigs` for what is raised."""
+#: What wants to see each contig beside its tables.
+Watcher = Callable[[ContigMatching, CallTable, TruthTable], None]
+
+
+def tabulate(
+    inputs: EvaluationInputs, limits: SearchLimits | None = None, watchers: Sequence[Watcher] = ()
+) -> tuple[CallTable, TruthTable]:
+    """Both tables of a whole call set; see `paired_contigs` for what is raised. watchers: called with each contig in turn."""
     strata = {name: read_bed(path) for name, path in inputs.strata.items()}
     if inputs.confident is not None and not read_bed(inputs.confident):
         raise RegionError("holds no interval: nothing could be compared", path=inputs.confident)
     with DepthCounter(inputs.reads, inputs.reference) as depths:
-        parts = [
-            tables_of(matching, code, strata, depths, match_genotypes=inputs.match_genotypes)
-            for code, matching in enumerate(matched_contigs(inputs, limits))
-        ]
+        parts = []
+        for code, matching in enumerate(matched_contigs(inputs, limits)):
+            parts.append(tables_of(matching, code, strata, depths, match_genotypes=inputs.match_genotypes))
+            for watch in watchers:
+                watch(matching, *parts[-1])
     if not parts:
         raise VariantFileError(
             "there are neither calls nor truth to compare", path=inputs.calls, hint="Check the files' contigs and the regions"

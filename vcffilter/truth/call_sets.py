@@ -25,7 +25,8 @@ class CalledAllele(NamedTuple):
     """One ALT of one record. ref, alt: as written. record_number, alt_number: from 1. passed: FILTER is PASS or `.`.
 
     probability: <prefix>_PROB, NaN where there is none. depth: <prefix>_DP or UNKNOWN_DEPTH. caller_score: QUAL, without it
-    TLOD, else NaN. zygosity: of the chosen sample.
+    TLOD, else NaN. zygosity: of the chosen sample. filters: FILTER, PASS where it is empty. score: log-odds, of the ALT where it
+    has its own, NaN where there is none. reasons: why it failed, as written; empty where nothing is.
     """
 
     contig: str
@@ -39,6 +40,9 @@ class CalledAllele(NamedTuple):
     depth: int = UNKNOWN_DEPTH
     caller_score: float = math.nan
     zygosity: int = UNKNOWN_ZYGOSITY
+    filters: str = "PASS"
+    score: float = math.nan
+    reasons: str = ""
 
     @property
     def allele(self) -> Allele:
@@ -79,13 +83,17 @@ class CallsFile(VariantFile):
     def __init__(self, path: str | Path, sample: str | None = None, prefix: str = "PILEUP") -> None:
         super().__init__(path)
         self._has_sample = self.choose_sample(sample) is not None
-        keys = (f"{prefix}_PROB", f"{prefix}_DP", "TLOD")
-        self._probability_key, self._depth_key, self._tlod_key = (key if key in self.info_keys else None for key in keys)
+        self._probability_key, self._depth_key, self._tlod_key = map(self._declared, (f"{prefix}_PROB", f"{prefix}_DP", "TLOD"))
+        self._score_key = self._declared(f"{prefix}_ALT_SCORE") or self._declared(f"{prefix}_SCORE")
+        self._alt_reason_key, self._reason_key = map(self._declared, (f"{prefix}_ALT_REASON", f"{prefix}_REASON"))
 
     @property
     def has_probabilities(self) -> bool:
         """Whether the header declares <prefix>_PROB."""
         return self._probability_key is not None
+
+    def _declared(self, key: str) -> str | None:
+        return key if key in self.info_keys else None
 
     def alleles(self) -> Iterator[CalledAllele]:
         """Every ALT in the file's order, those without a sequence among them."""
@@ -123,7 +131,7 @@ class CallsFile(VariantFile):
     def _of(self, record: Any, number: int) -> Iterator[CalledAllele]:
         contig, pos1 = record.CHROM, record.POS
         ref, alts = self.alleles_of(record, number)
-        passed = record.FILTER is None
+        filters = record.FILTER
         qual = record.QUAL
         genotype = _genotype(record) if self._has_sample else None
         for index, alt in enumerate(alts):
@@ -135,12 +143,24 @@ class CallsFile(VariantFile):
                 alt,
                 number,
                 index + 1,
-                passed,
+                filters is None,
                 _number(record, self._probability_key, index, len(alts)),
                 UNKNOWN_DEPTH if math.isnan(depth) else int(depth),
                 float(qual) if qual is not None else _number(record, self._tlod_key, index, len(alts)),
                 zygosity_of(genotype, index + 1),
+                filters or "PASS",
+                _number(record, self._score_key, index, len(alts)),
+                self._reasons(record, index, len(alts)),
             )
+
+    def _reasons(self, record: Any, index: int, n_alts: int) -> str:
+        """Of the ALT where it has its own, of the record otherwise."""
+        own = None if self._alt_reason_key is None else record.INFO.get(self._alt_reason_key)
+        values = [] if own is None else str(own).split(",")
+        if len(values) == n_alts and values[index] not in ("", "."):
+            return values[index]
+        of_record = None if self._reason_key is None or own is not None else record.INFO.get(self._reason_key)
+        return "" if of_record is None else str(of_record).replace(",", "&")
 
 
 class TruthFile(VariantFile):

@@ -26,8 +26,8 @@ _DECLARATION = re.compile(r"^##(contig|INFO|FORMAT)=<(?:[^\"\n]*?,)?ID=([^,>\n]+
 class VariantFile:
     """An open VCF, VCF.gz or BCF ("-": standard input); use it with `with`. Raises VariantFileError.
 
-    samples: in the file's order. contigs, info_keys, format_keys: what the header declares; contigs of a header that declares
-    none: what the index names. has_index: whether `records` can jump to a contig.
+    header_text: every line of the header. samples: in the file's order. contigs, info_keys, format_keys: what the header
+    declares; contigs of a header that declares none: what the index names. has_index: whether `records` can jump to a contig.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -36,8 +36,9 @@ class VariantFile:
             _silence_htslib()
         self._file = self._open()
         self.samples = [str(name) for name in self._file.samples]
+        self.header_text: str = self._file.raw_header
         declared: dict[str, set[str]] = {"contig": set(), "INFO": set(), "FORMAT": set()}
-        for kind, name in _DECLARATION.findall(self._file.raw_header):
+        for kind, name in _DECLARATION.findall(self.header_text):
             declared[kind].add(name)
         self.contigs, self.info_keys, self.format_keys = declared["contig"], declared["INFO"], declared["FORMAT"]
         self.has_index = any(os.path.exists(f"{self.path}.{ending}") for ending in ("tbi", "csi"))
