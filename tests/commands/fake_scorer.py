@@ -21,7 +21,8 @@ class FakeScorer:
 
     headers = ()
     reference = None
-    metadata = SimpleNamespace(model_id="fake-model", description="", encoder=SimpleNamespace(features=()))
+    metadata = SimpleNamespace(model_id="fake-model", description="", encoder=SimpleNamespace(features=()), training={})
+    model_path = ""
     model_id = "fake-model"
     model_sha256 = "ab" * 32
     thresholds = {"snv": 0.5, "indel": 0.4}

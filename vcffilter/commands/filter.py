@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sys
 import time
@@ -18,12 +19,14 @@ from vcffilter.version import __version__
 if TYPE_CHECKING:
     from vcffilter.annotation.annotator import Annotator
     from vcffilter.inspection.before_run import AskedRegions
-    from vcffilter.inspection.watch import RunWatch
+    from vcffilter.inspection.watch import RunWatch, WatchedModel
     from vcffilter.pipeline.evidence import EvidenceScorer
     from vcffilter.pipeline.summary import RunSummary
     from vcffilter.variants.intervals import Regions
     from vcffilter.variants.reader import VariantReader
     from vcffilter.variants.writer import OutputSpec
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -172,13 +175,24 @@ def _open_scorer(chosen: FilterOptions, variants_name: str) -> EvidenceScorer:
             reads_paths=chosen.reads_paths,
             reference_path=chosen.reference_path,
             samples=tuple(chosen.sample_names),
-            model=chosen.model,
+            model=_model_name(chosen),
             device=chosen.device,
             use_supplementary=chosen.use_supplementary,
             allow_ref_mismatch=chosen.allow_ref_mismatch,
             want_reasons=chosen.with_reasons,
         )
     )
+
+
+def _model_name(chosen: FilterOptions) -> str:
+    """The model as asked for; where the reads are to decide, the one that fits them."""
+    from vcffilter.inspection.model_choice import AUTO, choose_model, facts_of_files
+
+    if chosen.model != AUTO:
+        return chosen.model
+    name = choose_model(facts_of_files(chosen.reads_paths, chosen.reference_path))
+    logger.info("model by the reads: %s", name)
+    return name
 
 
 def _asked(chosen: FilterOptions, regions: Regions | None, targets: Regions | None) -> list[AskedRegions]:
@@ -197,6 +211,7 @@ def _asked(chosen: FilterOptions, regions: Regions | None, targets: Regions | No
 def _watch(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer, asked: Sequence[AskedRegions]) -> RunWatch:
     """The watch over this run, with what is known before its first record already said."""
     from vcffilter.inspection.before_run import warnings_before_run
+    from vcffilter.inspection.model_choice import platform_warning
     from vcffilter.inspection.watch import RunWatch
     from vcffilter.pipeline.run_warnings import RunWarnings
 
@@ -213,9 +228,26 @@ def _watch(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer,
             asked=asked,
         )
     )
+    model = _watched_model(chosen, scorer)
+    if model is not None:
+        warning = platform_warning(model.reads, model.ranges, metadata.model_id)
+        warnings.add(*([] if warning is None else [warning]))
     if chosen.strict:
         warnings.refuse()
-    return RunWatch(warnings, reader.header, scorer.reference, metadata.encoder.features)
+    return RunWatch(warnings, reader.header, scorer.reference, model)
+
+
+def _watched_model(chosen: FilterOptions, scorer: EvidenceScorer) -> WatchedModel | None:
+    from vcffilter.inspection.model_choice import facts_of_files
+    from vcffilter.inspection.watch import WatchedModel
+    from vcffilter.models.training_ranges import training_ranges
+
+    metadata = scorer.metadata
+    ranges = training_ranges(metadata, scorer.model_path)
+    if ranges is None:
+        return None
+    reads = facts_of_files([header.path for header in scorer.headers], chosen.reference_path)
+    return WatchedModel(metadata.model_id, metadata.encoder.features, ranges, reads)
 
 
 def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer) -> Annotator:
@@ -295,4 +327,5 @@ def _stream(
         peak_bytes=peak_memory_bytes(),
         n_threads=chosen.n_threads,
         warnings=watch.warnings.all(),
+        data=watch.data_to_json(),
     )

@@ -121,8 +121,8 @@ no_version = option("--no-version", group=_OUTPUT, is_flag=True, help="Leave pro
 summary = option("--summary", "summary_path", group=_OUTPUT, metavar="FILE", help="Write counts and speed as JSON.")
 
 model = option(
-    "--model", group=_MODEL, default="illumina-germline", show_default=True, metavar="NAME|FILE",
-    help="A model that ships, or a .safetensors file.",
+    "--model", group=_MODEL, default="illumina-germline", show_default=True, metavar="NAME|FILE|auto",
+    help="A model that ships, a .safetensors file, or auto: the one that fits the reads.",
 )  # fmt: skip
 device = option(
     "--device", group=_MODEL, type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,

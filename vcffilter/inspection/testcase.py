@@ -142,9 +142,7 @@ def _moved(line: str, first0: int) -> str:
     return "\t".join(fields)
 
 
-def _write_reads(
-    piece: _ReadPiece, contig: str, first0: int, n_reference: int, names: dict[str, str], path: Path
-) -> None:
+def _write_reads(piece: _ReadPiece, contig: str, first0: int, n_reference: int, names: dict[str, str], path: Path) -> None:
     import pysam
 
     groups: dict[str, str] = {}

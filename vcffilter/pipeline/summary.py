@@ -25,7 +25,7 @@ class RunSummary:
     """What a run did.
 
     counts: of records and alleles. stages: seconds by stage. elapsed_seconds: wall clock, start-up included.
-    peak_bytes: of resident memory. warnings: all of the run.
+    peak_bytes: of resident memory. warnings: all of the run. data: the reads, and the ALTs outside the model's training data.
     """
 
     counts: AnnotationCounts
@@ -37,6 +37,7 @@ class RunSummary:
     peak_bytes: int
     n_threads: int
     warnings: tuple[RunWarning, ...] = ()
+    data: dict[str, Any] | None = None
 
     @property
     def records_per_second(self) -> float:
@@ -80,6 +81,7 @@ class RunSummary:
                 "not_scored": counts["unscored_records"],
             },
             "alleles": counts["alleles"],
+            "data": self.data,
             "warnings": [warning.to_json() for warning in self.warnings],
             "seconds": {
                 "elapsed": round(self.elapsed_seconds, 3),

@@ -1,0 +1,124 @@
+"""What reads say of their platform: length, pairs, indels, introns, from about a thousand of them, spread over the file.
+
+@RG PL is not asked: it is often missing, and often wrong. Knows no variants and no models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+import pysam
+
+from vcffilter.errors import ReadsFileError
+
+#: Names of platforms, as models' ranges have them, and in words.
+PLATFORMS = {
+    "illumina": "short reads",
+    "rna": "spliced short reads (RNA)",
+    "hifi": "long reads of few errors (PacBio HiFi)",
+    "ont": "long reads with many indels (ONT, PacBio CLR)",
+}
+#: Longer ones are long reads.
+_LONG_READ = 1000
+#: Indels per kb above which long reads are no HiFi (HiFi: up to 2.3 measured, ONT R10: 6.5); share of spliced reads of RNA.
+_MANY_INDELS, _SPLICED_SHARE = 4.0, 0.02
+_PLACES, _READS_PER_PLACE = 8, 150
+_LEFT_OUT = 4 | 256 | 512 | 1024 | 2048
+_INSERTION, _DELETION, _SKIP = 1, 2, 3
+_ALIGNED = (0, 7, 8)
+
+
+@dataclass(frozen=True)
+class ReadFacts:
+    """n_reads: looked at. read_length: median, bases. paired_share, spliced_share: of reads. indels_per_kb: of aligned bases."""
+
+    n_reads: int
+    read_length: float
+    paired_share: float
+    spliced_share: float
+    indels_per_kb: float
+
+    @property
+    def platform(self) -> str:
+        """A name of PLATFORMS."""
+        if self.read_length >= _LONG_READ:
+            return "ont" if self.indels_per_kb > _MANY_INDELS else "hifi"
+        return "rna" if self.spliced_share > _SPLICED_SHARE else "illumina"
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary."""
+        return {**asdict(self), "platform": self.platform}
+
+
+def read_facts(path: str, reference_path: str) -> ReadFacts | None:
+    """Facts of one BAM or CRAM with an index; None where it has no mapped read. Raises ReadsFileError where it cannot be read."""
+    try:
+        with pysam.AlignmentFile(path, "r", reference_filename=reference_path) as alignments:
+            return facts_of(_spread_reads(alignments))
+    except (OSError, ValueError) as error:
+        raise ReadsFileError(
+            f"cannot be read ({error})", path=path, hint="Check it with: samtools quickcheck -v, and index it again"
+        ) from error
+
+
+def facts_of(reads: Iterable[pysam.AlignedSegment]) -> ReadFacts | None:
+    """Facts of some reads; None of none."""
+    lengths: list[int] = []
+    n_paired = n_spliced = n_indels = n_aligned = 0
+    for read in reads:
+        operations = read.cigartuples or []
+        lengths.append(read.query_length or read.infer_query_length() or 0)
+        n_paired += read.is_paired
+        n_spliced += any(operation == _SKIP for operation, _ in operations)
+        n_indels += sum(operation in (_INSERTION, _DELETION) for operation, _ in operations)
+        n_aligned += sum(length for operation, length in operations if operation in _ALIGNED)
+    if not lengths:
+        return None
+    n = len(lengths)
+    return ReadFacts(n, float(median(lengths)), n_paired / n, n_spliced / n, 1000 * n_indels / max(n_aligned, 1))
+
+
+def _spread_reads(alignments: pysam.AlignmentFile) -> Iterator[pysam.AlignedSegment]:
+    """Primary reads from places spread over the contigs; where the file holds a slice only, reads of the slice, each once."""
+    n_found = 0
+    contig, last0 = "", -1
+    for place, start0 in _places(alignments):
+        if place != contig:
+            contig, last0 = place, -1
+        n_here = 0
+        for read in alignments.fetch(place, max(start0, last0 + 1)):
+            if read.flag & _LEFT_OUT or read.reference_start <= last0:
+                continue
+            yield read
+            n_here += 1
+            if n_here == _READS_PER_PLACE:
+                last0 = read.reference_start
+                break
+        n_found += n_here
+    if n_found == 0:
+        yield from _first_reads(alignments)
+
+
+def _first_reads(alignments: pysam.AlignmentFile) -> Iterator[pysam.AlignedSegment]:
+    n = 0
+    for read in alignments.fetch():
+        if not read.flag & _LEFT_OUT:
+            yield read
+            n += 1
+        if n == _PLACES * _READS_PER_PLACE:
+            return
+
+
+def _places(alignments: pysam.AlignmentFile) -> Iterator[tuple[str, int]]:
+    """Contigs and positions at even steps through all contigs."""
+    lengths = alignments.lengths
+    total, passed, index = sum(lengths), 0, 0
+    for step in range(_PLACES):
+        wanted = total * (2 * step + 1) // (2 * _PLACES)
+        while passed + lengths[index] <= wanted:
+            passed += lengths[index]
+            index += 1
+        yield alignments.references[index], wanted - passed
