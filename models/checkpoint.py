@@ -96,7 +96,7 @@ def _try_out(module: Network, spec: EncoderSpec) -> None:
     try:
         with torch.inference_mode():
             logits = module(torch.zeros(2, spec.n_features), reads)
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError, ValueError) as error:  # torch's, and timm's of backbones for one size of image
         what = str(error).partition("\n")[0]
         raise ModelError(f"the network cannot be run on what its encoder makes ({what})") from error
     if logits.shape != (2,) or not bool(torch.isfinite(logits).all()):

@@ -16,7 +16,7 @@ from vcffilter.kernels.tensor import CHANNEL_NAMES
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.members import average_members
 from vcffilter.models.quantiles import QuantileEmbedding
-from vcffilter.models.registry import ARCHITECTURES, build, config_to_json, count_parameters, parse_config
+from vcffilter.models.registry import ARCHITECTURES, build, config_to_json, count_parameters, parse_config, takes_reads
 
 SMALL = {
     "site_mlp": {"hidden": [16], "n_members": 3},
@@ -193,12 +193,33 @@ def test_unknown_names_and_settings_are_refused():
         build("read_set", {"colour": 1}, spec)
     with pytest.raises(ModelError, match="hidden"):
         build("read_set", {"hidden": 3}, spec)
+    with pytest.raises(ModelError, match="'Logit', not one of logit, probability"):
+        build("read_set", {"average": "Logit"}, spec)
+    with pytest.raises(ModelError, match="average"):
+        build("ensemble", {**SMALL["ensemble"], "average": "mean"}, spec)
+    with pytest.raises(ModelError, match="output"):
+        build("forest", {"output": "Probability"}, spec)
+    with pytest.raises(ModelError, match="dropout is 1.5"):
+        build("site_mlp", {"dropout": 1.5}, spec)
+    with pytest.raises(ModelError, match="n_members"):
+        build("site_mlp", {"n_members": 0}, spec)
+    with pytest.raises(ModelError, match="heads"):
+        build("read_attention", {"width": 10, "heads": 4}, spec)
+    with pytest.raises(ModelError, match="sum to"):
+        build("ensemble", {**SMALL["ensemble"], "weights": [0.5, 0.7]}, spec)
     with pytest.raises(ModelError, match="columns"):
         build("cnn2d", {}, make_spec(columns=1))
     with pytest.raises(ModelError, match="site_mlp"):
         build("read_set", {}, make_spec(columns=0))
     with pytest.raises(ModelError, match="members"):
         build("ensemble", {}, spec)
+
+
+def test_who_takes_reads_is_said_by_the_architecture():
+    taking = {name for name in SMALL if takes_reads(name, SMALL[name])}
+    assert taking == set(SMALL) - {"site_mlp"}
+    assert not takes_reads("forest", {})
+    assert not takes_reads("ensemble", {"members": [{"architecture": "site_mlp"}, {"architecture": "forest"}]})
 
 
 def test_config_round_trip_and_size():
