@@ -34,3 +34,18 @@ def test_links_lead_somewhere(page):
 def test_every_command_is_on_its_page():
     text = (ROOT / "docs" / "commands.md").read_text()
     assert [name for name in main.list_commands(None) if f"\n## {name}\n" not in text] == []
+
+
+def test_every_folder_has_its_line_in_the_house():
+    text = (ROOT / "docs" / "developers" / "house.md").read_text()
+    rooms = {f"vcffilter/{path.parent.name}" for path in (ROOT / "vcffilter").glob("*/__init__.py")}
+    rooms |= {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".") and any(path.rglob("*.py"))}
+    rooms -= {"vcffilter", "build", "dist", "demo-output"}
+    assert {room for room in rooms if f"| `{room}` |" not in text} == set()
+
+
+def test_files_that_the_house_names_are_there():
+    text = (ROOT / "docs" / "developers" / "house.md").read_text()
+    named = set(re.findall(r"`([a-z_]+/[a-z_/]+\.py)`", text))
+    assert len(named) > 15
+    assert {name for name in named if not any((ROOT / folder / name).exists() for folder in ("", "vcffilter"))} == set()
