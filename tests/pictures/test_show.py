@@ -184,6 +184,19 @@ def test_facts_are_the_files_own(filtered):
     assert f"because of {', '.join(call.reasons)}" in call.lines()[1]
 
 
+def test_channels_are_drawn_beside_the_reads(filtered, simulated, tmp_path, capsys):
+    call = next(iter(CallFile(filtered).calls()))
+    place = f"{call.contig}:{call.pos1}"
+    more = ["-o", str(tmp_path), "--channels", "base,support,strand"]
+    assert run(arguments_of(filtered, simulated, place, *more)) == 0
+    document = ElementTree.parse(tmp_path / f"{call.file_stem}_channels.svg")
+    texts = [element.text for element in document.iter(f"{SVG}text")]
+    assert {"base", "support", "strand"} <= set(texts)
+    assert run(arguments_of(filtered, simulated, place, "-o", str(tmp_path), "--channels", "colour")) == 1
+    assert "colour" in capsys.readouterr().err
+    assert run(arguments_of(filtered, simulated, place, "--channels", "base")) == 2
+
+
 def test_failed_are_those_the_caller_was_surest_of(filtered):
     calls = CallFile(filtered)
     failing = [call for call in calls.calls() if call.verdict == "fails"]

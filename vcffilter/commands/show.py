@@ -13,8 +13,9 @@ from vcffilter.commands.options import option
 from vcffilter.errors import UsageError
 
 if TYPE_CHECKING:
+    from vcffilter.pictures.drawing import Drawing
     from vcffilter.pictures.facts import CallFacts
-    from vcffilter.pictures.pileup import Pileup
+    from vcffilter.pictures.painter import PileupSource
     from vcffilter.pictures.selection import CallFile
 
 _WHICH, _PICTURE = "Which calls", "Picture"
@@ -42,6 +43,8 @@ _WHICH, _PICTURE = "Which calls", "Picture"
                metavar="N", help="Reference bases shown."),
         option("--rows", "most_rows", group=_PICTURE, type=click.IntRange(5, 500), default=60, show_default=True,
                metavar="N", help="Most reads drawn; how many more there are is said."),
+        option("--channels", group=_PICTURE, metavar="LIST|all",
+               help="Into DIR also what a network sees: one panel a channel of the tensor, such as base,support,strand."),
         option("--info-prefix", group="Input", default="PILEUP", show_default=True, metavar="TEXT", help="Of the INFO keys."),
         options.quiet,
         options.verbose,
@@ -60,6 +63,7 @@ def show(
     kinds: tuple[str, ...],
     n_columns: int,
     most_rows: int,
+    channels: str | None,
     info_prefix: str,
     quiet: bool,
     verbose: bool,
@@ -70,21 +74,25 @@ def show(
 
     pileup-filter show filtered.vcf.gz -b reads.bam -f reference.fa chr20:10008921
     """
+    from vcffilter.pictures.layout import draw_pileup
     from vcffilter.pictures.painter import PileupSource
     from vcffilter.pictures.selection import CallFile
+    from vcffilter.pictures.terminal import pileup_text
 
     options.start_logging(quiet=quiet, verbose=verbose)
+    if channels is not None and folder is None:
+        raise UsageError("--channels draws pictures", hint="Say where to: -o DIR")
     calls = CallFile(variants, info_prefix)
     chosen = _chosen(calls, places, failed, borderline, lost)
     with PileupSource(reads_paths, reference_path, tuple(samples.split(",")) if samples else ()) as source:
         for facts in chosen:
             pileup = source.pileup(facts.contig, facts.pos1, facts.ref, facts.alt, n_columns=n_columns, most_rows=most_rows)
             if folder is None:
-                from vcffilter.pictures.terminal import pileup_text
-
                 click.echo(pileup_text(pileup, facts, colour=sys.stdout.isatty()))
             else:
-                _write(folder, kinds, facts, pileup)
+                _write(folder, kinds, facts, draw_pileup(pileup, facts), pileup_text(pileup, facts, colour=False))
+                if channels is not None:
+                    _write_channels(folder, kinds, facts, source, channels)
     if not chosen:
         click.echo("No call is of that kind.", err=True)
     elif folder is not None and not quiet:
@@ -110,18 +118,23 @@ def _chosen(
     return list(dict.fromkeys(found))
 
 
-def _write(folder: Path, kinds: tuple[str, ...], facts: CallFacts, pileup: Pileup) -> None:
+def _write(folder: Path, kinds: tuple[str, ...], facts: CallFacts, drawing: Drawing, text: str, suffix: str = "") -> None:
+    """One file of each kind; text is what a .txt file holds."""
     from vcffilter.files import make_folder, write_bytes
     from vcffilter.pictures.drawing import to_png, to_svg
-    from vcffilter.pictures.layout import draw_pileup
-    from vcffilter.pictures.terminal import pileup_text
 
     make_folder(folder)
-    drawing = draw_pileup(pileup, facts)
     for kind in kinds:
-        content = {
-            "svg": lambda: to_svg(drawing).encode(),
-            "png": lambda: to_png(drawing),
-            "txt": lambda: pileup_text(pileup, facts, colour=False).encode(),
-        }[kind]()
-        write_bytes(folder / f"{facts.file_stem}.{kind}", content)
+        content = to_png(drawing) if kind == "png" else (to_svg(drawing) if kind == "svg" else text).encode()
+        write_bytes(folder / f"{facts.file_stem}{suffix}.{kind}", content)
+
+
+def _write_channels(folder: Path, kinds: tuple[str, ...], facts: CallFacts, source: PileupSource, channels: str) -> None:
+    from vcffilter.kernels.tensor import CHANNEL_NAMES
+    from vcffilter.pictures.channels import draw_channels
+
+    names = CHANNEL_NAMES if channels == "all" else tuple(channels.split(","))
+    tensor = source.tensor(facts.contig, facts.pos1, facts.ref, facts.alt, names)
+    drawing = draw_channels(tensor, names, facts.place, facts.lines()[1])
+    pictures = tuple(kind for kind in kinds if kind != "txt")
+    _write(folder, pictures, facts, drawing, "", "_channels")

@@ -8,8 +8,14 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from vcffilter.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _FONT_FAMILY = "DejaVu Sans Mono, Menlo, Consolas, monospace"
 
@@ -89,6 +95,17 @@ def _svg_shape(shape: Shape) -> str:
 
 def to_png(drawing: Drawing, scale: int = 2) -> bytes:
     """The drawing as a PNG of `scale` pixels a unit. Raises MissingExtraError without Pillow."""
+    buffer = io.BytesIO()
+    _painted(drawing, scale).save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def to_pixels(drawing: Drawing, scale: int = 1) -> np.ndarray:
+    """The drawing as uint8 (height, width, 3). Raises MissingExtraError without Pillow."""
+    return np.asarray(_painted(drawing, scale))
+
+
+def _painted(drawing: Drawing, scale: int) -> Image.Image:
     try:
         from PIL import Image, ImageDraw, ImageFont
     except ImportError as error:
@@ -107,6 +124,4 @@ def to_png(drawing: Drawing, scale: int = 2) -> bytes:
             font = fonts.setdefault(shape.size, ImageFont.load_default(shape.size * scale))
             anchor = {"start": "lm", "middle": "mm", "end": "rm"}[shape.anchor]
             canvas.text((shape.x * scale, shape.y * scale), shape.text, fill=shape.colour, font=font, anchor=anchor)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=6)
-    return buffer.getvalue()
+    return image

@@ -35,9 +35,9 @@ class PileupSource:
         htslib = load_reading_library()
         headers = [read_header(path, reference_path) for path in reads_paths]
         selection = ReadSelection(False, True, samples)
-        files = [AlignmentFile(header, reference_path, htslib, selection) for header in headers]
+        self._files = [AlignmentFile(header, reference_path, htslib, selection) for header in headers]
         self._reference = ReferenceFile(reference_path)
-        self._encoder = ChunkEncoder(EncoderSpec(ENCODER_VERSION, ()), files, self._reference)
+        self._encoder = ChunkEncoder(EncoderSpec(ENCODER_VERSION, ()), self._files, self._reference)
 
     def __enter__(self) -> PileupSource:
         return self
@@ -47,17 +47,38 @@ class PileupSource:
 
     def pileup(self, contig: str, pos1: int, ref: str, alt: str, *, n_columns: int = 81, most_rows: int = 60) -> Pileup:
         """The pileup of one ALT. Raises ReferenceFileError where its REF is not the reference's, or the allele is too long."""
+        self._check_contig(contig)
+        prepared = self._encoder.prepare(_chunk(contig, pos1, ref, alt))
+        if prepared.alleles.problem[0] != FINE:
+            raise self._undrawable(contig, pos1, ref, alt)
+        return pileup_of(prepared, contig, 0, n_columns=n_columns, most_rows=most_rows)
+
+
+    def tensor(
+        self, contig: str, pos1: int, ref: str, alt: str, channels: tuple[str, ...], *, rows: int = 33, columns: int = 33
+    ) -> np.ndarray:
+        """The tensor of one ALT, uint8 (rows, columns, channels), as a network that declares these channels gets it.
+
+        Raises ModelError on an unknown channel, ReferenceFileError as `pileup`.
+        """
+        self._check_contig(contig)
+        spec = EncoderSpec(ENCODER_VERSION, (), channels, rows, columns)
+        encoded = ChunkEncoder(spec, self._files, self._reference).encode(_chunk(contig, pos1, ref, alt))
+        if encoded.problem[0] != FINE or encoded.reads is None:
+            raise self._undrawable(contig, pos1, ref, alt)
+        return encoded.reads[0]
+
+    def _check_contig(self, contig: str) -> None:
         contigs = frozenset(self._reference.length_of_contig)
         if contig not in contigs:
             check_naming(contig, "the calls", self._reference.path, contigs)
             raise ReferenceFileError("the reference has no such contig", path=self._reference.path, contig=contig)
-        prepared = self._encoder.prepare(_chunk(contig, pos1, ref, alt))
-        if prepared.alleles.problem[0] != FINE:
-            raise ReferenceFileError(
-                f"{ref[:20]}>{alt[:20]} cannot be drawn: REF is not what the reference has there, or an allele is too long",
-                path=self._reference.path, contig=contig, pos1=pos1, hint="Give the FASTA that the calls were made with",
-            )  # fmt: skip
-        return pileup_of(prepared, contig, 0, n_columns=n_columns, most_rows=most_rows)
+
+    def _undrawable(self, contig: str, pos1: int, ref: str, alt: str) -> ReferenceFileError:
+        return ReferenceFileError(
+            f"{ref[:20]}>{alt[:20]} cannot be drawn: REF is not what the reference has there, or an allele is too long",
+            path=self._reference.path, contig=contig, pos1=pos1, hint="Give the FASTA that the calls were made with",
+        )  # fmt: skip
 
 
 def _chunk(contig: str, pos1: int, ref: str, alt: str) -> AlleleChunk:

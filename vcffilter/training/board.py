@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from vcffilter.pictures.channels import draw_channels
+from vcffilter.pictures.drawing import to_pixels
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.fit import EpochReport
 
@@ -20,8 +22,9 @@ HISTOGRAM_EVERY = 5
 class Board:
     """Writes one run's events. channels: names of the tensor's channels, for the pictures."""
 
-    def __init__(self, folder: Path, validation: ArrayDataset | None) -> None:
+    def __init__(self, folder: Path, validation: ArrayDataset | None, channels: tuple[str, ...]) -> None:
         self._validation = validation
+        self._channels = channels
         self._writer = _open_writer(folder)
 
     def write(self, report: EpochReport) -> None:
@@ -57,7 +60,11 @@ class Board:
             said = f"label {data.label[index]:g}, logit {logits[index]:.2f}, depth {data.depth[index]}"
             self._writer.add_text(f"worst/{rank}", f"{place}: {said}", epoch)
             if rows is not None:
-                self._writer.add_image(f"worst/{rank}", pileup_picture(rows[rank]), epoch, dataformats="HW")
+                self._writer.add_image(f"worst/{rank}", self._picture(rows[rank], place, said), epoch, dataformats="HWC")
+
+    def _picture(self, tensor: np.ndarray, place: str, said: str) -> np.ndarray:
+        """uint8 (height, width, 3): every channel as a panel with its name."""
+        return to_pixels(draw_channels(tensor, self._channels, place, said))
 
 
 def _section(name: str) -> str:
@@ -68,16 +75,6 @@ def _section(name: str) -> str:
         if name.startswith(prefix):
             return f"validation_{prefix.rstrip('_')}/{name.removeprefix(prefix)}"
     return f"validation/{name}"
-
-
-def pileup_picture(tensor: np.ndarray, zoom: int = 4) -> np.ndarray:
-    """uint8 (rows, columns, channels) -> uint8 grey picture (rows * zoom, channels * (columns + 1) * zoom): channels side by
-    side.
-    """
-    rows, columns, channels = tensor.shape
-    panels = np.full((rows, channels, columns + 1), 96, np.uint8)  # a grey line parts the panels
-    panels[:, :, :columns] = tensor.transpose(0, 2, 1)
-    return panels.reshape(rows, -1).repeat(zoom, 0).repeat(zoom, 1)
 
 
 def _open_writer(folder: Path) -> Any:

@@ -139,7 +139,7 @@ def _prepare_folder(run_folder: Path, resume: bool) -> None:
 def _fit(
     config: TrainConfig, split: Split, module: Network, spec: EncoderSpec, run_folder: Path, is_fine_tuning: bool
 ) -> FitResult:
-    board = Board(run_folder / "tensorboard", split.validation) if is_first_process() else None
+    board = Board(run_folder / "tensorboard", split.validation, spec.channels) if is_first_process() else None
 
     def on_epoch(report: EpochReport) -> None:
         with open(run_folder / "metrics.jsonl", "a") as stream:
