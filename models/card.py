@@ -10,7 +10,10 @@ from vcffilter.models.threshold_classes import DEEP_READS
 
 
 def render_card(checkpoint: Checkpoint) -> str:
-    """Markdown of one checkpoint; the same checkpoint always gives the same text."""
+    """Markdown of one checkpoint: `train` and `calibrate` write it beside the weights, `pileup-filter models NAME` prints it.
+
+    The same checkpoint always gives the same text. Any checkpoint that `load_checkpoint` takes can be rendered.
+    """
     metadata = checkpoint.metadata
     n_numbers = sum(tensor.numel() for tensor in checkpoint.tensors.values())
     spec = metadata.encoder
