@@ -11,11 +11,11 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from vcffilter.errors import OutputError
+from vcffilter.errors import OutputError, UsageError
 
 _HINTS = {
     errno.ENOSPC: "Free some space, or write elsewhere",
@@ -37,7 +37,7 @@ def output_error(path: str | Path, error: OSError, what: str = "cannot be writte
 
 
 class UnfinishedFile:
-    """A file that is being written: `path` until `publish` gives it its final name, or `discard` removes it.
+    """A file that is being written: `path` until `publish` gives it its final name; a block that ends before removes it.
 
     The name may be a link: its target is replaced. An existing file's permissions are kept. A device or pipe is written as it
     is (`is_special`). Raises OutputError.
@@ -54,9 +54,23 @@ class UnfinishedFile:
         except OSError as error:
             raise output_error(self.name, error) from error
 
+    def __enter__(self) -> UnfinishedFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
     def open_descriptor(self) -> int:
         """A descriptor to write to, the caller's to close."""
         return os.open(self.path, os.O_WRONLY | (0 if self.is_special else os.O_NOFOLLOW))
+
+    def write(self, data: bytes) -> None:
+        """Write all of the file. Raises OutputError."""
+        try:
+            with os.fdopen(self.open_descriptor(), "wb") as stream:
+                stream.write(data)
+        except OSError as error:
+            raise output_error(self.name, error) from error
 
     def publish(self) -> None:
         """Give the complete file its name."""
@@ -87,23 +101,13 @@ def publish(files: list[UnfinishedFile]) -> None:
 
 
 @contextlib.contextmanager
-def unfinished_file(final: str | Path) -> Iterator[UnfinishedFile]:
-    """A file for the block to write; published at its end, removed when the block raises."""
-    file = UnfinishedFile(final)
-    try:
-        yield file
-        file.publish()
-    finally:
-        file.discard()
-
-
-@contextlib.contextmanager
 def text_file(final: str | Path) -> Iterator[TextIO]:
     """A text stream (UTF-8) for the block to write; the file appears when the block ends without error."""
-    with unfinished_file(final) as file:
+    with UnfinishedFile(final) as file:
         try:
             with os.fdopen(file.open_descriptor(), "w", encoding="utf-8") as stream:
                 yield stream
+            file.publish()
         except OSError as error:
             # What names another file did not come from writing this one. A closed pipe has its own exit code.
             if isinstance(error, BrokenPipeError) or error.filename not in (None, str(file.path)):
@@ -113,17 +117,35 @@ def text_file(final: str | Path) -> Iterator[TextIO]:
 
 def write_bytes(final: str | Path, data: bytes) -> None:
     """Write a file whole or not at all. Raises OutputError."""
-    with unfinished_file(final) as file:
-        try:
-            with os.fdopen(file.open_descriptor(), "wb") as stream:
-                stream.write(data)
-        except OSError as error:
-            raise output_error(final, error) from error
+    with UnfinishedFile(final) as file:
+        file.write(data)
+        file.publish()
 
 
 def write_text(final: str | Path, text: str) -> None:
     """Write a text file (UTF-8) whole or not at all. Raises OutputError."""
     write_bytes(final, text.encode("utf-8", "surrogateescape"))
+
+
+def refuse_overwriting(outputs: Sequence[str], inputs: Sequence[str]) -> None:
+    """Raise UsageError where an output is an input, or two outputs are one, under whatever names; devices and pipes may be."""
+    seen = {identity: name for name in inputs for identity in _identities(name)}
+    for output in outputs:
+        identities = _identities(output)
+        other = next((seen[identity] for identity in identities if identity in seen), None)
+        if other is not None:
+            raise UsageError(f"{output} would be written over {other}", hint="Give every output a name of its own")
+        seen.update(dict.fromkeys(identities, output))
+
+
+def _identities(name: str) -> list[str | tuple[int, int]]:
+    """What tells a regular file, or one that is not there yet, from others: its real path, and its device and inode."""
+    path = os.path.realpath(name)
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return [path]
+    return [path, (facts.st_dev, facts.st_ino)] if stat.S_ISREG(facts.st_mode) else []
 
 
 def make_folder(path: str | Path) -> Path:

@@ -46,9 +46,9 @@ class ProgressLine:
 
 
 @contextmanager
-def progress_line(stream: TextIO, unit: str, *, quiet: bool = False) -> Iterator[ProgressCallback]:
+def progress_line(stream: TextIO | None, unit: str, *, quiet: bool = False) -> Iterator[ProgressCallback]:
     """A line on `stream` while the block runs, where that is a terminal; nothing elsewhere."""
-    if quiet or not stream.isatty():
+    if quiet or stream is None or not stream.isatty():
         yield no_progress
         return
     line = ProgressLine(stream, unit)

@@ -13,6 +13,7 @@ from vcffilter.errors import VariantFileError
 from vcffilter.variants.header import Declaration, VariantHeader
 
 _MODEL_LINE = "vcffilter_model"
+_SCORE_MEANING = "Log-odds of the best "
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def declare(header: VariantHeader, settings: AnnotationSettings, provenance: Pro
     present = {key: header.info_declaration(key) for key in wanted}
     for key, (declaration, _) in wanted.items():
         _refuse_other_meaning(key, present[key], declaration, path)
+    _refuse_foreign_score(header, settings.keys, path)
     stale = Stale(
         info=any(header.info_declaration(key) is not None for key in astuple(settings.keys)),
         filters=header.has_filter(SNV_FILTER) or header.has_filter(INDEL_FILTER),
@@ -68,7 +70,7 @@ def _info_lines(keys: AnnotationKeys, with_reasons: bool) -> dict[str, tuple[Dec
             Declaration("A", "Float"),
             "Calibrated probability that the ALT is real, from the reads at the site",
         ),
-        keys.score: (Declaration("1", "Float"), f"Log-odds of the best {keys.probability} of the record"),
+        keys.score: (Declaration("1", "Float"), f"{_SCORE_MEANING}{keys.probability} of the record"),
         keys.depth: (Declaration("A", "Integer"), "Reads that informed the score of the ALT"),
         keys.allele_depth: (
             Declaration("R", "Integer"),
@@ -91,6 +93,19 @@ def _refuse_other_meaning(key: str, present: Declaration | None, wanted: Declara
             f"not Number={wanted.number},Type={wanted.type} as written by this program",
             path=path,
             hint="Write under other names with --info-prefix or --score-key",
+        )
+
+
+def _refuse_foreign_score(header: VariantHeader, keys: AnnotationKeys, path: str) -> None:
+    """A score named by the user must not take the place of what another program wrote under that name."""
+    if header.has_filter(keys.score):
+        raise VariantFileError(f"{keys.score} is the name of a FILTER there", path=path, hint="Give another --score-key")
+    meaning = header.info_description(keys.score)
+    if meaning is not None and not meaning.startswith(_SCORE_MEANING):
+        raise VariantFileError(
+            f"INFO/{keys.score} is there already and not of this program ({meaning!r}): it would be overwritten",
+            path=path,
+            hint=f"Give another --score-key, or first remove it with: bcftools annotate -x INFO/{keys.score}",
         )
 
 

@@ -10,7 +10,13 @@ from vcffilter.errors import UsageError
 
 SNV_FILTER = "LowPileupSNV"
 INDEL_FILTER = "LowPileupIndel"
-_KEY = re.compile(r"^[A-Za-z_][0-9A-Za-z_.]*$")
+_KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*")
+#: INFO keys whose meaning the VCF specification fixes, whether a header declares them or not.
+_RESERVED_KEYS = frozenset((
+    "1000G", "AA", "AC", "AD", "ADF", "ADR", "AF", "AN", "BQ", "CIEND", "CIGAR", "CILEN",
+    "CIPOS", "CN", "DB", "DP", "END", "EVENT", "H2", "H3", "HOMLEN", "HOMSEQ", "IMPRECISE", "MATEID",
+    "METRANS", "MQ", "MQ0", "NOVEL", "NS", "PARID", "SB", "SOMATIC", "SVCLAIM", "SVLEN", "SVTYPE", "VALIDATED",
+))  # fmt: skip
 
 
 class FilterMode(IntEnum):
@@ -68,6 +74,12 @@ class AnnotationKeys:
 
 def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> AnnotationKeys:
     """The keys under a prefix; `score_key` names the scalar otherwise. Raises UsageError on a name that VCF does not allow."""
+    if not prefix:
+        raise UsageError("--info-prefix is empty", hint="Give a name, or leave it out")
+    if score_key in _RESERVED_KEYS:
+        raise UsageError(f"INFO/{score_key} means something else in every VCF", hint="Give another --score-key")
+    if score_key in (SNV_FILTER, INDEL_FILTER, "PASS"):
+        raise UsageError(f"{score_key} is the name of a FILTER", hint="Give another --score-key")
     keys = AnnotationKeys(
         probability=f"{prefix}_PROB",
         score=score_key or f"{prefix}_SCORE",
@@ -80,8 +92,8 @@ def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> Ann
         alt_reason=f"{prefix}_ALT_REASON",
     )
     for key in (keys.probability, keys.score):
-        if not _KEY.match(key):
-            raise UsageError(f"'{key}' is no INFO key", hint="Use letters, digits, '_' and '.', not starting with a digit")
+        if not _KEY.fullmatch(key):
+            raise UsageError(f"{key!r} is no INFO key", hint="Use letters, digits, '_' and '.', not starting with a digit")
     others = astuple(replace(keys, score=""))
     if keys.score in others:
         raise UsageError(f"the score cannot be written as {keys.score}, which means something else here")

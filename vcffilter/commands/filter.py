@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ import click
 
 from vcffilter.commands import options
 from vcffilter.errors import UsageError
+from vcffilter.files import UnfinishedFile, refuse_overwriting
 from vcffilter.version import __version__
 
 if TYPE_CHECKING:
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from vcffilter.variants.writer import OutputSpec
 
 logger = logging.getLogger(__name__)
+
+
+_INDEX_ENDINGS = (".bai", ".csi", ".tbi", ".crai", ".fai", ".gzi")
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,20 @@ class FilterOptions:
     def sample_names(self) -> list[str]:
         """Names of -s; empty when not given."""
         return [name for name in (self.samples or "").split(",") if name]
+
+    @property
+    def input_paths(self) -> list[str]:
+        """Files that are read, their indexes included, whether there or not."""
+        named = [self.variants, *self.reads_paths, self.reference_path, self.model, self.regions_file, self.targets_file]
+        files = [name.removeprefix("^") for name in named if name not in (None, "-")]
+        return [*files, *(os.path.splitext(file)[0] + end for file in files for end in _INDEX_ENDINGS),
+                *(file + end for file in files for end in _INDEX_ENDINGS)]  # fmt: skip
+
+    @property
+    def output_paths(self) -> list[str]:
+        """Files that are written."""
+        index = f"{self.output}.{self.write_index}" if self.write_index else None
+        return [name for name in (self.output, index, self.summary_path) if name not in (None, "-")]
 
 
 @click.command("filter", cls=options.GroupedCommand, context_settings={"help_option_names": ["-h", "--help"]})
@@ -121,8 +141,6 @@ def filter_command(**parsed: Any) -> None:
     summary = run_filter(chosen, started)
     if not chosen.quiet:
         click.echo(f"pileup-filter: {summary.line()}", err=True)
-    if chosen.summary_path is not None:
-        summary.save(chosen.summary_path)
 
 
 def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
@@ -135,8 +153,10 @@ def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
     output = output_spec(chosen.output, chosen.output_type, chosen.write_index)
     regions, targets = _regions(chosen.regions, chosen.regions_file), _regions(chosen.targets, chosen.targets_file)
     asked = _asked(chosen, regions, targets)
-    if chosen.variants == "-" and sys.stdin.isatty():
-        raise UsageError("no input: stdin is a terminal", hint="Give a VCF, or pipe one in")
+    if chosen.variants == "-" and (sys.stdin is None or sys.stdin.isatty()):
+        what = "closed" if sys.stdin is None else "a terminal"
+        raise UsageError(f"no input: stdin is {what}", hint="Give a VCF, or pipe one in")
+    refuse_overwriting(chosen.output_paths, chosen.input_paths)
     with VariantReader(
         chosen.variants,
         regions=regions,
@@ -301,9 +321,11 @@ def _stream(
     from vcffilter.variants.writer import VariantWriter
 
     annotator = _annotator(chosen, reader, scorer)
-    with VariantWriter(output, reader.header) as writer:
+    with ExitStack() as stack:
+        writer = stack.enter_context(VariantWriter(output, reader.header))
+        summary_file = None if chosen.summary_path is None else stack.enter_context(UnfinishedFile(chosen.summary_path))
         with progress_line(sys.stderr, "records", quiet=chosen.quiet) as progress:
-            n_records = _n_records(chosen) if sys.stderr.isatty() else None
+            n_records = _n_records(chosen) if options.is_terminal(sys.stderr) else None
             stages = run_stream(
                 reader,
                 scorer,
@@ -316,16 +338,22 @@ def _stream(
         watch.finish(chosen.allow_unscored)
         if chosen.strict:
             watch.warnings.refuse()
-        writer.commit()
-    return RunSummary(
-        counts=annotator.counts(),
-        stages=stages,
-        thresholds=annotator.settings.thresholds,
-        model_id=scorer.model_id,
-        model_sha256=scorer.model_sha256,
-        elapsed_seconds=time.monotonic() - started,
-        peak_bytes=peak_memory_bytes(),
-        n_threads=chosen.n_threads,
-        warnings=watch.warnings.all(),
-        data=watch.data_to_json(),
-    )
+        writer.complete()
+        summary = RunSummary(
+            counts=annotator.counts(),
+            stages=stages,
+            thresholds=annotator.settings.thresholds,
+            model_id=scorer.model_id,
+            model_sha256=scorer.model_sha256,
+            elapsed_seconds=time.monotonic() - started,
+            peak_bytes=peak_memory_bytes(),
+            n_threads=chosen.n_threads,
+            warnings=watch.warnings.all(),
+            data=watch.data_to_json(),
+        )
+        if summary_file is None:
+            writer.commit()
+        else:
+            summary.save(summary_file)
+            writer.commit(summary_file)
+    return summary

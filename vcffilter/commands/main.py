@@ -13,6 +13,7 @@ from types import FrameType
 
 import click
 
+from vcffilter.commands.signals import SignalWatch
 from vcffilter.errors import VcffilterError
 from vcffilter.version import __version__
 
@@ -80,10 +81,24 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     0 done; 1 data or input/output; 2 usage; 130 interrupted; 141 the reader of the output ended; 143 terminated.
     """
+    _keep_standard_descriptors()
     signal.signal(signal.SIGTERM, _raise_terminated)
+    watch = SignalWatch([signal.SIGINT, signal.SIGTERM])
+    code = _EXIT_INTERRUPTED
+    try:
+        code = _run(arguments)
+    finally:
+        logging.shutdown()
+        if code not in (_EXIT_INTERRUPTED, _EXIT_TERMINATED):  # else the process ends, whatever its workers do
+            watch.stop()
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         result = main.main(args=None if arguments is None else list(arguments), prog_name=_PROGRAM, standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except VcffilterError as error:
         if error.exit_code != _EXIT_PIPE:
             _say(str(error))
@@ -102,9 +117,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # what no floor below gave a better message
         _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return _EXIT_DATA
-    finally:
-        logging.shutdown()
     return result if isinstance(result, int) else 0
+
+
+def _keep_standard_descriptors() -> None:
+    """Take the numbers of standard streams that are closed, so that no file gets them.
+
+    What stands in for stdin cannot be read, and what stands in for stdout cannot be written: neither passes for the real one.
+    """
+    for number, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, flags)  # gets the lowest number that is free
 
 
 def _usage(error: click.ClickException) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pysam
 
 from vcffilter.errors import ReadsFileError
+from vcffilter.reads.alignment_file import forbid_network_references
 from vcffilter.truth.call_sets import UNKNOWN_DEPTH
 
 
@@ -37,6 +38,7 @@ class DepthCounter:
 
 
 def _open(path: str, reference: str) -> pysam.AlignmentFile:
+    forbid_network_references()
     verbosity = pysam.set_verbosity(0)
     try:
         file = pysam.AlignmentFile(path, reference_filename=reference)

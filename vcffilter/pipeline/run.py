@@ -103,6 +103,9 @@ def run_stream(
                 finish_oldest()
         while pending:
             finish_oldest()
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+    except BaseException as error:
+        # A signal does not wait for a worker that may never come back.
+        executor.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
+        raise
+    executor.shutdown(wait=True)
     return seconds

@@ -10,7 +10,7 @@ from typing import Any
 
 from vcffilter.annotation.annotator import AnnotationCounts
 from vcffilter.annotation.settings import Thresholds
-from vcffilter.files import write_text
+from vcffilter.files import UnfinishedFile
 from vcffilter.pipeline.run import StageSeconds
 from vcffilter.pipeline.run_warnings import RunWarning
 from vcffilter.version import __version__
@@ -96,9 +96,9 @@ class RunSummary:
             "threads": self.n_threads,
         }
 
-    def save(self, path: str) -> None:
-        """Write the JSON; the file appears complete or not at all. Raises OutputError."""
-        write_text(path, json.dumps(self.to_json(), indent=2) + "\n")
+    def save(self, file: UnfinishedFile) -> None:
+        """Write the JSON into a file that has no name yet. Raises OutputError."""
+        file.write((json.dumps(self.to_json(), indent=2) + "\n").encode())
 
 
 def peak_memory_bytes() -> int:

@@ -69,12 +69,21 @@ class VariantHeader:
 
     def info_declaration(self, key: str) -> Declaration | None:
         """How an INFO key is declared, or None."""
+        fields = self._info_fields(key)
+        return None if fields is None else Declaration(fields.get("Number", "."), fields.get("Type", "String"))
+
+    def info_description(self, key: str) -> str | None:
+        """What a header says that an INFO key means; None when it is not declared."""
+        fields = self._info_fields(key)
+        return None if fields is None else fields.get("Description", "")
+
+    def _info_fields(self, key: str) -> dict[str, str] | None:
         for line in self.text().splitlines():
             match = _DECLARATION.match(line)
             if match and match[1] == "INFO":
                 fields = {name: value.strip('"') for name, value in _FIELD.findall(match[2])}
                 if fields.get("ID") == key:
-                    return Declaration(fields.get("Number", "."), fields.get("Type", "String"))
+                    return fields
         return None
 
     def has_filter(self, name: str) -> bool:
@@ -83,14 +92,14 @@ class VariantHeader:
 
     def append(self, line: str) -> None:
         """Add a "##..." line; a line that is there already is not added twice."""
-        if library.bcf_hdr_append(self.address, line.encode()) < 0:
+        if library.bcf_hdr_append(self.address, line.encode("utf-8", "surrogateescape")) < 0:
             raise VariantFileError(f"the header does not take the line {line}", path=self._path)
 
     def remove_structured(self, key: str, identifier: str) -> None:
         """Remove "##key=<ID=identifier,...>" where present."""
         # htslib goes by the ID alone, so it is asked only where the line is ours.
         if re.search(rf"^##{re.escape(key)}=<ID={re.escape(identifier)}[,>]", self.text(), re.MULTILINE):
-            library.bcf_hdr_remove(self.address, _STRUCTURED_LINE, identifier.encode())
+            library.bcf_hdr_remove(self.address, _STRUCTURED_LINE, identifier.encode("utf-8", "surrogateescape"))
 
     def sync(self) -> None:
         """Make appended lines known to the records."""
@@ -99,11 +108,13 @@ class VariantHeader:
 
     def identifier(self, name: str) -> int:
         """Index of a FILTER, INFO or FORMAT name; -1 when undeclared."""
-        return library.bcf_hdr_id2int(self.address, DICTIONARY_ID, name.encode())
+        return library.bcf_hdr_id2int(self.address, DICTIONARY_ID, name.encode("utf-8", "surrogateescape"))
 
     def keep_samples(self, names: list[str]) -> None:
         """Read only these samples' columns from now on (order as in the file)."""
-        result = library.bcf_hdr_set_samples(self.address, ",".join(names).encode() if names else None, 0)
+        result = library.bcf_hdr_set_samples(
+            self.address, ",".join(names).encode("utf-8", "surrogateescape") if names else None, 0
+        )
         if result != 0:
             raise VariantFileError(f"the samples {', '.join(names)} cannot be selected", path=self._path)
 

@@ -6,6 +6,7 @@ Syntax and file formats as in bcftools. Opens region files; must not know varian
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -134,10 +135,10 @@ def _number(text: str) -> int:
 
 def _read_region_file(path: str, kind: str) -> Iterator[tuple[str, int, int]]:
     try:
-        with open(path, "rb") as probe:
-            compressed = probe.read(2) == b"\x1f\x8b"
-        opener = gzip.open if compressed else open
-        with opener(path, "rt", encoding="utf-8") as lines:
+        # Opened once: the file may be a pipe.
+        with open(path, "rb") as raw:
+            unpacked = gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == b"\x1f\x8b" else raw
+            lines = io.TextIOWrapper(unpacked, encoding="utf-8")
             for line_number, line in enumerate(lines, 1):
                 if line.strip() and not line.startswith(("#", "track", "browser")):
                     yield _parse_line(line, kind, path, line_number)

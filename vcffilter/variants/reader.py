@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,15 +25,10 @@ from vcffilter.variants.htslib import KString, library
 from vcffilter.variants.intervals import EMPTY, FIRST_POS0, Intervals, Regions
 from vcffilter.variants.records import RecordBatch, RecordPool
 
-# htsFormat: offsets and values of htslib/hts.h.
-_FORMAT_KIND_OFFSET, _FORMAT_COMPRESSION_OFFSET = 4, 12
-_KIND_BCF, _COMPRESSION_BGZF = 9, 2
 # hts_check_EOF: the file could be checked, and lacks its end-of-file block.
 _EOF_BLOCK_ABSENT = 0
-# BGZF's first word: set once the end was met without an end-of-file block.
-_NO_EOF_BLOCK_BIT = 1 << 18
-# hts_idx_load3: the index format of BCF; and silent about an index that is not there.
-_INDEX_CSI, _INDEX_SILENT = 0, 2
+# hts_idx_load3: the index formats of BCF and of text; and silent about an index that is not there.
+_INDEX_CSI, _INDEX_TBI, _INDEX_SILENT = 0, 2, 2
 _ERRCODE_MEANING = {
     kernels.ERRCODE_CONTIG: "its contig is not declared in the header",
     kernels.ERRCODE_TAG: "it uses a FILTER, INFO or FORMAT key that is not declared in the header",
@@ -114,6 +110,7 @@ class VariantReader:
         self._state[kernels.STATE_SPARE] = library.bcf_init()
         self._state[kernels.STATE_CONTIG] = -1
         self._state[kernels.STATE_MIN_POS0] = FIRST_POS0
+        self._state[kernels.STATE_STREAM] = htslib.text_stream(self._file)
         if self._index is None:
             yield from self._batches_from(_Source(kernels.SOURCE_STREAM))
             self._check_end_of_stream()
@@ -177,8 +174,8 @@ class VariantReader:
         self.header.keep_samples(samples)
 
     def _open_index(self, regions: Regions) -> _Index:
-        if self.path == "-":
-            raise UsageError("regions by index (-r, -R) need a file, not stdin", hint="Use -t or -T, which stream")
+        if self.path == "-" or stat.S_ISFIFO(os.stat(self.path).st_mode):
+            raise UsageError("regions by index (-r, -R) need a file, not a pipe", hint="Use -t or -T, which stream")
         known = list(self._contigs.values())
         if known and regions.by_contig and not set(known).intersection(regions.by_contig):
             wanted = ", ".join(list(regions.by_contig)[:3])
@@ -187,17 +184,15 @@ class VariantReader:
                 f"{', '.join(known[:3])}{', ...' if len(known) > 3 else ''}",
                 path=self.name,
             )
-        index_type = _BcfIndex if self._format_field(_FORMAT_KIND_OFFSET) == _KIND_BCF else _TextIndex
-        if self._format_field(_FORMAT_COMPRESSION_OFFSET) != _COMPRESSION_BGZF:
+        kind, compression = htslib.file_format(self._file)
+        if compression != htslib.COMPRESSED_BGZF:
             raise VariantFileError(
                 "regions by index (-r, -R) need a file compressed by bgzip",
                 path=self.name,
                 hint=f"Use -t or -T, or: bcftools view -Oz -o {self.path}.gz -W {self.path}",
             )
+        index_type = _BcfIndex if kind == htslib.FORMAT_BCF else _TextIndex
         return index_type(self.path, self._file, self.header, regions)
-
-    def _format_field(self, offset: int) -> int:
-        return ctypes.c_int32.from_address(library.hts_get_format(self._file) + offset).value
 
     # -- reading
 
@@ -312,30 +307,36 @@ class VariantReader:
         )
 
     def _check_end_of_stream(self) -> None:
-        """A compressed stream cannot be checked before its end."""
-        bgzf = library.hts_get_bgzfp(self._file)
-        if not bgzf or self._format_field(_FORMAT_COMPRESSION_OFFSET) != _COMPRESSION_BGZF:
-            return
-        if ctypes.c_uint32.from_address(bgzf).value & _NO_EOF_BLOCK_BIT:
-            contig = self._current_contig() or None
-            raise VariantFileError(
+        """A stream, and text, cannot be checked before its end."""
+        if htslib.lacks_eof_block(self._file):
+            raise self._cut(
                 "the stream is truncated: it ends without an end-of-file block",
-                path=self.name,
-                contig=contig,
-                pos1=int(self._state[kernels.STATE_POS0]) + 1 if contig else None,
-                record_number=self._record_number(),
-                hint="The program before in the pipe has failed: use `set -o pipefail`",
+                "The program before in the pipe has failed: use `set -o pipefail`",
             )
+        if self._state[kernels.STATE_NO_LINE_END]:
+            raise self._cut(
+                "the last line has no line end: the file may be cut within it",
+                f"Make or copy it again; if the line is whole, end it: echo >> {self.path}"
+                if self.path != "-"
+                else "The program before in the pipe may have failed: use `set -o pipefail`",
+            )
+
+    def _cut(self, what: str, hint: str) -> VariantFileError:
+        contig = self._current_contig() or None
+        pos1 = int(self._state[kernels.STATE_POS0]) + 1 if contig else None
+        return VariantFileError(what, path=self.name, contig=contig, pos1=pos1, record_number=self._record_number(), hint=hint)
 
 
 def _open(path: str, name: str) -> int:
     """An htsFile for reading."""
     if path != "-" and "://" not in path:
         try:
-            with open(path, "rb"):
-                pass
+            # Only looked at: to open a pipe and close it again would end the program that writes to it.
+            is_folder = stat.S_ISDIR(os.stat(path).st_mode)
         except OSError as error:
             raise VariantFileError(f"cannot be opened: {error.strerror}", path=name) from error
+        if is_folder:
+            raise VariantFileError("is a folder", path=name, hint="Give a VCF or BCF file")
         refuse_other_kind(path, ("VCF", "BCF"), "the place of the calls", VariantFileError)
     ctypes.set_errno(0)
     file = library.hts_open(os.fsencode(path), b"r")
@@ -428,22 +429,27 @@ class _BcfIndex(_Index):
 class _TextIndex(_Index):
     def __init__(self, path: str, file: int, header: VariantHeader, regions: Regions) -> None:
         super().__init__(file, header, regions)
-        self._tabix = library.tbx_index_load3(os.fsencode(path), None, _INDEX_SILENT)
-        if not self._tabix:
-            raise _no_index(path)
         self._line = KString()
+        # Loaded twice, so that nobody need know where within a tbx_t its index is.
+        self._index = library.hts_idx_load3(os.fsencode(path), None, _INDEX_TBI, _INDEX_SILENT)
+        self._tabix = library.tbx_index_load3(os.fsencode(path), None, _INDEX_SILENT)
+        if not self._index or not self._tabix:
+            self.close()
+            raise _no_index(path)
 
     def close(self) -> None:
+        if self._index:
+            library.hts_idx_destroy(self._index)
         if self._tabix:
             library.tbx_destroy(self._tabix)
-            self._tabix = 0
-            htslib.text_of(self._line)
+        self._index = self._tabix = 0
+        htslib.text_of(self._line)
 
     def _contig_index(self, name: str) -> int:
-        return library.tbx_name2id(self._tabix, name.encode())
+        return library.tbx_name2id(self._tabix, name.encode("utf-8", "surrogateescape"))
 
     def _address(self) -> int:
-        return ctypes.c_void_p.from_address(self._tabix + htslib.OFFSET_TBX_INDEX).value or 0
+        return self._index
 
     def _read_function(self) -> int:
         return htslib.function_address(library, "tbx_readrec")
@@ -459,4 +465,4 @@ class _TextIndex(_Index):
 
 
 def _no_index(path: str) -> VariantFileError:
-    return VariantFileError("there is no index", path=path, hint=f"Index it with: bcftools index -t {path}")
+    return VariantFileError("there is no index", path=path, hint=f"Index it with: bcftools index -f {path}")

@@ -23,10 +23,12 @@ from vcffilter.variants.htslib import (
     UNPACK_INFO,
     bcf_get_info,
     bcf_read,
+    bcf_subset_format,
     bcf_unpack,
     bcf_write,
     errno_location,
     hts_itr_next,
+    line_has_end,
     number_of_alleles,
     number_of_samples,
     vcf_parse,
@@ -44,8 +46,10 @@ FULL, NEW_CONTIG, END_OF_FILE, READ_ERROR, UNSORTED, UNDECLARED = range(6)
     STATE_WAITING,  # 1: the spare record was read already and opens the next batch
     STATE_MIN_POS0,  # records that start before this were already given for an earlier region
     STATE_ERRCODE,  # htslib's errcode of the record at fault
-) = range(7)
-STATE_SIZE = 7
+    STATE_STREAM,  # address of the hFILE that lines of text come from; 0 where the input is no plain text
+    STATE_NO_LINE_END,  # 1: the last line read has no newline at its end
+) = range(9)
+STATE_SIZE = 9
 
 # bcf1_t.errcode: the header lacks the record's contig, or a tag; the number of columns is wrong.
 ERRCODE_CONTIG, ERRCODE_TAG, ERRCODE_COLUMNS = 1, 2, 4
@@ -59,7 +63,7 @@ _INVALID = STATUS_CODE["invalid_allele"]
 _SCORED = STATUS_CODE["scored"]
 
 _IS_PLAIN_BASE = np.isin(np.arange(256), [ord(base) for base in "ACGTN"])
-_STAR, _LESS, _GREATER, _DOT, _LEFT, _RIGHT = (np.uint8(ord(character)) for character in "*<>.[]")
+_STAR, _LESS, _GREATER, _DOT = (np.uint8(ord(character)) for character in "*<>.")
 
 
 @inline_kernel
@@ -68,7 +72,9 @@ def _fetch(source, file, header, record, bgzf, iterator, index, line):
     if source == SOURCE_STREAM:
         return bcf_read(file, header, record)
     if source == SOURCE_BCF_INDEX:
-        return hts_itr_next(bgzf, iterator, record, 0)
+        result = hts_itr_next(bgzf, iterator, record, 0)
+        # `bcf_read` leaves out the samples that are not wanted; reading by index does not.
+        return -2 if result >= 0 and bcf_subset_format(header, record) < 0 else result
     result = hts_itr_next(bgzf, iterator, line, index)
     if result >= 0 and vcf_parse(line, header, record) < 0:
         return -2
@@ -118,6 +124,8 @@ def read_records(
             if errcode & ~tolerated:
                 return UNDECLARED, n_records, n_alts
             state[STATE_NUMBER] += 1
+            if state[STATE_STREAM] != 0:
+                state[STATE_NO_LINE_END] = not line_has_end(state[STATE_STREAM])
             pos0 = load_int64(record + OFFSET_POS0)
             rid = load_int32(record + OFFSET_RID)
             if rid == contig and pos0 < state[STATE_POS0]:

@@ -78,7 +78,7 @@ def _split_kind(kind: str | None, path: str) -> tuple[str, int | None]:
 
 
 class VariantWriter:
-    """Opens on construction; `commit` completes the file, leaving the block without it removes it.
+    """Opens on construction; `complete` and `commit` finish the file, leaving the block without them removes it.
 
     The header goes out with the first record, or with `commit`: until then lines can be added to it.
 
@@ -95,6 +95,8 @@ class VariantWriter:
         self._has_header = False
         try:
             self._file = self._open()
+            if spec.index:
+                self._index = self._open_index()
         except BaseException:
             self.close()
             raise
@@ -112,8 +114,8 @@ class VariantWriter:
         if n_written < len(addresses):
             raise self._error("a record cannot be written", error_number)
 
-    def commit(self) -> None:
-        """Complete the output: the last bytes, the index, and the file's own name."""
+    def complete(self) -> None:
+        """Write the last bytes and the index. The files have no names yet."""
         self._write_header()
         if self._spec.index:
             self._check(library.bcf_idx_save(self._file), "the index cannot be written")
@@ -122,7 +124,12 @@ class VariantWriter:
         self._check(library.hts_close(file), "the output cannot be completed")
         if self._index is not None:
             os.utime(self._index.path)  # never older than the file it belongs to
-        publish([unfinished for unfinished in (self._index, self._output) if unfinished is not None])
+
+    def commit(self, *beside: UnfinishedFile) -> None:
+        """Complete the output and give it its name, together with complete files that belong to it: all or none."""
+        if self._file:
+            self.complete()
+        publish([file for file in (self._index, *beside, self._output) if file is not None])
 
     def close(self) -> None:
         """Close; an output that was not committed is removed."""
@@ -162,9 +169,13 @@ class VariantWriter:
         self._output = UnfinishedFile(self._spec.path)
         return self._output.open_descriptor()
 
+    def _open_index(self) -> UnfinishedFile:
+        if self._output is None or self._output.is_special:
+            raise UsageError(f"--write-index needs an output file, and {self.name} is none", hint="Leave -W out, or give -o FILE")
+        return UnfinishedFile(f"{self._output.final}.{self._spec.index}")
+
     def _start_index(self) -> None:
-        assert self._output is not None
-        self._index = UnfinishedFile(f"{self._output.final}.{self._spec.index}")
+        assert self._index is not None
         shift = _TBI_MIN_SHIFT if self._spec.index == "tbi" else _CSI_MIN_SHIFT
         self._index_name = ctypes.create_string_buffer(os.fsencode(self._index.path))  # htslib keeps the pointer
         self._check(
