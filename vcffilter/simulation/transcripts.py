@@ -48,12 +48,19 @@ def place_genes(rng: np.random.Generator, reference: Reference) -> list[Gene]:
             genes.append(Gene(exons, float(rng.lognormal(-0.8, 1.4))))
         at += int(rng.integers(100, _LONGEST_DESERT))
     if not genes:
-        raise UsageError(f"{len(reference)} bases are too few for a gene", hint="Take 5,000 or more: --length 5000")
+        raise _too_short(len(reference), "too few for a gene")
     return genes
 
 
+def _too_short(n_bases: int, why: str) -> UsageError:
+    return UsageError(f"{n_bases} bases are {why}", hint="Take 5,000 or more: --length 5000")
+
+
 def spliced_templates(rng: np.random.Generator, templates: list[Template], genes: list[Gene]) -> list[Template]:
-    """One template per gene and given template, without introns; a few stay unspliced."""
+    """One template per gene and given template, without introns; a few stay unspliced.
+
+    Raises UsageError when no gene is long enough to draw reads from.
+    """
     transcripts = []
     for template in templates:
         known = np.maximum.accumulate(template.ref_pos0)
@@ -68,6 +75,8 @@ def spliced_templates(rng: np.random.Generator, templates: list[Template], genes
             if len(spliced.bases) >= _SHORTEST_TRANSCRIPT:
                 transcripts.append(spliced)
             transcripts.append(replace(piece, copies=0.04 * copies))
+    if not transcripts:
+        raise _too_short(max(gene.exons[-1][1] - gene.exons[0][0] for gene in genes), "too few for a gene that reads fit into")
     return transcripts
 
 
