@@ -39,6 +39,16 @@ from vcffilter.kernels.tensor import TensorScratch, empty_tensor_scratch, write_
 
 #: Names of the site features in the order in which the encoder writes them.
 FEATURE_NAMES = CONTEXT_FEATURES + SUPPORT_FEATURES + CONTRAST_FEATURES + NEIGHBOURHOOD_FEATURES
+#: Absolute base qualities, likelihoods made of them, insert sizes, distances from the end of reads: they may tie a model to one
+#: library and read length.
+LIBRARY_FEATURES = (
+    *("alt_base_quality", "all_base_quality", "alt_low_base_quality", "all_low_base_quality"),
+    *("alt_beside_quality", "all_beside_quality"),
+    *("log_likelihood_ratio", "log_likelihood_ratio_per_read", "log_het_likelihood_ratio"),
+    *("alt_log_insert", "all_log_insert"),
+    *("alt_end_distance", "all_end_distance", "alt_end_distance_spread", "alt_end_distance_max"),
+)
+assert set(LIBRARY_FEATURES) <= set(FEATURE_NAMES), "LIBRARY_FEATURES names a feature that is not written"
 #: Version of their meaning and of the channels': a checkpoint that declares another one cannot be used.
 ENCODER_VERSION = 1
 

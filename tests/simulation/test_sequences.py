@@ -5,13 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vcffilter.errors import UsageError
 from vcffilter.simulation.alleles import normalised, shift_range, shifted
 from vcffilter.simulation.bases import other_bases, reverse_complement
 from vcffilter.simulation.haplotypes import NO_POSITION, apply_edits, sample_haplotypes
 from vcffilter.simulation.randomness import paired_uniform, stream
 from vcffilter.simulation.reference import Reference, make_reference
 from vcffilter.simulation.repeats import tandem_runs
-from vcffilter.simulation.settings import VariantSettings
+from vcffilter.simulation.sample import simulate_sample
+from vcffilter.simulation.settings import VariantSettings, preset, with_options
 from vcffilter.simulation.truth import plant_variants
 from vcffilter.truth.normalise import Edit
 
@@ -68,6 +70,12 @@ def test_every_spelling_of_an_indel_is_the_same_haplotype(text, data):
         assert text[at : at + len(ref)] == ref
         assert text[:at] + alt + text[at + len(ref) :] == wanted
         assert normalised(text, at, ref, alt) == left
+
+
+def test_a_contig_too_short_for_a_gene_is_refused(tmp_path):
+    settings = with_options(preset("rna"), seed=205, length=2601, depth=1)
+    with pytest.raises(UsageError, match="too few for a gene that reads fit into"):
+        simulate_sample(tmp_path, settings)
 
 
 def test_templates_spell_the_planted_haplotypes():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -10,10 +12,13 @@ import numpy as np
 import pytest
 
 from vcffilter.commands.main import run as run_command
-from vcffilter.kernels.encode import FEATURE_NAMES
+from vcffilter.errors import TrainingError
+from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
 from vcffilter.models.checkpoint import load_checkpoint
+from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.training.dataset import read_examples
 from vcffilter.training.downsampled_reads import kept_names
+from vcffilter.training.example_source import ExampleMaker, ExampleSource
 
 yaml = pytest.importorskip("yaml")
 pytest.importorskip("h5py")
@@ -79,6 +84,74 @@ def test_copies_of_a_range_differ_and_samples_share_a_file(make):
     assert set(thin.group) == {"g"}
     assert len({tuple(depths) for depths in np.array_split(thin.depth[: 3 * (len(thin) // 3)], 3)}) == 3
     assert make("--append", "--rows", "9")[0] == 1  # another encoder
+
+
+def test_shares_and_alleles_are_kept_with_the_examples(make):
+    _, file = make("--rows", "0", "--share", "0.5", "--downsample", "0.5")
+    assert set(file.examples.share.tolist()) == {0.25}
+    _, again = make("--rows", "0", output="again.h5")
+    assert set(again.examples.share.tolist()) == {1.0}
+    places = list(zip(again.examples.pos0.tolist(), again.examples.allele.tolist(), strict=True))
+    assert len(set(places)) == len(places) > len(set(again.examples.pos0.tolist()))
+    thin = set(zip(file.examples.pos0.tolist(), file.examples.allele.tolist(), strict=True))
+    assert thin <= set(places)
+    assert make("--share", "0")[0] == 2
+
+
+def test_a_library_user_keeps_his_environment(simulated, monkeypatch):
+    monkeypatch.setenv("REF_PATH", "/somewhere")
+    monkeypatch.setenv("REF_CACHE", "/elsewhere")
+    files = simulated.files
+    source = ExampleSource(str(files.calls), str(files.labels), (str(files.reads),), str(files.reference))
+    with ExampleMaker(source, EncoderSpec(ENCODER_VERSION, FEATURE_NAMES)) as maker:
+        assert next(maker.examples(1)).features.any()
+    assert os.environ["REF_PATH"] == "/somewhere"
+    assert os.environ["REF_CACHE"] == "/elsewhere"
+
+
+def test_the_command_forbids_references_from_the_network(make, monkeypatch):
+    monkeypatch.setenv("REF_PATH", "/somewhere")
+    monkeypatch.setenv("REF_CACHE", "/elsewhere")
+    assert make("--rows", "0")[0] == 0
+    assert os.environ["REF_PATH"] == os.devnull
+    assert "REF_CACHE" not in os.environ
+
+
+def open_files(folder):
+    """What this process has open under a folder."""
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.append(os.readlink(entry))
+    return sorted(name for name in found if name.startswith(str(folder)))
+
+
+def test_a_run_closes_what_it_opened(make, simulated, tmp_path):
+    make()
+    reads = simulated.files.reads.parent
+    before = open_files(reads)
+    config = {"model_id": "a", "data": ["examples.h5"], "in_memory": False, "architecture": "site_mlp", "fit": {"epochs": 1}}
+    sources = [
+        {"calls": str(simulated.files.calls), "labels": str(simulated.files.labels), "reads": [str(simulated.files.reads)],
+         "reference": str(simulated.files.reference)},
+    ]  # fmt: skip
+    for number, changes in enumerate([{}, {"validation": {"contigs": ["none"]}}, {"data": [], "sources": sources, "rows": 0}]):
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config | changes))
+        code = run_command(["train", str(tmp_path / "config.yaml"), "-o", str(tmp_path / f"run{number}"), "-q"])
+        assert code == (1 if number == 1 else 0)
+        assert open_files(tmp_path) == []
+        assert open_files(reads) == before
+
+
+def test_a_damaged_example_file_is_named_and_closed(make, tmp_path):
+    import h5py
+
+    make()
+    with h5py.File(tmp_path / "examples.h5", "r+") as file:
+        del file["depth"]
+    with pytest.raises(TrainingError, match="examples.h5: the example file is damaged"):
+        read_examples(tmp_path / "examples.h5", in_memory=False)
+    assert open_files(tmp_path) == []
 
 
 def test_names_are_kept_by_chance_and_seed():

@@ -38,6 +38,18 @@ def same_weights(a, b):
     return all(torch.equal(left[name], right[name]) for name in left)
 
 
+def test_threads_are_the_callers_again(monkeypatch):
+    before = torch.get_num_threads()
+    seen = []
+    fit(fresh(), make_examples(200), None, dataclasses.replace(QUICK, epochs=1, threads=before + 1),
+        on_epoch=lambda _: seen.append(torch.get_num_threads()))  # fmt: skip
+    assert seen == [before + 1]
+    assert torch.get_num_threads() == before
+    with pytest.raises(TrainingError):
+        fit(fresh(), make_examples(200), make_examples(100), dataclasses.replace(QUICK, threads=before + 1, metric="none"))
+    assert torch.get_num_threads() == before
+
+
 def test_learns_what_is_there():
     train, test = make_examples(3000), make_examples(1000, seed=1)
     config = dataclasses.replace(QUICK, epochs=15)

@@ -61,6 +61,10 @@ class _ShareRange(click.ParamType):
     "--copies", group=_EXAMPLES, type=click.IntRange(1), default=1, show_default=True, metavar="N",
     help="Make each allele so often, each time with other fragments.",
 )  # fmt: skip
+@options.option(
+    "--share", group=_EXAMPLES, type=click.FloatRange(0, 1, min_open=True), default=1.0, metavar="SHARE",
+    help="READS hold this share of the sample's fragments: a copy thinned before the calls were made. [default: 1]",
+)  # fmt: skip
 @options.option("--seed", group=_EXAMPLES, type=click.IntRange(0), default=1, show_default=True, metavar="N")
 @options.option("--model", group=_ENCODER, metavar="NAME|FILE", help="Arrays as these weights take them, for fine-tuning.")
 @options.option(
@@ -82,6 +86,7 @@ def examples(
     group: str,
     downsample: tuple[float, float],
     copies: int,
+    share: float,
     seed: int,
     model: str | None,
     rows: int | None,
@@ -96,10 +101,12 @@ def examples(
     pileup-filter examples calls.vcf.gz -b reads.bam -f ref.fa --labels labels.tsv -o examples.h5
     """
     from vcffilter.progress import progress_line
+    from vcffilter.reads.alignment_file import forbid_network_references
     from vcffilter.training.dataset import ExampleWriter
     from vcffilter.training.example_source import ExampleMaker, ExampleSource
 
     options.start_logging(quiet=quiet, verbose=verbose)
+    forbid_network_references()
     spec = encoder_spec(model, rows, columns)
     source = ExampleSource(
         calls=calls,
@@ -110,6 +117,7 @@ def examples(
         group=group,
         downsample=downsample,
         copies=copies,
+        share=share,
         samples=tuple(name for name in (samples or "").split(",") if name),
     )
     n_written, n_true, started = 0, 0, time.monotonic()

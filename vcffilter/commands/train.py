@@ -13,16 +13,21 @@ import click
 @click.option("-o", "--output", required=True, type=click.Path(), help="Run folder: config, metrics, weights and card.")
 @click.option("--init", help="Start from these weights (name or file) instead of from scratch.")
 @click.option("--resume", is_flag=True, help="Go on with the unfinished run in the run folder.")
+@click.option("--without", "left_out", metavar="FOLD", help="Never see this fold of out_of_fold; weights NAME-without-FOLD.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing while training.")
-def train(config: str, output: str, init: str | None, resume: bool, quiet: bool) -> None:
+def train(config: str, output: str, init: str | None, resume: bool, left_out: str | None, quiet: bool) -> None:
     """Train the network that CONFIG (YAML) describes on files made by `pileup-filter examples`.
 
     Whole regions, contigs or sets are held out for validation, never a random part. Under torchrun several GPUs
     (or processes) share the work. The last line on stdout is the path of the weights.
     """
+    from vcffilter.reads.alignment_file import forbid_network_references
     from vcffilter.training.config import load_train_config
     from vcffilter.training.run import run_training
 
     logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, format="%(message)s")
+    forbid_network_references()
     parsed = load_train_config(config)
+    if left_out is not None:
+        parsed = parsed.without_fold(left_out)
     click.echo(run_training(parsed, Path(config).parent, Path(output), init, resume))

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from vcffilter.errors import MissingExtraError, TrainingError
+from vcffilter.errors import TrainingError
 from vcffilter.training.config import Selection, parse_dataclass
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.fit_config import FitConfig
+from vcffilter.training.yaml_file import read_yaml
 
 GROUPINGS = ("region", "contig", "group", "set")
 
@@ -67,17 +68,7 @@ class ComparisonConfig:
 
 def load_comparison_config(path: str | Path) -> ComparisonConfig:
     """Read and check a YAML file; raises TrainingError that names the key."""
-    try:
-        import yaml
-    except ImportError as error:
-        raise MissingExtraError("comparing needs PyYAML", hint="Install it with: pip install 'vcffilter[train]'") from error
-    try:
-        data = yaml.safe_load(Path(path).read_text())
-    except OSError as error:
-        raise TrainingError(f"the configuration cannot be read ({error.strerror})", path=str(path)) from error
-    except yaml.YAMLError as error:
-        raise TrainingError(f"the configuration is no YAML ({error})", path=str(path)) from error
-    config: ComparisonConfig = parse_dataclass(ComparisonConfig, data, "", str(path))
+    config: ComparisonConfig = parse_dataclass(ComparisonConfig, read_yaml(path), "", str(path))
     names = [experiment.name for experiment in config.experiments]
     if not names or len(set(names)) != len(names):
         raise TrainingError("experiments must be given, each with a name of its own", path=str(path))

@@ -46,6 +46,13 @@ class BlockReader:
         rows = [reader._index if reader._index is not None else np.arange(len(reader)) for reader in (self, other)]
         return BlockReader(self._sources + other._sources, np.concatenate([rows[0], rows[1] + shift]))
 
+    def close(self) -> None:
+        """Close the files of the data sets; readers that share them cannot read any more."""
+        for source in self._sources:
+            # A data set of a closed file is false.
+            if source:
+                source.file.close()
+
     def rows(self, index: np.ndarray) -> np.ndarray:
         """uint8 (len(index), rows, columns, channels)."""
         wanted = index if self._index is None else self._index[index]

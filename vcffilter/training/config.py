@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from dataclasses import dataclass, field
@@ -11,11 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from vcffilter.errors import MissingExtraError, TrainingError
+from vcffilter.errors import TrainingError
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.example_source import ExampleSource
 from vcffilter.training.fit_config import FitConfig
+from vcffilter.training.yaml_file import read_yaml
 from vcffilter.variants.intervals import parse_region
+
+#: Of weights: it becomes the name of their file.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 @dataclass(frozen=True)
@@ -36,23 +41,58 @@ class Selection:
         return chosen
 
 
+ALLELES = ("all", "snv", "indel")
+
+
+@dataclass(frozen=True)
+class ExampleFiles:
+    """Example files of a run.
+
+    files: a name, or a pattern such as `real/*.h5` (in order of their names). only: `all` alleles, `snv` or `indel` (all others).
+    weight: factor on their share in the loss.
+    """
+
+    files: str
+    only: str = "all"
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.only not in ALLELES:
+            raise TrainingError(f"only is {self.only!r}", hint=f"Known are: {', '.join(ALLELES)}")
+        if not 0 < self.weight < float("inf"):
+            raise TrainingError(f"weight is {self.weight:g}", hint="Give a positive number")
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Calibration and thresholds from examples that are trained on in the end, each scored by weights that left its fold out.
+
+    folds: name -> which examples are held out together; what lies in no fold is in every training. together: read thresholds off
+    all folds at once, because they are pieces of one region; otherwise a threshold holds in each of them.
+    """
+
+    folds: dict[str, Selection] = field(default_factory=dict)
+    together: bool = False
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """A training run.
 
-    model_id: name of the weights and of their file. data: example files (`pileup-filter examples`), relative to the YAML file.
-    sources: labelled calls and reads instead, encoded anew every epoch with other fragments (see `ExampleSource`); validation
-    sees all of them. rows, columns: of the read tensor then. architecture, model: name and settings (see
-    `vcffilter.models.registry`, and `vcffilter.training.grown_trees` for `trees:both`, which is what ships and takes only seed
-    and threads of `fit`); left out: those of --init, else `read_set` with its defaults. validation: what is held out and chooses
-    the best epoch; never drawn at random. exclude: what is neither trained on nor validated with. in_memory: False leaves read
-    tensors on disk. calibration: `isotonic`, `platt`, `temperature` or `none`, fitted on the held-out examples. recall_snv,
-    recall_indel: share of true variants that the default thresholds keep on the held-out examples. description, limits, licence:
-    for the model card.
+    model_id: name of the weights and of their file. data: example files (`pileup-filter examples`), relative to the YAML
+    file, by name or as `ExampleFiles`. sources: labelled calls and reads instead, encoded anew every epoch with other
+    fragments (see `ExampleSource`); validation sees all of them. rows, columns: of the read tensor then. architecture, model:
+    name and settings (see `vcffilter.models.registry`, and `vcffilter.training.grown_trees` for `trees:both`, which is what
+    ships and takes only seed and threads of `fit`); left out: those of --init, else `read_set` with its defaults. validation:
+    what is held out and chooses the best epoch; never drawn at random. exclude: what is neither trained on nor validated
+    with. out_of_fold: see `OutOfFold`; for trees, in place of validation. in_memory: False leaves read tensors on disk.
+    calibration: `isotonic`, `platt`, `temperature` or `none`, fitted on the held-out examples. recall_snv, recall_indel:
+    share of true variants that the default thresholds keep on the held-out examples. description, limits, licence: for the
+    model card.
     """
 
     model_id: str
-    data: tuple[str, ...] = ()
+    data: tuple[str | ExampleFiles, ...] = ()
     sources: tuple[ExampleSource, ...] = ()
     rows: int = 49
     columns: int = 1
@@ -60,6 +100,7 @@ class TrainConfig:
     model: dict[str, Any] = field(default_factory=dict)
     validation: Selection = field(default_factory=Selection)
     exclude: Selection = field(default_factory=Selection)
+    out_of_fold: OutOfFold = field(default_factory=OutOfFold)
     fit: FitConfig = field(default_factory=FitConfig)
     in_memory: bool = True
     calibration: str = "isotonic"
@@ -69,26 +110,46 @@ class TrainConfig:
     limits: tuple[str, ...] = ()
     licence: str = "MIT"
 
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.model_id):
+            raise TrainingError(
+                f"model_id is {self.model_id!r}, which is no name for a file",
+                hint="Use letters, digits, '.', '_', '+' and '-', beginning with a letter or digit",
+            )
+        if self.out_of_fold.folds and self.validation != Selection():
+            raise TrainingError(
+                "validation and out_of_fold are both given", hint="Keep one: examples are held out for good, or each in turn"
+            )
+
+    def without_fold(self, name: str) -> TrainConfig:
+        """The same run that never sees one fold, in no step; its weights are called MODEL_ID-without-NAME."""
+        folds = dict(self.out_of_fold.folds)
+        if name not in folds:
+            raise TrainingError(f"no fold {name!r} in out_of_fold", hint=f"Known are: {', '.join(folds) or 'none'}")
+        left = folds.pop(name)
+        exclude = Selection(
+            self.exclude.groups + left.groups,
+            self.exclude.sets + left.sets,
+            self.exclude.contigs + left.contigs,
+            self.exclude.regions + left.regions,
+        )
+        return dataclasses.replace(
+            self,
+            model_id=f"{self.model_id}-without-{name}",
+            exclude=exclude,
+            out_of_fold=dataclasses.replace(self.out_of_fold, folds=folds),
+        )
+
 
 def load_train_config(path: str | Path) -> TrainConfig:
     """Read a YAML file; raises TrainingError that names the key on anything unknown, missing or of another kind."""
-    try:
-        import yaml
-    except ImportError as error:
-        raise MissingExtraError("training needs PyYAML", hint="Install it with: pip install 'vcffilter[train]'") from error
-    try:
-        data = yaml.safe_load(Path(path).read_text())
-    except OSError as error:
-        raise TrainingError(f"the configuration cannot be read ({error.strerror})", path=str(path)) from error
-    except yaml.YAMLError as error:
-        raise TrainingError(f"the configuration is no YAML ({error})", path=str(path)) from error
-    return parse_dataclass(TrainConfig, data, "", str(path))
+    return parse_dataclass(TrainConfig, read_yaml(path), "", str(path))
 
 
 def parse_dataclass(kind: type, data: Any, where: str, path: str) -> Any:
     """A (nested) dataclass from plain YAML values, strictly. where: dotted key for messages."""
     if not isinstance(data, dict):
-        raise TrainingError(f"{where or 'the configuration'} must be a mapping of keys to values", path=path)
+        raise TrainingError(f"{where.rstrip('.') or 'the configuration'} must be a mapping of keys to values", path=path)
     fields = {entry.name: entry for entry in dataclasses.fields(kind)}
     unknown = [f"{where}{key}" for key in data if key not in fields]
     if unknown:
@@ -101,11 +162,15 @@ def parse_dataclass(kind: type, data: Any, where: str, path: str) -> Any:
     if missing:
         raise TrainingError(f"missing key {', '.join(missing)}", path=path)
     types_of = typing.get_type_hints(kind)
-    return kind(**{key: _parse(types_of[key], value, f"{where}{key}", path) for key, value in data.items()})
+    values = {key: _parse(types_of[key], value, f"{where}{key}", path) for key, value in data.items()}
+    try:
+        return kind(**values)
+    except TrainingError as error:
+        raise TrainingError(f"{where}{error.what}", path=path, hint=error.hint) from error
 
 
 def _parse(kind: Any, value: Any, where: str, path: str) -> Any:
-    """One value of an annotated kind: dataclass, tuple of one kind or of fixed kinds, dict, or a scalar."""
+    """One value of an annotated kind: dataclass, tuple of one kind or of fixed kinds, dict, scalar, or one kind of several."""
     if dataclasses.is_dataclass(kind):
         return parse_dataclass(typing.cast(type, kind), value, f"{where}.", path)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -114,7 +179,14 @@ def _parse(kind: Any, value: Any, where: str, path: str) -> Any:
             return tuple(_parse(arguments[0], one, f"{where}[{i}]", path) for i, one in enumerate(value))
         if len(arguments) == len(value):
             return tuple(_parse(a, one, where, path) for a, one in zip(arguments, value, strict=True))
-    elif origin is dict and isinstance(value, dict):
+    elif origin is types.UnionType:
+        is_dataclass = isinstance(value, dict)
+        for one in arguments:
+            if is_dataclass == dataclasses.is_dataclass(one):
+                return _parse(one, value, where, path)
+    elif origin is dict and isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        if dataclasses.is_dataclass(arguments[1]):
+            return {key: _parse(arguments[1], one, f"{where}.{key}", path) for key, one in value.items()}
         return value
     elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)

@@ -32,12 +32,14 @@ COLUMNS: dict[str, str] = {
     "is_snv": "bool",
     "hard": "bool",
     "depth": "int32",
+    "share": "float32",
     "pos0": "int64",
+    "allele": "int64",
     "contig": "text",
     "group": "text",
     "set_name": "text",
 }
-HDF5_FORMAT = 1
+HDF5_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ class ArrayDataset:
     what is on disk; None when there are none. label: float32, 1 true, 0 false, between = soft. weight:
     float32, share in the loss. teacher: float32, probability that another model gave (distillation), NaN =
     none. is_snv, hard: bool (hard: the caller itself believed it). depth: int32, reads that informed the
-    example. contig, group, set_name: str; group is the unit that is held out together (region or set). pos0:
-    int64, 0-based.
+    example. share: float32, of the sample's fragments that were seen, 1 = all. contig, group, set_name: str; group is
+    the unit that is held out together (region or set). pos0: int64, 0-based. allele: int64, `allele_number` of REF and
+    ALT: with set, contig and pos0 it tells which examples show the same allele.
     """
 
     features: np.ndarray
@@ -60,7 +63,9 @@ class ArrayDataset:
     is_snv: np.ndarray
     hard: np.ndarray
     depth: np.ndarray
+    share: np.ndarray
     pos0: np.ndarray
+    allele: np.ndarray
     contig: np.ndarray
     group: np.ndarray
     set_name: np.ndarray
@@ -78,13 +83,13 @@ class ArrayDataset:
     @classmethod
     def create(cls, features: np.ndarray, label: np.ndarray, reads: np.ndarray | None = None, **columns: Any) -> ArrayDataset:
         """From arrays; columns that are not given take defaults (weight 1, no teacher, SNV, hard, depth 0,
-        empty names).
+        all fragments, empty names).
 
         A column may be one value for all. Raises TrainingError on a name that is no column.
         """
         n = len(features)
         defaults: dict[str, Any] = dict.fromkeys(COLUMNS, 0) | dict.fromkeys(("contig", "group", "set_name"), "")
-        defaults |= {"weight": 1.0, "teacher": np.nan, "is_snv": True, "hard": True, "label": label}
+        defaults |= {"weight": 1.0, "share": 1.0, "teacher": np.nan, "is_snv": True, "hard": True, "label": label}
         unknown = sorted(set(columns) - set(COLUMNS))
         if unknown:
             raise TrainingError(f"no column named {', '.join(unknown)}", hint=f"Columns are: {', '.join(COLUMNS)}")
@@ -111,6 +116,11 @@ class ArrayDataset:
             return self.reads[index]
         return self.reads.rows(index)
 
+    def close(self) -> None:
+        """Close the files that tensors are read from; nothing where they are in memory."""
+        if isinstance(self.reads, BlockReader):
+            self.reads.close()
+
     @property
     def on_disk(self) -> bool:
         """Whether tensors are read from a file when asked for."""
@@ -125,6 +135,12 @@ class ArrayDataset:
         if isinstance(self.reads, np.ndarray):
             digest.update(np.ascontiguousarray(self.reads).tobytes())
         return digest.hexdigest()
+
+
+def allele_number(ref: str, alt: str) -> int:
+    """int64 that is the same for the same REF and ALT, in any run."""
+    digest = hashlib.blake2b(f"{ref.upper()}>{alt.upper()}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
 
 
 def concatenate(datasets: Sequence[ArrayDataset]) -> ArrayDataset:
@@ -284,7 +300,9 @@ def _open_examples(path: str | Path) -> Any:
         ) from error
     if file.attrs.get("format") != HDF5_FORMAT:
         file.close()
-        raise TrainingError("not an example file of this version", path=str(path))
+        raise TrainingError(
+            "not an example file of this version", path=str(path), hint="Make it anew with: pileup-filter examples"
+        )
     return file
 
 
@@ -298,11 +316,23 @@ class ExampleFile:
 
 
 def read_examples(path: str | Path, in_memory: bool = True) -> ExampleFile:
-    """Read an HDF5 file of examples; with in_memory False the tensors stay on disk until they are asked for.
+    """Read an HDF5 file of examples; with in_memory False the tensors stay on disk until they are asked for, and the file stays
+    open until the examples are closed.
 
     Raises TrainingError when there is no such file or it is not one of examples.
     """
     file = _open_examples(path)
+    try:
+        found = _examples_of(file, in_memory)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        file.close()
+        raise TrainingError(f"the example file is damaged ({error})", path=str(path), hint="Make it anew") from error
+    if not found.examples.on_disk:
+        file.close()
+    return found
+
+
+def _examples_of(file: Any, in_memory: bool) -> ExampleFile:
     spec = EncoderSpec.from_json(json.loads(file.attrs["encoder"]))
     columns = {}
     for name, dtype in COLUMNS.items():
@@ -315,10 +345,7 @@ def read_examples(path: str | Path, in_memory: bool = True) -> ExampleFile:
     if spec.rows:
         reads = file["reads"][:] if in_memory else BlockReader([file["reads"]])
     examples = ArrayDataset(file["features"][:], reads, **columns)
-    note = json.loads(file.attrs["note"])
-    if in_memory or reads is None:
-        file.close()
-    return ExampleFile(examples, spec, note)
+    return ExampleFile(examples, spec, json.loads(file.attrs["note"]))
 
 
 def without_reads(spec: EncoderSpec) -> EncoderSpec:

@@ -16,10 +16,10 @@ from vcffilter.kernels.alleles import FINE
 from vcffilter.kernels.htslib import load_htslib
 from vcffilter.labelling.files import read_labels
 from vcffilter.models.encoder_spec import EncoderSpec
-from vcffilter.reads.alignment_file import ReadSelection, forbid_network_references, read_header
+from vcffilter.reads.alignment_file import ReadSelection, read_header
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
-from vcffilter.training.dataset import ArrayDataset
+from vcffilter.training.dataset import ArrayDataset, allele_number
 from vcffilter.training.downsampled_reads import DownsampledFile
 from vcffilter.truth.call_sets import CallsFile
 from vcffilter.variants.alleles import AlleleChunk
@@ -39,7 +39,7 @@ class ExampleSource:
     calls: VCF or BCF. labels: written by `pileup-filter label`; only TP and FP become examples. reads: BAM or CRAM files.
     set_name: kept with each example. group: unit that is held out together; empty = the contig. downsample: lowest and highest
     share of the fragments that are seen. copies: how often each allele is made, each time with other fragments. samples: of the
-    reads' @RG lines; empty = all reads.
+    reads' @RG lines; empty = all reads. share: of the sample's fragments that the reads hold, when they were thinned before.
     """
 
     calls: str
@@ -51,6 +51,7 @@ class ExampleSource:
     downsample: tuple[float, float] = (1.0, 1.0)
     copies: int = 1
     samples: tuple[str, ...] = ()
+    share: float = 1.0
 
     def __post_init__(self) -> None:
         low, high = self.downsample
@@ -58,6 +59,8 @@ class ExampleSource:
             raise TrainingError(f"downsample {low} to {high} is no range within 0 and 1")
         if self.copies < 1:
             raise TrainingError("copies must be positive")
+        if not 0 < self.share <= 1:
+            raise TrainingError(f"share {self.share:g} does not lie within 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,13 @@ class LabelledAllele:
 
 
 class ExampleMaker:
-    """Makes a source's examples, as often as wanted, with other reads each time. Close it when done, or use it with `with`."""
+    """Makes a source's examples, as often as wanted, with other reads each time. Close it when done, or use it with `with`.
+
+    A CRAM's reference may come from the network unless the caller has forbidden that
+    (`vcffilter.reads.alignment_file.forbid_network_references`).
+    """
 
     def __init__(self, source: ExampleSource, spec: EncoderSpec) -> None:
-        forbid_network_references()
         self.source = source
         self._alleles = list(labelled_alleles(source))
         if not self._alleles:
@@ -120,9 +126,9 @@ class ExampleMaker:
                     share = 1.0 if full_depth else float(rng.uniform(*self.source.downsample))
                     for file in self._files:
                         file.draw(share, int(rng.integers(2**63)))
-                    yield self._encode(contig, alleles[begin : begin + PIECE])
+                    yield self._encode(contig, alleles[begin : begin + PIECE], share * self.source.share)
 
-    def _encode(self, contig: str, alleles: list[LabelledAllele]) -> ArrayDataset:
+    def _encode(self, contig: str, alleles: list[LabelledAllele], share: float) -> ArrayDataset:
         encoded = self._encoder.encode(_chunk(contig, alleles))
         usable = (encoded.n_informing > 0) & (encoded.problem == FINE)
         examples = ArrayDataset.create(
@@ -132,6 +138,8 @@ class ExampleMaker:
             is_snv=[len(allele.ref) == len(allele.alt) == 1 for allele in alleles],
             hard=[allele.is_hard for allele in alleles],
             depth=encoded.n_informing,
+            share=share,
+            allele=[allele_number(allele.ref, allele.alt) for allele in alleles],
             pos0=[allele.pos1 - 1 for allele in alleles],
             contig=contig,
             group=self.source.group or contig,

@@ -7,7 +7,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,9 +94,22 @@ def fit(
     the first process. Same data, config and machine give the same weights, also when the run was killed and resumed between
     epochs. Raises TrainingError when data or config cannot be used.
     """
-    return _Trainer(
-        module, train, validation, config, fit_inputs, channels, feature_names, train_of_epoch, state_path, on_epoch
-    ).run()
+    with torch_threads(config.threads):
+        return _Trainer(
+            module, train, validation, config, fit_inputs, channels, feature_names, train_of_epoch, state_path, on_epoch
+        ).run()
+
+
+@contextmanager
+def torch_threads(n_threads: int) -> Iterator[None]:
+    """torch's threads on the CPU as asked for (0 = as they are), and as they were afterwards."""
+    before = torch.get_num_threads()
+    if n_threads:
+        torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def predict(module: Network, data: ArrayDataset, device: torch.device | str = "cpu") -> np.ndarray:
@@ -158,8 +172,6 @@ class _Trainer:
         self._on_epoch = on_epoch
         self._device = training_device(config.device)
         self._world = join_world(self._device)
-        if config.threads:
-            torch.set_num_threads(config.threads)
         if fit_inputs:
             module.fit_inputs(train.features, _sample_reads(train))
         self._module = module.to(self._device)

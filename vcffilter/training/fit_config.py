@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from vcffilter.errors import TrainingError
+
 
 @dataclass(frozen=True)
 class AugmentationConfig:
@@ -62,3 +64,7 @@ class FitConfig:
     threads: int = 0
     seed: int = 0
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise TrainingError(f"seed is {self.seed}", hint="Give a number from 0 to 4294967295")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vcffilter.errors import MissingExtraError, TrainingError
+from vcffilter.kernels.encode import FEATURE_NAMES, LIBRARY_FEATURES
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.ensemble import combine
 from vcffilter.models.network import Network
@@ -21,15 +22,6 @@ from vcffilter.training.forests import from_lightgbm, from_sklearn
 #: Of architecture names that are grown and not trained by gradients.
 PREFIX = "trees:"
 KINDS = ("both", "lightgbm", "extratrees")
-#: Absolute base qualities, likelihoods made of them, insert sizes and distances from the end of reads may tie a model to one
-#: library and read length.
-LIBRARY_FEATURES = (
-    *("alt_base_quality", "all_base_quality", "alt_low_base_quality", "all_low_base_quality"),
-    *("alt_beside_quality", "all_beside_quality"),
-    *("log_likelihood_ratio", "log_likelihood_ratio_per_read", "log_het_likelihood_ratio"),
-    *("alt_log_insert", "all_log_insert"),
-    *("alt_end_distance", "all_end_distance", "alt_end_distance_spread", "alt_end_distance_max"),
-)
 
 
 @dataclass(frozen=True)
@@ -89,6 +81,8 @@ def grow_network(
             config = parse_dataclass(TreesConfig, settings, "model.", "the configuration")
             return grow_both(np.nan_to_num(train.features), label, config, spec, seed, threads, weight)
         return _grow_one(architecture, {"random_state": seed, "n_jobs": threads, **settings}, train.features, label, weight, spec)
+    except (TypeError, ValueError) as error:
+        raise TrainingError(f"{architecture} cannot be grown with these settings ({error})") from error
     except ImportError as error:
         raise MissingExtraError(
             f"{architecture} needs {error.name}", hint="Install it with: pip install 'vcffilter[train]'"
@@ -123,7 +117,13 @@ def grow_both(
     threads: int = 1,
     weight: np.ndarray | None = None,
 ) -> Grown:
-    """An `ensemble` of `forest` members. features: float32 (n, n_features of the spec). label: (n,), 0 or 1."""
+    """An `ensemble` of `forest` members. features: float32 (n, n_features of the spec). label: (n,), 0 or 1.
+
+    Raises TrainingError when a feature to leave out has a name that no encoder gives.
+    """
+    unknown = sorted(set(config.left_out) - set(FEATURE_NAMES) - set(spec.features))
+    if unknown:
+        raise TrainingError(f"left_out names no site feature: {', '.join(unknown)}", hint="The model card lists their names")
     without = features.copy()
     # What never differs is never split on.
     without[:, [number for number, name in enumerate(spec.features) if name in config.left_out]] = 0.0

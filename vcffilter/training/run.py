@@ -29,8 +29,9 @@ from vcffilter.training.config import TrainConfig
 from vcffilter.training.dataset import ArrayDataset, without_reads
 from vcffilter.training.distributed import is_first_process, leave_world
 from vcffilter.training.fit import EpochReport, FitResult, fit, predict
-from vcffilter.training.grown_trees import check_kind, grow_network, is_grown
+from vcffilter.training.grown_trees import Grown, check_kind, grow_network, is_grown
 from vcffilter.training.metrics import summarise_groups
+from vcffilter.training.out_of_fold import calibrate, cross_fit, default_thresholds, fold_of
 from vcffilter.training.split import Split, load_split
 from vcffilter.version import __version__
 
@@ -50,7 +51,16 @@ def run_training(config: TrainConfig, base: Path, run_folder: Path, init: str | 
     grows = is_grown(config.architecture)
     if grows:
         _check_growing(config, init)
-    split = load_split(config, base, None if started_from is None else started_from.metadata.encoder)
+    elif config.out_of_fold.folds:
+        raise TrainingError("out_of_fold is for trees", hint="Hold examples out with validation: a network is trained only once")
+    with load_split(config, base, None if started_from is None else started_from.metadata.encoder) as split:
+        return _train_split(config, split, run_folder, init, started_from, resume)
+
+
+def _train_split(
+    config: TrainConfig, split: Split, run_folder: Path, init: str | None, started_from: Checkpoint | None, resume: bool
+) -> Path:
+    grows = is_grown(config.architecture)
     architecture, model_config = (config.architecture, {}) if grows else _architecture(config, started_from)
     spec = split.spec if architecture_takes_reads(architecture, model_config) else without_reads(split.spec)
     data_facts = _data_facts(split)
@@ -178,8 +188,7 @@ def _check_growing(config: TrainConfig, init: str | None) -> None:
 def _grow(config: TrainConfig, split: Split, spec: EncoderSpec, run_folder: Path) -> tuple[str, dict[str, Any], FitResult]:
     """(architecture, settings, result) of trees, which have no epochs. Of sources, fragments are drawn once."""
     begin = time.monotonic()
-    threads = config.fit.threads or os.cpu_count() or 1
-    grown = grow_network(config.architecture, config.model, split.train, spec, config.fit.seed, threads)
+    grown = _grown_on(config, split.train, spec)
     facts: dict[str, Any] = {"epoch": 0}
     if split.validation is not None:
         held = split.validation
@@ -188,6 +197,13 @@ def _grow(config: TrainConfig, split: Split, spec: EncoderSpec, run_folder: Path
         write_text(run_folder / "metrics.jsonl", json.dumps(_json_ready(facts), sort_keys=True) + "\n")
     result = FitResult(grown.module, [facts], 0, float(facts.get(config.fit.metric, np.nan)), time.monotonic() - begin)
     return grown.architecture, grown.config, result
+
+
+def _grown_on(config: TrainConfig, examples: ArrayDataset, spec: EncoderSpec) -> Grown:
+    threads = config.fit.threads or os.cpu_count() or 1
+    grown = grow_network(config.architecture, config.model, examples, spec, config.fit.seed, threads)
+    logger.info("%s: grown on %d examples", config.architecture, len(examples))
+    return grown
 
 
 def _metadata(
@@ -201,13 +217,17 @@ def _metadata(
     started_from: Checkpoint | None,
 ) -> CheckpointMetadata:
     """The card: calibration and thresholds from the held-out examples, provenance, numbers."""
-    calibration, points, thresholds, evaluation = calibrate_on(config, split.validation, result.module)
+    if config.out_of_fold.folds:
+        calibration, points, thresholds, evaluation = calibrate_out_of_fold(config, split.train, spec)
+    else:
+        calibration, points, thresholds, evaluation = calibrate_on(config, split.validation, result.module)
     training = {
         "data": data_facts,
         "versions": versions(),
         "fit": dataclasses.asdict(config.fit),
         "validation": dataclasses.asdict(config.validation),
         "exclude": dataclasses.asdict(config.exclude),
+        "out_of_fold": dataclasses.asdict(config.out_of_fold) if config.out_of_fold.folds else None,
         "grown": {"architecture": config.architecture, "model": config.model} if is_grown(config.architecture) else None,
         "parameters": count_parameters(result.module),
         "best_epoch": result.best_epoch,
@@ -252,13 +272,35 @@ def calibrate_on(
     return calibration.to_json(), operating_points(probabilities, labels, snv), thresholds, evaluation
 
 
+def calibrate_out_of_fold(
+    config: TrainConfig, examples: ArrayDataset, spec: EncoderSpec
+) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, float], dict[str, Any]]:
+    """As `calibrate_on`, from examples that were each scored by trees grown without its fold."""
+    fold = fold_of(examples, config.out_of_fold)
+    held = cross_fit(examples, fold, lambda others: _grown_on(config, others, spec).module)
+    calibration = calibrate(held, config.calibration)
+    labels, snv, depth = held.examples.label, held.examples.is_snv, held.examples.depth
+    calibrated = calibration.logits(held.logits, snv)
+    probabilities = calibration.probabilities(held.logits, snv)
+    recalls = {"snv": config.recall_snv, "indel": config.recall_indel}
+    thresholds = default_thresholds(held, probabilities, recalls, config.out_of_fold.together)
+    whole = held.examples.share == 1
+    evaluation = {
+        name: summarise_groups(labels[chosen], calibrated[chosen], snv[chosen], held.examples.hard[chosen])
+        for name, chosen in (("held-out folds, whole reads", whole), ("held-out folds, all copies", np.ones(len(whole), bool)))
+    }
+    return calibration.to_json(), operating_points(probabilities, labels, snv, depth), thresholds, evaluation
+
+
 def _data_facts(split: Split) -> dict[str, Any]:
     facts: dict[str, Any] = {f"file {name}": digest for name, digest in split.hashes.items()}
     for name, part in (("train", split.train), ("validation", split.validation)):
         if part is not None:
             facts[f"{name} examples"] = len(part)
             facts[f"{name} true"] = int((part.label > 0.5).sum())
-            facts[f"{name} sets"] = ", ".join(sorted(set(part.set_name.tolist())))
+            sets, counts = np.unique(part.set_name, return_counts=True)
+            facts[f"{name} sets"] = ", ".join(sets.tolist())
+            facts |= {f"{name} examples of {one}": int(count) for one, count in zip(sets, counts, strict=True) if len(sets) > 1}
     return facts
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from vcffilter.errors import TrainingError
 from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
 from vcffilter.kernels.tensor import CHANNEL_NAMES
 from vcffilter.models.encoder_spec import EncoderSpec
-from vcffilter.training.config import Selection, TrainConfig
+from vcffilter.training.config import ExampleFiles, Selection, TrainConfig
 from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples
 from vcffilter.training.example_source import ExampleMaker, ExampleSource
 
@@ -22,6 +26,7 @@ class Split:
     """Examples to train on and those held out, with the encoder they share.
 
     train_of_epoch: the training examples of a later epoch, where they change. hashes: sha256 of every file that was read.
+    open_files: what is read from until the split is closed; use it with `with`.
     """
 
     train: ArrayDataset
@@ -29,6 +34,13 @@ class Split:
     spec: EncoderSpec
     train_of_epoch: Callable[[int], ArrayDataset] | None
     hashes: dict[str, str]
+    open_files: ExitStack
+
+    def __enter__(self) -> Split:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.open_files.close()
 
 
 def load_split(config: TrainConfig, base: Path, spec: EncoderSpec | None) -> Split:
@@ -38,26 +50,57 @@ def load_split(config: TrainConfig, base: Path, spec: EncoderSpec | None) -> Spl
     """
     if bool(config.data) == bool(config.sources):
         raise TrainingError("a run needs either example files or sources", hint="List them under data: or under sources:")
-    if config.data:
-        return _split_of_files(config, [base / name for name in config.data])
-    return _split_of_sources(config, [_resolved(source, base) for source in config.sources], spec)
+    with ExitStack() as opened:
+        if config.data:
+            split = _split_of_files(config, base, opened)
+        else:
+            split = _split_of_sources(config, [_resolved(source, base) for source in config.sources], spec, opened)
+        return dataclasses.replace(split, open_files=opened.pop_all())
 
 
-def _split_of_files(config: TrainConfig, paths: Sequence[Path]) -> Split:
-    files = [read_examples(path, config.in_memory) for path in paths]
-    for path, file in zip(paths, files, strict=True):
-        if file.spec != files[0].spec:
-            raise TrainingError(f"made by another encoder than {paths[0]}", path=str(path), hint="Make both anew")
-    examples = concatenate([file.examples for file in files])
-    hashes = {path.name: _sha256_of_file(path) for path in paths}
-    return Split(_trained_on(config, examples), _held_out(config, examples), files[0].spec, None, hashes)
+def _split_of_files(config: TrainConfig, base: Path, opened: ExitStack) -> Split:
+    parts, hashes, spec, first = [], {}, None, None
+    for one in config.data:
+        wanted = one if isinstance(one, ExampleFiles) else ExampleFiles(one)
+        for path in _matching(base, wanted.files):
+            file = read_examples(path, config.in_memory)
+            opened.callback(file.examples.close)
+            first = first or path
+            spec = spec or file.spec
+            if file.spec != spec:
+                raise TrainingError(f"made by another encoder than {first}", path=str(path), hint="Make both anew")
+            parts.append(_wanted(file.examples, wanted))
+            hashes[str(path.relative_to(base) if path.is_relative_to(base) else path)] = _sha256_of_file(path)
+    assert spec is not None
+    examples = concatenate(parts)
+    return Split(_trained_on(config, examples), _held_out(config, examples), spec, None, hashes, opened)
 
 
-def _split_of_sources(config: TrainConfig, sources: Sequence[ExampleSource], spec: EncoderSpec | None) -> Split:
+def _matching(base: Path, files: str) -> list[Path]:
+    """The files that a name or pattern stands for, by name; raises TrainingError when a pattern fits none."""
+    if not set("*?[") & set(files):
+        return [base / files]
+    found = sorted(Path(path) for path in glob.glob(str(Path(glob.escape(str(base))) / files)))
+    if not found:
+        raise TrainingError("no example file is called so", path=str(base / files), hint="Make one with: pileup-filter examples")
+    return found
+
+
+def _wanted(examples: ArrayDataset, wanted: ExampleFiles) -> ArrayDataset:
+    if wanted.only != "all":
+        examples = examples.take(examples.is_snv == (wanted.only == "snv"))
+    if wanted.weight == 1:
+        return examples
+    return dataclasses.replace(examples, weight=examples.weight * np.float32(wanted.weight))
+
+
+def _split_of_sources(
+    config: TrainConfig, sources: Sequence[ExampleSource], spec: EncoderSpec | None, opened: ExitStack
+) -> Split:
     if spec is None:
         channels = CHANNEL_NAMES if config.rows else ()
         spec = EncoderSpec(ENCODER_VERSION, FEATURE_NAMES, channels, config.rows, config.columns if config.rows else 0)
-    makers = [ExampleMaker(source, spec) for source in sources]
+    makers = [opened.enter_context(ExampleMaker(source, spec)) for source in sources]
 
     def train_of_epoch(epoch: int) -> ArrayDataset:
         seed = config.fit.seed * 100_003 + epoch
@@ -66,7 +109,7 @@ def _split_of_sources(config: TrainConfig, sources: Sequence[ExampleSource], spe
     full_depth = concatenate([piece for maker in makers for piece in maker.examples(0, full_depth=True)])
     files = sorted({path for source in sources for path in (source.calls, source.labels)})
     hashes = {Path(path).name: _sha256_of_file(Path(path)) for path in files}
-    return Split(train_of_epoch(0), _held_out(config, full_depth), spec, train_of_epoch, hashes)
+    return Split(train_of_epoch(0), _held_out(config, full_depth), spec, train_of_epoch, hashes, opened)
 
 
 def _resolved(source: ExampleSource, base: Path) -> ExampleSource:

@@ -1,0 +1,40 @@
+"""One YAML file as plain values. Knows no configuration: what the keys mean is checked by who asked for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vcffilter.errors import MissingExtraError, TrainingError
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Mappings, lists and scalars of a YAML file. Aliases are refused: a few of them in one another fill any memory.
+
+    Raises TrainingError on a file that cannot be read or is no such YAML, MissingExtraError without PyYAML.
+    """
+    try:
+        import yaml
+    except ImportError as error:
+        raise MissingExtraError("configurations need PyYAML", hint="Install it with: pip install 'vcffilter[train]'") from error
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                event = self.peek_event()
+                raise yaml.MarkedYAMLError(problem=f"alias *{event.anchor}: write its value out", problem_mark=event.start_mark)
+            return super().compose_node(parent, index)
+
+    try:
+        return yaml.load(Path(path).read_text("utf-8"), Loader)  # noqa: S506
+    except OSError as error:
+        raise TrainingError(f"the configuration cannot be read ({error.strerror})", path=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise TrainingError(
+            f"the configuration is not UTF-8 (byte {error.start})", path=str(path), hint="Save it as UTF-8"
+        ) from error
+    except RecursionError as error:
+        raise TrainingError("the configuration is nested too deeply", path=str(path)) from error
+    except (yaml.YAMLError, ValueError) as error:
+        # ValueError: a date or a number that does not exist, such as 2001-99-99.
+        raise TrainingError(f"the configuration is no YAML ({error})", path=str(path)) from error
