@@ -118,8 +118,8 @@ def thinned_figures(copies: dict[tuple[str, str], Pool]) -> dict[str, dict[str, 
 
 def hifi_figures(data: Path, folds: Path) -> dict[str, Any]:
     """Leave-a-quarter-out on hifi-revio-chr20, and what weights without CHM13 fail of its false alleles."""
-    models = [folds / f"hifi-without-quarter{number}.safetensors" for number in (1, 2, 3, 4)]
-    blind = folds / "hifi-without-chm13.safetensors"
+    models = [folds / f"hifi-germline-without-quarter{number}.safetensors" for number in (1, 2, 3, 4)]
+    blind = folds / "hifi-germline-without-chm13.safetensors"
     if not all(path.exists() for path in [*models, blind]):
         return {}
     folder = data / "real" / "hifi-revio-chr20"
@@ -165,7 +165,7 @@ def chm13_figures(data: Path, model: Path) -> Figures:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """All figures."""
     data = arguments.data.resolve()
-    models = {fold: arguments.folds / f"illumina-without-{fold}.safetensors" for fold in FOLDS}
+    models = {fold: arguments.folds / f"illumina-germline-without-{fold}.safetensors" for fold in FOLDS}
     pools, records = short_read_pools(data, models)
     thresholds = {fold: thresholds_of(models[fold]) for fold in FOLDS}
     figures: dict[str, Any] = {

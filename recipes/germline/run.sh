@@ -4,7 +4,8 @@
 #     recipes/germline/run.sh DATA WORKDIR [JARS]
 #
 # DATA: ../shared/data. WORKDIR: tables, calls and weights; what is there is not made again. JARS: folder of GATK's jars (README.md);
-# without it its callers are left out, and that is said. Weights and cards end up in WORKDIR/weights; nothing is installed.
+# without it its callers are left out, and that is said. Weights and cards end up in WORKDIR/weights, beside those that never saw one
+# fold (-without-FOLD; benchmarks/folds holds such for benchmarks/accuracy.py); nothing is installed.
 set -euo pipefail
 if (($# < 2 || $# > 3)); then
     sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
@@ -30,6 +31,27 @@ step "labelled sets and thinned copies" harvest.py --work "$work/real" "${gatk[@
 step "sets without truth" certain.py --work "$work/real" "${gatk[@]}"
 step "simulated short reads" simulated.py --work "$work/simulated"
 step "simulated HiFi reads" simulated.py --work "$work/simulated-hifi" --kind hifi
-step "illumina-germline and its folds" train.py --harvest "$work/real" --harvest "$work/simulated" --out "$work/weights" --folds
-step "hifi-germline and its folds" train.py --kind hifi --harvest "$work/real" --harvest "$work/simulated-hifi" --out "$work/weights" --folds
+for part in real simulated simulated-hifi; do
+    step "examples: $part" examples.py --work "$work/$part"
+done
+
+train() { # CONFIG NAME [OPTION...]: weights and card, unless they are there
+    local config=$1 name=$2
+    [[ -e $work/weights/$name.md ]] && return
+    echo "== $name" >&2
+    rm -rf "$work/runs/$name"
+    mkdir -p "$work/weights" "$work/runs"
+    pileup-filter train "$work/$config" -o "$work/runs/$name" "${@:3}"
+    cp "$work/runs/$name/$name".{safetensors,md} "$work/weights/"
+}
+
+cp "$here"/{illumina,hifi}.yaml "$work/"
+train illumina.yaml illumina-germline
+for fold in chr20 chr21 chr22; do
+    train illumina.yaml "illumina-germline-without-$fold" --without "$fold"
+done
+train hifi.yaml hifi-germline
+for fold in quarter1 quarter2 quarter3 quarter4 chm13; do
+    train hifi.yaml "hifi-germline-without-$fold" --without "$fold"
+done
 ls -l "$work"/weights/*.safetensors >&2

@@ -38,7 +38,7 @@ class Sample:
 
     @property
     def name(self) -> str:
-        """Name of its set; train.py knows simulated sets by the prefix."""
+        """Name of its set."""
         return f"sim-{self.preset_name}-{self.depth}x"
 
 

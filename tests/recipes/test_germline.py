@@ -1,89 +1,134 @@
-"""The recipe of the germline weights: that no model sees what it is held out from."""
+"""The recipe of the shipped weights: its configurations, and the road from a harvest's tables to weights on simulated reads."""
 
+from __future__ import annotations
+
+import csv
+import gzip
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset import Alleles
+from examples import make_examples
 
-train = pytest.importorskip("train")
+from vcffilter.commands.main import run
+from vcffilter.models.checkpoint import load_checkpoint
+from vcffilter.training.config import TrainConfig, load_train_config
+from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples
+from vcffilter.training.fit import predict
+from vcffilter.training.grown_trees import TreesConfig, grow_both
+from vcffilter.training.out_of_fold import fold_of
+
+yaml = pytest.importorskip("yaml")
+pytest.importorskip("h5py")
+pytest.importorskip("lightgbm")
+pytest.importorskip("sklearn")
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "germline"
 
 
-def make_alleles(contigs: list[str], sets: list[str]) -> Alleles:
-    n = len(contigs)
-    rng = np.random.default_rng(1)
-    return Alleles(
-        features=rng.normal(size=(n, 3)).astype(np.float32),
-        reads=np.zeros((n, 1, 1, 1), np.uint8),
-        label=np.arange(n, dtype=np.float32) % 2,
-        hard=np.ones(n, bool),
-        score=np.ones(n),
-        depth=np.full(n, 10),
-        share=np.ones(n),
-        seed=np.zeros(n, int),
-        pos1=np.arange(1, n + 1),
-        set_name=np.array(sets),
-        contig=np.array(contigs),
-        ref=np.full(n, "A"),
-        alt=np.full(n, "C"),
-        callers=np.full(n, ""),
+def configuration(name: str) -> TrainConfig:
+    return load_train_config(RECIPE / f"{name}.yaml")
+
+
+def places(*rows: tuple[str, str, int]) -> ArrayDataset:
+    """Examples at (set, contig, pos1)."""
+    sets, contigs, positions = zip(*rows, strict=True)
+    return ArrayDataset.create(
+        np.zeros((len(rows), 1)), np.zeros(len(rows)), set_name=sets, contig=contigs, pos0=np.array(positions) - 1
     )
 
 
-def test_groups_hold_a_chromosome_together_whatever_the_set() -> None:
-    alleles = make_alleles(
-        ["chr21", "chr21", "chr22", "20", "chr20", "chr4"],
-        [
-            *("nygc-chr21", "na19401-nygc-chr21", "nygc-chr22", "broad8x-chr20", "sim-hiseq-9x", "na12878-hiseq-slices"),
-        ],
+def test_chromosomes_are_held_out_together_whatever_the_set():
+    examples = places(
+        ("nygc-chr21", "chr21", 1),
+        ("na19401-nygc-chr21", "chr21", 1),
+        ("nygc-chr21b", "chr21", 1),
+        ("nygc-chr22", "chr22", 1),
+        ("na19401-nygc-chr22", "chr22", 1),
+        ("broad8x-chr20", "20", 1),
+        ("sim-hiseq-9x", "chr20", 1),
+        ("na12878-hiseq-slices", "chr4", 1),
     )
-    expected = ["chr21", "chr21", "chr22", "chr20", "always", "always"]
-    assert train.illumina_group(alleles).tolist() == expected
+    expected = ["chr21", "chr21", "chr21", "chr22", "chr22", "chr20", "", ""]
+    assert fold_of(examples, configuration("illumina").out_of_fold).tolist() == expected
 
 
-def test_simulated_snvs_are_left_out() -> None:
-    alleles = make_alleles(["chr20", "chr20"], ["sim-hiseq-9x", "nygc-chr21"])
-    assert train.select_short_reads(alleles, train.RECIPES["illumina"]).set_name.tolist() == ["nygc-chr21"]
+def test_quarters_of_hifi_part_at_their_borders():
+    revio = "hifi-revio-chr20"
+    examples = places(
+        *((revio, "chr20", pos1) for pos1 in (8_995_001, 9_022_000, 9_022_001, 9_050_001, 9_077_000, 9_077_001, 9_105_000)),
+        ("chm13-hifi-chr20", "chr20", 100_000),
+        ("sim-hifi-40x", "chr20", 1_100_000),
+        ("sim-hifi-12x", "chr20", 4_200_000),
+    )
+    expected = ["quarter1", "quarter1", "quarter2", "quarter3", "quarter3", "quarter4", "quarter4", "chm13", "", ""]
+    assert fold_of(examples, configuration("hifi").out_of_fold).tolist() == expected
 
 
-def test_no_model_is_scored_on_what_it_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    contigs = ["chr20", "chr21", "chr22"] * 4
-    alleles = make_alleles(contigs, ["nygc"] * 12)
-    workshop = train.Workshop(alleles, train.illumina_group(alleles), train.RECIPES["illumina"], tmp_path, 1)
-    asked: list[tuple[set[str], set[str]]] = []
-
-    def fake_logits(groups: list[str], index: np.ndarray) -> np.ndarray:
-        asked.append((set(groups), set(workshop.group[index].tolist())))
-        return np.zeros(len(index))
-
-    monkeypatch.setattr(workshop, "logits", fake_logits)
-    index, _ = workshop.held_out_logits(("chr20", "chr21"))
-    assert set(workshop.group[index].tolist()) == {"chr20", "chr21"}
-    assert all(not trained & scored and "chr22" not in trained | scored for trained, scored in asked)
-
-
-def test_training_rows_are_only_those_of_the_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    alleles = make_alleles(["chr20", "chr21", "chr22", "chr4"] * 3, ["nygc"] * 12)
-    workshop = train.Workshop(alleles, train.illumina_group(alleles), train.RECIPES["illumina"], tmp_path, 1)
-    seen: list[set[str]] = []
-
-    def fake_train(chosen: Alleles, recipe: object, threads: int) -> tuple[dict, None]:
-        seen.append(set(chosen.contig.tolist()))
-        return {}, None
-
-    monkeypatch.setattr(train, "train_model", fake_train)
-    monkeypatch.setattr(train, "save_checkpoint", lambda *_: None)
-    workshop.model(("chr21", "chr22"))
-    assert seen == [{"chr21", "chr22", "chr4"}]
+@pytest.mark.parametrize(("name", "kept"), [("illumina", (0.998, 0.99)), ("hifi", (0.995, 0.98))])
+def test_settings_are_those_of_the_shipped_weights(name, kept):
+    config = configuration(name)
+    assert config.model_id == f"{name}-germline"
+    assert (config.architecture, config.model, config.fit.seed) == ("trees:both", {}, 1)
+    assert (config.recall_snv, config.recall_indel) == kept
+    assert config.out_of_fold.together is (name == "hifi")
+    # Simulated SNVs are not trained on.
+    assert [getattr(one, "only", "all") for one in config.data] == ["all", "indel"]
+    shipped = load_checkpoint(config.model_id).metadata
+    assert shipped.description == config.description
+    assert tuple(shipped.limits) == config.limits
+    settings = json.loads(shipped.training["recipe"])
+    assert TreesConfig(**{**settings["trees"], "left_out": tuple(settings["trees"]["left_out"])}) == TreesConfig()
+    assert settings["seed"] == config.fit.seed
 
 
-def test_default_thresholds_keep_the_share_in_every_group() -> None:
-    rng = np.random.default_rng(2)
-    n = 400
-    alleles = make_alleles(["chr20"] * (n // 2) + ["chr21"] * (n // 2), ["nygc"] * n)
-    group = train.illumina_group(alleles)
-    probability = np.clip(np.where(alleles.label > 0, 0.8, 0.2) + rng.normal(size=n) * 0.15 - 0.2 * (group == "chr20"), 0, 1)
-    thresholds = train.default_thresholds(alleles, group, probability, train.RECIPES["illumina"])
-    for name in ("chr20", "chr21"):
-        true = (group == name) & (alleles.label > 0.5)
-        assert (np.round(probability[true], 4) >= thresholds["snv"]).mean() >= 0.995
+def write_table(simulated, path: Path, bam: Path) -> int:
+    """A harvest's table of the simulated sample's labelled calls; returns how many there are."""
+    with open(simulated.files.labels) as lines:
+        rows = [row for row in csv.reader(lines, delimiter="\t") if row[4] in ("TP", "FP")]
+    with gzip.open(simulated.files.calls, "rt") as lines:
+        records = [line.split("\t") for line in lines if not line.startswith("#")]
+    quality = {(fields[1], fields[3], alt): fields[5] for fields in records for alt in fields[4].split(",")}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as table:
+        table.write("chrom\tpos\tref\talt\tlabel\tcallers\tmax_qual\thard\thow\tbam\n")
+        for chrom, pos, ref, alt, label, *_ in rows:
+            score = float(quality[pos, ref, alt])
+            table.write(f"{chrom}\t{pos}\t{ref}\t{alt}\t{label}\tcalls\t{score:.3f}\t{int(score >= 1)}\tshipped\t{bam}\n")
+    return len(rows)
+
+
+def test_from_tables_to_weights(simulated, tmp_path):
+    """The shipped recipe's road by commands gives the forest that its trees give when they are grown by hand."""
+    work = tmp_path / "real"
+    reads = tmp_path / "reads" / "reads.bam"
+    reads.parent.mkdir()
+    reads.symlink_to(simulated.files.reads)
+    Path(f"{reads}.bai").symlink_to(f"{simulated.files.reads}.bai")
+    (reads.parent / "reference.fa.gz").symlink_to(simulated.files.reference)
+    Path(f"{reads.parent / 'reference.fa.gz'}.fai").symlink_to(f"{simulated.files.reference}.fai")
+    made = []
+    for set_name, share in (("broad8x-chr20", "1.00"), ("nygc-chr21", "1.00"), ("nygc-chr21", "0.50"), ("nygc-chr22", "1.00")):
+        table = work / "harvest" / f"{set_name}.f{share}-s0.tsv"
+        n_rows = write_table(simulated, table, reads)
+        target = make_examples(table, tmp_path, work)
+        examples = read_examples(target).examples
+        assert 0.95 * n_rows < len(examples) <= n_rows
+        assert set(examples.set_name.tolist()) == {set_name}
+        assert set(examples.share.tolist()) == {float(share)}
+        made.append(target)
+    changed = made[0].stat().st_mtime_ns
+    assert make_examples(work / "harvest" / "broad8x-chr20.f1.00-s0.tsv", tmp_path, work).stat().st_mtime_ns == changed
+    settings = yaml.safe_load((RECIPE / "illumina.yaml").read_text())
+    settings["data"] = settings["data"][:1]
+    (tmp_path / "illumina.yaml").write_text(yaml.safe_dump(settings))
+    assert run(["train", str(tmp_path / "illumina.yaml"), "-o", str(tmp_path / "run"), "-q"]) == 0
+    checkpoint = load_checkpoint(tmp_path / "run" / "illumina-germline.safetensors")
+    files = [read_examples(path) for path in sorted(made)]
+    examples = concatenate([file.examples for file in files])
+    expected = grow_both(np.nan_to_num(examples.features), examples.label, TreesConfig(), files[0].spec, seed=1)
+    assert checkpoint.metadata.config == expected.config
+    assert all(tensor.equal(checkpoint.tensors[name]) for name, tensor in expected.module.state_dict().items())
+    assert set(checkpoint.metadata.thresholds) == {"snv", "indel", "snv_deep", "indel_deep"}
+    assert np.isfinite(predict(checkpoint.build(), examples)).all()
