@@ -2,8 +2,8 @@
 
     python recipes/germline/examples.py --data ../shared/data --work WORKDIR
 
-Reads WORKDIR/harvest/SET.fSHARE-sSEED.tsv (harvest.py, certain.py, simulated.py) and writes WORKDIR/examples/KIND/ with an .h5 for
-each; KIND is illumina or hifi. What is there is made again only when its table or the encoder changed.
+Reads WORKDIR/harvest/SET.fSHARE-sSEED.tsv (harvest.py, certain.py, simulated.py) and writes an .h5 of each to
+WORKDIR/examples/KIND; KIND is illumina or hifi. What is there is made again only when its table or the encoder changed.
 """
 
 from __future__ import annotations
