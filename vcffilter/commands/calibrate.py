@@ -131,8 +131,11 @@ def calibrate(**parsed: Any) -> None:
     Without --labels and --truth nothing is fitted: what each threshold would keep is printed, with predicted precision and
     recall, Ti/Tv, het/hom and insertion/deletion ratios. CALLS that were filtered before need no reads then.
     """
+    from vcffilter.reads.alignment_file import forbid_network_references
+
     chosen = CalibrateOptions(**parsed)
     options.start_logging(quiet=chosen.quiet, verbose=chosen.verbose)
+    forbid_network_references()
     if chosen.labels is not None and chosen.truth is not None:
         raise UsageError("--labels and --truth both say which calls are true", hint="Leave one out")
     if chosen.labels is None and chosen.truth is None:
