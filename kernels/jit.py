@@ -29,6 +29,11 @@ _OPTIONS = {"nogil": True, "boundscheck": False, "fastmath": False, "_nrt": Fals
 _FOLDER = choose_folder(possible_parents(), source_digest(Path(vcffilter.__file__).parent))
 
 
+def cache_folder() -> Path | None:
+    """Where compiled kernels are kept; None where every run compiles them."""
+    return _FOLDER
+
+
 class _Notice(event.Listener):
     """Says once that kernels are being compiled: nothing else explains why the first run takes so long."""
 

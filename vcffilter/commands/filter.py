@@ -221,10 +221,10 @@ def _asked(chosen: FilterOptions, regions: Regions | None, targets: Regions | No
     asked = []
     if regions is not None:
         in_file = chosen.regions_file is not None
-        asked.append(AskedRegions("-R" if in_file else "-r", regions, in_file, by_index=True))
+        asked.append(AskedRegions("-R" if in_file else "-r", regions, in_file))
     if targets is not None:
         in_file = chosen.targets_file is not None
-        asked.append(AskedRegions("-T" if in_file else "-t", targets, in_file, by_index=False))
+        asked.append(AskedRegions("-T" if in_file else "-t", targets, in_file))
     return asked
 
 
@@ -239,13 +239,15 @@ def _watch(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer,
     metadata = scorer.metadata
     warnings.add(
         *warnings_before_run(
-            reader.header,
+            reader.header.text(),
+            reader.header.sample_names(),
             scorer.headers,
             variants_path=chosen.variants,
             reference_path=chosen.reference_path,
             model_id=metadata.model_id,
             model_description=metadata.description,
             asked=asked,
+            uses_index=chosen.regions is not None or chosen.regions_file is not None,
         )
     )
     model = _watched_model(chosen, scorer)

@@ -33,6 +33,7 @@ class _Subcommand:
 #: A subcommand is a file in this folder and an entry here; the file is imported only when it is asked for.
 _SUBCOMMANDS = {
     "filter": _Subcommand("filter", "filter_command", "Score the ALTs of a VCF by their reads; write FILTER and INFO."),
+    "check": _Subcommand("check", "check_command", "Do calls, reads, FASTA and model fit each other? In seconds, before a run."),
     "label": _Subcommand("label", "label", "TP / FP / OUT for every ALT, by comparing haplotypes with a truth set."),
     "examples": _Subcommand("examples", "examples", "Labelled calls and their reads to a file to train on."),
     "train": _Subcommand("train", "train", "Train or fine-tune a network on labelled examples."),

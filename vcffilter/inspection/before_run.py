@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from vcffilter.inspection.contigs import contigs_of_calls
 from vcffilter.inspection.indexes import stale_indexes
 from vcffilter.inspection.region_names import unknown_regions
 from vcffilter.inspection.samples import sample_mismatch
 from vcffilter.inspection.somatic import somatic_warning
 from vcffilter.pipeline.run_warnings import RunWarning
 from vcffilter.reads.alignment_file import AlignmentHeader
-from vcffilter.variants.header import VariantHeader
 from vcffilter.variants.intervals import Regions
 
 
 @dataclass(frozen=True)
 class AskedRegions:
-    """Regions that the user asked for. option: as written, such as "-r". by_index: they are found by the calls' index."""
+    """Regions that the user asked for. option: as written, such as "-r". is_file: whether it names a file of regions."""
 
     option: str
     regions: Regions
     is_file: bool
-    by_index: bool
 
 
 def warnings_before_run(
-    header: VariantHeader,
+    header_text: str,
+    samples: Sequence[str],
     headers: Sequence[AlignmentHeader],
     *,
     variants_path: str,
@@ -34,18 +34,22 @@ def warnings_before_run(
     model_id: str,
     model_description: str,
     asked: Sequence[AskedRegions] = (),
+    uses_index: bool = False,
 ) -> Iterator[RunWarning]:
-    """Warnings from the headers of calls and reads. header: of the calls, headers: of the reads."""
-    mismatch = sample_mismatch(header.sample_names(), headers)
+    """Warnings from the headers of calls and reads.
+
+    header_text, samples: of the calls. headers: of the reads. asked: regions. uses_index: whether the calls' index is used.
+    """
+    mismatch = sample_mismatch(samples, headers)
     if mismatch is not None:
         yield mismatch
     paths = [*(reads.path for reads in headers), reference_path]
-    if any(one.by_index for one in asked):
+    if uses_index:
         paths.append(variants_path)
     yield from stale_indexes(paths)
-    contigs = header.contig_name_by_index().values()
+    contigs = list(contigs_of_calls(header_text))
     for one in asked:
-        yield from unknown_regions(one.regions, one.option, one.is_file, list(contigs))
-    somatic = somatic_warning(header.text(), model_id, model_description)
+        yield from unknown_regions(one.regions, one.option, one.is_file, contigs)
+    somatic = somatic_warning(header_text, model_id, model_description)
     if somatic is not None:
         yield somatic
