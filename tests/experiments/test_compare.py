@@ -124,7 +124,7 @@ def write_yaml(folder, **changes):
     return str(path)
 
 
-def test_tables_plot_and_scores_taken_again(tmp_path, capfd):
+def test_tables_plot_and_scores_taken_again(tmp_path, capfd, caplog):
     pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")
     write_examples(tmp_path / "examples.h5", make_examples(), SPEC)
@@ -132,6 +132,9 @@ def test_tables_plot_and_scores_taken_again(tmp_path, capfd):
     assert run(["compare", write_yaml(tmp_path), "-o", str(folder)]) == 0
     first = capfd.readouterr()
     assert "epoch" not in first.err
+    # What is logged is what the table says.
+    shown = {cells[1].strip(): cells[2].strip() for cells in (text.split("|") for text in first.out.splitlines()[2:])}
+    assert all(f"{name}: hard_auroc {mean}, mean over the folds" in caplog.messages for name, mean in shown.items())
     assert (folder / "comparison.md").read_text() == first.out
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
     with open(folder / "comparison.csv") as stream:

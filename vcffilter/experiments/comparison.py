@@ -79,7 +79,9 @@ def run_comparison(
             values = (one.fold_values(config.metric) for one in (results[0], result))
             result = dataclasses.replace(result, test=paired_test(*values))
         results.append(result)
-        logger.info("%s: %s %.4f", experiment.name, config.metric, scores.pooled[config.metric])
+        # The number of the table's first column, which all folds together would not give.
+        mean = _row(result, config)["mean"]
+        logger.info("%s: %s %s, mean over the folds", experiment.name, config.metric, "-" if mean is None else f"{mean:.4f}")
     return ModelComparison(config, results, np.bincount(folds).tolist())
 
 
