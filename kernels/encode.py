@@ -98,7 +98,10 @@ def _count_for_ref(site: SiteReads, mate: np.ndarray, is_first_of_record: bool, 
         if site.group[slot] != SUPPORTS_REF:
             continue
         read = int64(site.read[slot])
-        fragment = read if mate[read] < 0 else min(read, mate[read])
+        fragment, following = read, int64(mate[read])
+        while following >= 0 and following != read:
+            fragment = min(fragment, following)
+            following = int64(mate[following])
         if is_first_of_record or for_ref[fragment] == stamp:
             for_ref[fragment] = stamp + 1
             n += 1

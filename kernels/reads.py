@@ -64,6 +64,9 @@ _PER_READ_DTYPES = (
     (np.int64,) * 4 + (np.int32,) * 3 + (np.uint8, np.int32, np.uint8, np.uint8, np.uint64, np.int32) + (np.int64,) * 3
 )
 _N_PER_READ = len(_PER_READ_DTYPES)
+#: Bytes of an integer tag by the character of its type (SAM spec 4.2.4); 0 for what is no integer.
+_INTEGER_BYTES = np.zeros(256, np.int64)
+_INTEGER_BYTES[[ord(kind) for kind in "cCsSiI"]] = 1, 1, 2, 2, 4, 4
 _CIGAR_OFFSET_FIELD = ReadArrays._fields.index("cigar_offset")
 
 
@@ -128,8 +131,11 @@ def _haplotype_tag(aux_get: int, record: int, tags: np.ndarray) -> int:
     if address == 0:
         return 0
     kind = h.load_uint8(address)
-    if kind in (ord("c"), ord("C"), ord("s"), ord("S"), ord("i"), ord("I")):
-        value = h.load_uint8(address + 1)
+    if _INTEGER_BYTES[kind] > 0:
+        value = int64(h.load_uint8(address + 1))
+        # Little-endian, as all of BAM: the lowest byte comes first. A negative number has a high byte that is not 0.
+        for index in range(2, _INTEGER_BYTES[kind] + 1):
+            value |= int64(h.load_uint8(address + index)) << (8 * (index - 1))
         return value if value <= 2 else 0
     return 0
 

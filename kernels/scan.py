@@ -19,7 +19,9 @@ MAX_SHIFT = 200
 #: A longer deletion stays where the aligner put it: its far end may lie outside the reference kept around a chunk's alleles.
 MAX_SHIFTED_DELETION = 128
 #: Returns of `scan_reads`.
-SCAN_DONE, SCAN_NEED_SPACE = 0, 1
+SCAN_DONE, SCAN_NEED_SPACE, SCAN_EQUAL_BASES = 0, 1, 2
+#: Code of the base that is written as =.
+_EQUAL_BASE = 0
 
 
 class ReadEvents(NamedTuple):
@@ -30,7 +32,8 @@ class ReadEvents(NamedTuple):
     insertion point or of the first deleted base. indel_length: int32 pool, inserted bases positive, deleted negative.
     indel_hash: uint64 pool, of the inserted bases after shifting, 0 for deletions.
     indel_read_pos0: int64 pool, the position at which the aligner put it.
-    mate: int32 (n_reads,), index of the read with the same name, -1 where there is none in the chunk.
+    mate: int32 (n_reads,), index of the other read with the same name, -1 where there is none in the chunk; where names are not
+    unique, of the next one, and of the first behind the last.
     counts: int64 (2,), mismatches and indels in use.
     """
 
@@ -138,7 +141,7 @@ def _scan_block(
     events: ReadEvents,
     used: int,
 ) -> int:
-    """Append the mismatches of an ungapped block; returns the entries in use, or -1 where they do not fit."""
+    """Append the mismatches of an ungapped block; returns entries in use, -1 where they do not fit, -2 at a base written =."""
     segment = max(first_above(segments.start0, pos0) - 1, 0)
     while segment < len(segments.start0) and segments.start0[segment] < pos0 + length:
         first = max(pos0, segments.start0[segment])
@@ -148,6 +151,8 @@ def _scan_block(
             code = read_code(reads, read, query_index + position - pos0)
             reference = segments.codes[base + position]
             if code != reference and code != UNKNOWN_BASE and reference != UNKNOWN_BASE:
+                if code == _EQUAL_BASE:
+                    return -2
                 if used >= len(events.mismatch_pos0):
                     return -1
                 events.mismatch_pos0[used] = position
@@ -191,7 +196,9 @@ def _add_indel(
 
 @kernel
 def scan_reads(reads: ReadArrays, n_reads: int, segments: ReferenceSegments, events: ReadEvents) -> int:
-    """Fill the mismatches and indels of `events`. Returns SCAN_DONE, or SCAN_NEED_SPACE (start again with more room)."""
+    """Fill the mismatches and indels of `events`. Returns SCAN_DONE, SCAN_NEED_SPACE (start again with more room) or
+    SCAN_EQUAL_BASES (bases written as =: what they stand for is not known here).
+    """
     # int64(0) and not 0: numba compiles a function once more for a constant that it is given.
     n_mismatches, n_indels = int64(0), int64(0)
     for read in range(n_reads):
@@ -207,7 +214,7 @@ def scan_reads(reads: ReadArrays, n_reads: int, segments: ReferenceSegments, eve
             if operation in (0, 7, 8):
                 n_mismatches = _scan_block(reads, read, pos0, query_index, length, segments, events, n_mismatches)
                 if n_mismatches < 0:
-                    return SCAN_NEED_SPACE
+                    return SCAN_NEED_SPACE if n_mismatches == -1 else SCAN_EQUAL_BASES
                 pos0 += length
                 query_index += length
             elif operation in (1, 2):
@@ -233,7 +240,7 @@ def scan_reads(reads: ReadArrays, n_reads: int, segments: ReferenceSegments, eve
 
 @kernel
 def link_mates(reads: ReadArrays, n_reads: int, table: np.ndarray, mate: np.ndarray) -> None:
-    """Write into `mate` the index of the read with the same name (paired, primary alignments), -1 where there is none.
+    """Write into `mate` the index of the next read with the same name (paired, primary alignments), -1 where there is none.
 
     table: int32 (a power of two, at least 2 * n_reads,), filled with -1; used as a hash table.
     """
@@ -249,8 +256,8 @@ def link_mates(reads: ReadArrays, n_reads: int, table: np.ndarray, mate: np.ndar
                 table[slot] = read
                 break
             if reads.name_hash[other] == reads.name_hash[read]:
-                if mate[other] < 0:
-                    mate[other] = read
-                    mate[read] = other
+                mate[read] = mate[other] if mate[other] >= 0 else other
+                mate[other] = read
+                table[slot] = read
                 break
             slot = (slot + 1) & mask

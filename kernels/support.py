@@ -356,26 +356,36 @@ def _shows_third_base(
 
 @inline_kernel
 def _count_mates_once(reads: ReadArrays, mate: np.ndarray, site: SiteReads) -> None:
-    """Of two mates that both cover the site keep the one that says more; if they contradict each other neither informs."""
+    """Of two mates that both cover the site keep the one that says more; if they contradict each other neither informs.
+
+    Equals: the first in the order of reads (`reads_order`).
+    """
     for slot in range(site.counts[0]):
         read = int64(site.read[slot])
-        if mate[read] < 0 or site.group[slot] == MATE_COUNTED:
-            continue
-        other = site.slot_of_read[mate[read]]
-        if other <= slot or site.group[other] == MATE_COUNTED:
-            continue
-        mine, theirs = site.margin_phred[slot], site.margin_phred[other]
-        contradict = mine * theirs < 0 and abs(mine) >= INFORMATIVE_PHRED and abs(theirs) >= INFORMATIVE_PHRED
-        if contradict:
-            site.counts[2] += 1
-            site.group[slot] = UNINFORMATIVE
-            site.group[other] = MATE_COUNTED
-        elif abs(theirs) > abs(mine):
-            site.group[slot] = MATE_COUNTED
-        else:
-            site.group[other] = MATE_COUNTED
-        if not contradict and abs(mine) >= INFORMATIVE_PHRED and abs(theirs) >= INFORMATIVE_PHRED:
-            site.counts[1] += 1
+        # One step for a pair; where names are not unique all reads of the name count once, whichever of them the chunk holds.
+        following = int64(mate[read])
+        while following >= 0 and following != read and site.group[slot] != MATE_COUNTED:
+            other = site.slot_of_read[following]
+            if other > slot and site.group[other] != MATE_COUNTED:
+                _settle_mates(slot, other, site)
+            following = int64(mate[following])
+
+
+@inline_kernel
+def _settle_mates(slot: int, other: int, site: SiteReads) -> None:
+    mine, theirs = site.margin_phred[slot], site.margin_phred[other]
+    both_inform = abs(mine) >= INFORMATIVE_PHRED and abs(theirs) >= INFORMATIVE_PHRED
+    if both_inform and mine * theirs < 0:
+        site.counts[2] += 1
+        site.group[slot] = UNINFORMATIVE
+        site.group[other] = MATE_COUNTED
+        return
+    if abs(theirs) > abs(mine):
+        site.group[slot] = MATE_COUNTED
+    else:
+        site.group[other] = MATE_COUNTED
+    if both_inform:
+        site.counts[1] += 1
 
 
 @inline_kernel

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tiny_cases import CONTIG, tiny_case
 from twin.alleles import FINE, Called, normalise
 from twin.bases import LETTERS, text_hash
-from twin.reads import Read, read_file
+from twin.reads import Read, read_file, together
 from twin.reference import Contig
 from twin.scan import indels, link_mates, mismatches
 
@@ -82,7 +82,7 @@ def test_reads_and_events(tmp_path: Path, seed: int) -> None:
     encoder = open_encoder([bam], fasta, Shape())
     prepared = encoder.prepare(chunk_of(CONTIG, everywhere))
     encoder.close()
-    expected = read_file(bam, fasta, CONTIG, 0, len(bases), want_haplotype_tag=True)
+    expected = together([read_file(bam, fasta, CONTIG, 0, len(bases), want_haplotype_tag=True)])
     _assert_reads(prepared, expected)
     _assert_events(prepared, expected, Contig(fasta, CONTIG))
 
@@ -135,4 +135,4 @@ def test_shift_in_repeats_longer_than_the_limit(tmp_path: Path, unit: str) -> No
         assert wanted is not None
         found = (prepared.alleles.start0[index], prepared.alleles.end0[index], prepared.alleles.shift_end0[index])
         assert found == (wanted.start0, wanted.end0, wanted.shift_end0), called
-    _assert_events(prepared, read_file(bam, fasta, CONTIG, 0, len(bases)), contig)
+    _assert_events(prepared, together([read_file(bam, fasta, CONTIG, 0, len(bases))]), contig)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vcffilter.errors import ModelError
+from vcffilter.errors import ModelError, ReadsFileError
 from vcffilter.kernels.alleles import FINE, NormalisedAlleles, empty_alleles, normalise_alleles
 from vcffilter.kernels.encode import (
     ENCODER_VERSION,
@@ -20,9 +20,9 @@ from vcffilter.kernels.encode import (
 )
 from vcffilter.kernels.haplotypes import FLANK
 from vcffilter.kernels.reads import ReadArrays, empty_reads
-from vcffilter.kernels.reads_order import in_start_order
+from vcffilter.kernels.reads_order import in_order
 from vcffilter.kernels.reference import ReferenceSegments, base_code_table, merge_intervals
-from vcffilter.kernels.scan import SCAN_DONE, ReadEvents, empty_events, link_mates, scan_reads
+from vcffilter.kernels.scan import MAX_SHIFT, SCAN_EQUAL_BASES, SCAN_NEED_SPACE, ReadEvents, empty_events, link_mates, scan_reads
 from vcffilter.kernels.tensor import CHANNEL_NAMES, COLUMN_CHANNELS
 from vcffilter.models import encoder_spec
 from vcffilter.models.encoder_spec import EncoderSpec
@@ -37,6 +37,9 @@ assert encoder_spec.SUPPORT_CHANNEL in CHANNEL_NAMES, "networks ask for a channe
 #: Reference kept around each record: enough for the longest shift (kernels.scan.MAX_SHIFT), flanks and slack on either side, so
 #: that nothing depends on the neighbours in the chunk.
 _PAD_LEFT, _PAD_RIGHT = 640, 1024
+#: Widest window of a tensor: beyond it lies what depends on the neighbours in the chunk. The middle column is an allele's start,
+#: at most MAX_SHIFT bases left of where the record has it.
+MAX_COLUMNS = 2 * (_PAD_LEFT - MAX_SHIFT) + 1
 #: Alleles encoded at once: at first, and how many reads a piece should hold at most.
 _FIRST_PIECE, _MAX_PIECE = 64, 4096
 _READS_PER_PIECE = 50_000
@@ -89,6 +92,10 @@ def check_spec(spec: EncoderSpec) -> None:
         raise ModelError(f"the model needs what the encoder does not make: {', '.join(unknown)}")
     if spec.rows and (spec.columns < 1 or spec.columns % 2 == 0):
         raise ModelError(f"the model's window has {spec.columns} columns; it must be odd")
+    if spec.rows and spec.columns > MAX_COLUMNS:
+        raise ModelError(
+            f"the model's window has {spec.columns} columns; more than {MAX_COLUMNS} reach beyond the reference around an allele"
+        )
 
 
 class ChunkEncoder:
@@ -176,7 +183,7 @@ class ChunkEncoder:
         alleles.record[:] = chunk.record_index
         reads = self._read(chunk.contig, alleles)
         n_reads = int(reads.counts[0])
-        events = self._scan(reads, n_reads, segments)
+        events = self._scan(chunk.contig, reads, n_reads, segments)
         furthest_end0 = np.empty(n_reads, np.int64)
         running_maximum(reads.unclipped_end0, n_reads, furthest_end0)
         return PreparedChunk(alleles, segments, reads, n_reads, events, furthest_end0)
@@ -196,16 +203,24 @@ class ChunkEncoder:
         for file in self._files:
             if file.has_contig(contig):
                 self._reads = file.append_reads(contig, merged_start0[:n], merged_end0[:n], self._reads)
-        return in_start_order(self._reads) if len(self._files) > 1 else self._reads
+        return in_order(self._reads, len(self._files))
 
-    def _scan(self, reads: ReadArrays, n_reads: int, segments: ReferenceSegments) -> ReadEvents:
+    def _scan(self, contig: str, reads: ReadArrays, n_reads: int, segments: ReferenceSegments) -> ReadEvents:
         """Mismatches, indels and mates of the reads."""
         n_cigar = int(reads.counts[1])
         room = 8 * n_reads + 1024
         events = empty_events(n_reads, room, n_cigar)
-        while scan_reads(reads, n_reads, segments, events) != SCAN_DONE:
+        while (found := scan_reads(reads, n_reads, segments, events)) == SCAN_NEED_SPACE:
             room *= 4
             events = empty_events(n_reads, room, n_cigar)
+        if found == SCAN_EQUAL_BASES:
+            raise ReadsFileError(
+                "its bases are written as = where they are the reference's",
+                path=", ".join(file.header.path for file in self._files),
+                contig=contig,
+                pos1=int(reads.start0[0]) + 1,
+                hint="Give the reads as they were before samtools calmd -e",
+            )
         table = np.full(1 << max(int(2 * n_reads).bit_length(), 4), -1, np.int32)
         link_mates(reads, n_reads, table, events.mate)
         return events

@@ -12,7 +12,7 @@ from twin.context_features import context_features
 from twin.read_features import differences, read_features
 from twin.reads import PAIRED, SUPPLEMENTARY, Read
 from twin.reference import Contig
-from twin.scan import Indel, indels, link_mates
+from twin.scan import Indel, indels
 from twin.support import SUPPORTS_ALT, SUPPORTS_REF, weigh
 from twin.tensor import tensor
 
@@ -58,7 +58,7 @@ class TwinEncoder:
         first0, last0 = allele.start0 - _FLANK, allele.shift_end0 + _FLANK
         reads = [read for read in self._reads if read.start0 < last0 and read.end0 > first0]
         carried = [self._indels(read) for read in reads]
-        site = weigh(allele, self._contig, reads, link_mates(reads), carried)
+        site = weigh(allele, self._contig, reads, carried)
         if not site.reads:
             return nothing
         shown = {slot: differences(one.read, allele, self._contig, self._indels(one.read)) for slot, one in enumerate(site.reads)}

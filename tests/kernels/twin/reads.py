@@ -146,8 +146,10 @@ def read_file(
 
 
 def together(reads_of_files: Sequence[list[Read]]) -> list[Read]:
-    """Reads of several files in one order: start, name, flag. Those of a single file stay in file order."""
-    if len(reads_of_files) == 1:
-        return reads_of_files[0]
-    every = [read for reads in reads_of_files for read in reads]
-    return sorted(every, key=lambda read: (read.start0, text_hash(read.name), read.flag))
+    """Reads of all files in one order: by start, and where that is the same by what the order of a file does not change."""
+
+    def key(read: Read) -> tuple[int, ...]:
+        place = (read.start0, text_hash(read.name), read.flag, read.end0)
+        return (*place, read.unclipped_start0, read.unclipped_end0, read.mapq)
+
+    return sorted((read for reads in reads_of_files for read in reads), key=key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from twin.bases import bases_hash
@@ -86,13 +87,18 @@ def indels(read: Read, contig: Contig) -> list[Indel]:
 
 
 def link_mates(reads: list[Read]) -> list[int]:
-    """For every read the index of its mate: the other paired primary alignment of that name, or -1."""
+    """For every read the index of the next paired primary alignment of that name, the first behind the last; -1 if alone."""
     mate = [-1] * len(reads)
-    first_of_name: dict[str, int] = {}
-    for index, read in enumerate(reads):
-        if not read.flag & PAIRED or read.flag & SUPPLEMENTARY:
-            continue
-        other = first_of_name.setdefault(read.name, index)
-        if other != index and mate[other] < 0:
-            mate[other], mate[index] = index, other
+    for same in of_one_name(reads):
+        for index, following in zip(same, same[1:] + same[:1], strict=True):
+            mate[index] = following if len(same) > 1 else -1
     return mate
+
+
+def of_one_name(reads: Sequence[Read]) -> list[list[int]]:
+    """Indices of paired primary alignments, those of one name together."""
+    of_name: dict[str, list[int]] = {}
+    for index, read in enumerate(reads):
+        if read.flag & PAIRED and not read.flag & SUPPLEMENTARY:
+            of_name.setdefault(read.name, []).append(index)
+    return list(of_name.values())

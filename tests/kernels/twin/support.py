@@ -9,7 +9,7 @@ from twin.alleles import Allele
 from twin.haplotypes import FLANK, Haplotype, Nearby, build_haplotypes, find_nearby, is_the_allele
 from twin.reads import SKIP, Read
 from twin.reference import Contig
-from twin.scan import Indel
+from twin.scan import Indel, of_one_name
 
 MAX_MISMATCH, GAP, MAX_COST, MAX_MARGIN, INFORMATIVE = 40, 45, 250, 60, 10
 UNINFORMATIVE, SUPPORTS_REF, SUPPORTS_ALT, MATE_COUNTED = range(4)
@@ -182,25 +182,30 @@ def _note_indels(site_read: SiteRead, allele: Allele, indels: Sequence[Indel]) -
             site_read.third = True
 
 
-def _count_mates_once(site_reads: Sequence[SiteRead], mates: Sequence[int]) -> tuple[int, int]:
-    """Of two mates keep the one that says more; if they contradict each other neither informs. Returns pairs that do either."""
+def _count_mates_once(site_reads: Sequence[SiteRead]) -> tuple[int, int]:
+    """Of all reads of one name keep the one that says most, the first of equals; one that is contradicted does not inform.
+
+    Returns how often two agree and contradict each other.
+    """
     n_agree, n_contradict = 0, 0
-    for slot, other in enumerate(mates):
-        if other <= slot:
-            continue
-        mine, theirs = site_reads[slot], site_reads[other]
-        both = abs(mine.margin) >= INFORMATIVE and abs(theirs.margin) >= INFORMATIVE
-        if both and mine.margin * theirs.margin < 0:
-            n_contradict += 1
-            mine.group, theirs.group = UNINFORMATIVE, MATE_COUNTED
-            continue
-        n_agree += both
-        (mine if abs(theirs.margin) > abs(mine.margin) else theirs).group = MATE_COUNTED
+    for slots in of_one_name([one.read for one in site_reads]):
+        kept = site_reads[slots[0]]
+        for slot in slots[1:]:
+            other = site_reads[slot]
+            both = abs(kept.margin) >= INFORMATIVE and abs(other.margin) >= INFORMATIVE
+            if both and kept.margin * other.margin < 0:
+                n_contradict += 1
+                kept.group, other.group = UNINFORMATIVE, MATE_COUNTED
+                continue
+            n_agree += both
+            if abs(other.margin) > abs(kept.margin):
+                kept, other = other, kept
+            other.group = MATE_COUNTED
     return n_agree, n_contradict
 
 
-def weigh(allele: Allele, contig: Contig, reads: Sequence[Read], mate: Sequence[int], indels: Sequence[Sequence[Indel]]) -> Site:
-    """The reads that cover an allele with margins and groups. mate: index into reads. indels: of each read."""
+def weigh(allele: Allele, contig: Contig, reads: Sequence[Read], indels: Sequence[Sequence[Indel]]) -> Site:
+    """The reads that cover an allele with margins and groups. indels: of each read."""
     slot_of_read: dict[int, int] = {}
     site_reads: list[SiteRead] = []
     for index, read in enumerate(reads):
@@ -221,6 +226,5 @@ def weigh(allele: Allele, contig: Contig, reads: Sequence[Read], mate: Sequence[
         site_read.third = _shows_third_base(site_read, allele, contig)
         _note_indels(site_read, allele, carried)
         site_read.literal = column_margin > 0 if allele.is_substitution else site_read.exact_indel
-    mates = [slot_of_read.get(mate[index], -1) for index in slot_of_read]
-    n_agree, n_contradict = _count_mates_once(site_reads, mates)
+    n_agree, n_contradict = _count_mates_once(site_reads)
     return Site(tuple(site_reads), n_agree, n_contradict, nearby)
