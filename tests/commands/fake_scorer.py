@@ -23,6 +23,8 @@ class FakeScorer:
     reference = None
     metadata = SimpleNamespace(model_id="fake-model", description="", encoder=SimpleNamespace(features=()), training={})
     model_path = ""
+    columns = None
+    explained_below = 0.5
     model_id = "fake-model"
     model_sha256 = "ab" * 32
     thresholds = {"snv": 0.5, "indel": 0.4}

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from vcffilter.annotation import record_update as update
-from vcffilter.annotation.declarations import Provenance, declare
+from vcffilter.annotation.declarations import Provenance, Stale, declare
 from vcffilter.annotation.reason_vocabulary import REASON_NAMES
 from vcffilter.annotation.settings import INDEL_FILTER, SNV_FILTER, AnnotationSettings
 from vcffilter.errors import VariantFileError
 from vcffilter.models.threshold_classes import DEEP_READS
-from vcffilter.variants.alleles import STATUS_NAMES, AlleleScores
+from vcffilter.variants.alleles import STATUS_NAMES, AlleleScores, SampleScores
 from vcffilter.variants.chunks import RecordChunk
 from vcffilter.variants.header import VariantHeader
 
 #: Values in one record's FILTER that there is room for.
 _MOST_FILTERS = 65_536
+#: By the codes of `record_update`; the last is of a sample whose ALTs of both types fail.
+_VERDICTS = (".", "PASS", SNV_FILTER, INDEL_FILTER, f"{SNV_FILTER};{INDEL_FILTER}")
 #: Characters of all reasons together, joined.
 _LONGEST_REASONS = sum(len(name) + 1 for name in REASON_NAMES)
 
@@ -54,23 +56,32 @@ class Annotator:
         self._path = path
         self.settings = settings
         self._texts: list[ctypes.Array] = []  # keeps alive what the plan points to
-        self._plan = self._make_plan(header, stale.info, stale.filters)
+        self._n_columns = len(header.sample_names())
+        self._thresholds = tuple(map(float, settings.thresholds.by_depth))
+        self._plan = self._make_plan(header, stale)
         self._words = self._make_words()
         self._scratch = update.empty_scratch(0, 0, 0)
         self._counts = np.zeros(update.COUNT_SIZE, dtype=np.int64)
 
+    def of_best_carriers(self, chunk: RecordChunk, samples: SampleScores) -> AlleleScores:
+        """For each ALT the scores of the sample that stand for the site, by the rule of `record_update.judge_samples`."""
+        _, best = self._judge(chunk, samples)
+        return samples.of_samples(best)
+
     def annotate(self, chunk: RecordChunk, scores: AlleleScores) -> None:
         """Change the chunk's records in place. Scores are in the order of `chunk.alleles`."""
         alts = _of_all_alts(chunk, scores)
-        self._make_room(int(np.diff(chunk.alt_first).max(initial=0)))
+        samples = self._of_samples(chunk, scores.samples)
+        self._make_room(int(np.diff(chunk.alt_first).max(initial=0)), len(samples.columns) > 0)
         failed_at = update.update_records(
             self._plan,
-            tuple(map(float, self.settings.thresholds.by_depth)),
+            self._thresholds,
             DEEP_READS,
             chunk.records.addresses,
             chunk.alt_first,
             chunk.is_block,
             alts,
+            samples,
             self._words,
             self._scratch,
             self._counts,
@@ -97,7 +108,7 @@ class Annotator:
             alleles=_by_status(counts[update.COUNT_ALT_STATUS :]),
         )
 
-    def _make_plan(self, header: VariantHeader, stale_info: bool, stale_filters: bool) -> np.ndarray:
+    def _make_plan(self, header: VariantHeader, stale: Stale) -> np.ndarray:
         settings, keys = self.settings, self.settings.keys
         plan = np.zeros(update.PLAN_SIZE, dtype=np.int64)
         plan[update.PLAN_HEADER] = header.address
@@ -117,21 +128,55 @@ class Annotator:
         plan[update.PLAN_FILTER_INDEL] = header.identifier(INDEL_FILTER)
         plan[update.PLAN_MODE] = settings.mode
         plan[update.PLAN_ANNOTATE_ONLY] = settings.annotate_only
-        plan[update.PLAN_STALE_INFO] = stale_info
-        plan[update.PLAN_STALE_FILTER] = stale_filters
+        plan[update.PLAN_STALE_INFO] = stale.info
+        plan[update.PLAN_STALE_FILTER] = stale.filters
+        plan[update.PLAN_STALE_FORMAT] = stale.formats and self._n_columns > 0
+        plan[update.PLAN_WITH_SAMPLE_VERDICTS] = settings.with_sample_verdicts
         plan[update.PLAN_WITH_REASONS] = settings.with_reasons
         return plan
 
     def _make_words(self) -> update.Words:
         status = np.array([self._address(name) for name in STATUS_NAMES], dtype=np.int64)
-        return update.Words(status, *_joined((".", "PASS", SNV_FILTER, INDEL_FILTER)), *_joined(REASON_NAMES))
+        return update.Words(status, *_joined(_VERDICTS), *_joined(REASON_NAMES))
 
-    def _make_room(self, n_alts: int) -> None:
-        """Scratch for a record of so many ALTs."""
-        if len(self._scratch.ints) > n_alts:
+    def _judge(self, chunk: RecordChunk, samples: SampleScores) -> tuple[np.ndarray, np.ndarray]:
+        """(verdict of each sample on each ALT, the sample that stands for the site)."""
+        is_indel = chunk.alt_is_indel[chunk.alt_status == 0]
+        verdict = np.empty(samples.status.shape, np.uint8)
+        best = np.empty(len(is_indel), np.int64)
+        update.judge_samples(
+            self._thresholds,
+            DEEP_READS,
+            is_indel,
+            samples.status,
+            samples.probability,
+            samples.log_odds,
+            samples.counts,
+            verdict,
+            best,
+        )
+        return verdict, best
+
+    def _of_samples(self, chunk: RecordChunk, samples: SampleScores | None) -> update.SampleAlts:
+        """What the kernel writes for each sample."""
+        if samples is None:
+            samples = SampleScores.without_carriers(np.zeros(0, np.int64), 0)
+            verdict = samples.status
+        else:
+            verdict, _ = self._judge(chunk, samples)
+        sent = chunk.alt_status == 0
+        place = np.where(sent, np.cumsum(sent) - 1, -1)
+        return update.SampleAlts(samples.columns, self._n_columns, place, verdict, samples.probability, samples.counts)
+
+    def _make_room(self, n_alts: int, with_samples: bool) -> None:
+        """Scratch for a record of so many ALTs, of every sample at once where they are written."""
+        n_values = (n_alts + 1) * (self._n_columns if with_samples else 1)
+        if len(self._scratch.ints) >= n_values:
             return
-        longest = _LONGEST_REASONS if self.settings.with_reasons else len(INDEL_FILTER)
-        self._scratch = update.empty_scratch(2 * n_alts + 16, (2 * n_alts + 16) * (longest + 1), _MOST_FILTERS)
+        n_text = (n_alts + 1) * (_LONGEST_REASONS if self.settings.with_reasons else len(INDEL_FILTER) + 1)
+        if self.settings.with_sample_verdicts:
+            n_text = max(n_text, self._n_columns * max(map(len, _VERDICTS)))
+        self._scratch = update.empty_scratch(2 * n_values, 2 * n_text, _MOST_FILTERS)
 
     def _address(self, text: str) -> int:
         self._texts.append(ctypes.create_string_buffer(text.encode()))

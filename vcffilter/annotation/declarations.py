@@ -6,6 +6,7 @@ Nothing is declared twice, and no line of others is changed.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, astuple, dataclass
 
 from vcffilter.annotation.settings import INDEL_FILTER, SNV_FILTER, AnnotationKeys, AnnotationSettings, Thresholds
@@ -29,10 +30,25 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Stale:
-    """What an earlier run may have left in the records. info: keys of ours. filters: verdicts of ours."""
+    """What an earlier run may have left in the records. info, formats: keys of ours. filters: verdicts of ours."""
 
     info: bool
     filters: bool
+    formats: bool
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A declaration to make. kind: INFO or FORMAT."""
+
+    kind: str
+    key: str
+    declaration: Declaration
+    meaning: str
+
+    def text(self) -> str:
+        number, value_type = self.declaration.number, self.declaration.type
+        return f'##{self.kind}=<ID={self.key},Number={number},Type={value_type},Description="{self.meaning}">'
 
 
 def declare(header: VariantHeader, settings: AnnotationSettings, provenance: Provenance, path: str) -> Stale:
@@ -40,56 +56,82 @@ def declare(header: VariantHeader, settings: AnnotationSettings, provenance: Pro
 
     Returns what the header already knew of ours. Raises VariantFileError when a key is there with another meaning.
     """
-    wanted = _info_lines(settings.keys, settings.with_reasons)
-    present = {key: header.info_declaration(key) for key in wanted}
-    for key, (declaration, _) in wanted.items():
-        _refuse_other_meaning(key, present[key], declaration, path)
-    _refuse_foreign_score(header, settings.keys, path)
+    keys = settings.keys
+    wanted = [*_info_lines(keys, settings.with_reasons), *(_sample_lines(keys, settings) if settings.with_samples else ())]
+    present = [header.declaration(line.kind, line.key) for line in wanted]
+    for line, declaration in zip(wanted, present, strict=True):
+        _refuse_other_meaning(line, declaration, path)
+    _refuse_foreign_score(header, keys, path)
     stale = Stale(
-        info=any(header.info_declaration(key) is not None for key in astuple(settings.keys)),
+        info=any(header.info_declaration(key) is not None for key in astuple(keys)),
         filters=header.has_filter(SNV_FILTER) or header.has_filter(INDEL_FILTER),
+        formats=any(header.declaration("FORMAT", key) == declaration for key, declaration in sample_declarations(keys).items()),
     )
-    for key, (declaration, meaning) in wanted.items():
-        if present[key] is None:
-            header.append(f'##INFO=<ID={key},Number={declaration.number},Type={declaration.type},Description="{meaning}">')
+    for line, declaration in zip(wanted, present, strict=True):
+        if declaration is None:
+            header.append(line.text())
     if not settings.annotate_only:
         for name, kind in ((SNV_FILTER, "an SNV"), (INDEL_FILTER, "an indel, MNP or complex allele")):
             if not header.has_filter(name):
                 header.append(
-                    f'##FILTER=<ID={name},Description="No scored ALT reaches its minimum {settings.keys.probability}, '
-                    f'{kind} among them">'
+                    f'##FILTER=<ID={name},Description="No scored ALT reaches its minimum {keys.probability}, {kind} among them">'
                 )
     _append_provenance(header, settings, provenance)
     header.sync()
     return stale
 
 
-def _info_lines(keys: AnnotationKeys, with_reasons: bool) -> dict[str, tuple[Declaration, str]]:
-    lines = {
-        keys.probability: (
-            Declaration("A", "Float"),
-            "Calibrated probability that the ALT is real, from the reads at the site",
-        ),
-        keys.score: (Declaration("1", "Float"), f"{_SCORE_MEANING}{keys.probability} of the record"),
-        keys.depth: (Declaration("A", "Integer"), "Reads that informed the score of the ALT"),
-        keys.allele_depth: (
-            Declaration("R", "Integer"),
-            f"Of the reads in {keys.depth}, those for REF against every scored ALT, and those for each ALT",
-        ),
-        keys.verdict: (Declaration("A", "String"), f"Verdict on each ALT: PASS, {SNV_FILTER} or {INDEL_FILTER}"),
-        keys.alt_score: (Declaration("A", "Float"), f"Log-odds of each {keys.probability}"),
-        keys.status: (Declaration("1", "String"), "Why no ALT of the record was scored"),
-    }
+def _info_lines(keys: AnnotationKeys, with_reasons: bool) -> Iterator[_Line]:
+    yield _Line(
+        "INFO",
+        keys.probability,
+        Declaration("A", "Float"),
+        "Calibrated probability that the ALT is real, from the reads at the site",
+    )
+    yield _Line("INFO", keys.score, Declaration("1", "Float"), f"{_SCORE_MEANING}{keys.probability} of the record")
+    yield _Line("INFO", keys.depth, Declaration("A", "Integer"), "Reads that informed the score of the ALT")
+    yield _Line(
+        "INFO",
+        keys.allele_depth,
+        Declaration("R", "Integer"),
+        f"Of the reads in {keys.depth}, those for REF against every scored ALT, and those for each ALT",
+    )
+    yield _Line("INFO", keys.verdict, Declaration("A", "String"), f"Verdict on each ALT: PASS, {SNV_FILTER} or {INDEL_FILTER}")
+    yield _Line("INFO", keys.alt_score, Declaration("A", "Float"), f"Log-odds of each {keys.probability}")
+    yield _Line("INFO", keys.status, Declaration("1", "String"), "Why no ALT of the record was scored")
     if with_reasons:
-        lines[keys.reason] = (Declaration(".", "String"), "Why the record failed")
-        lines[keys.alt_reason] = (Declaration("A", "String"), "Why each failing ALT fails, values joined by &")
-    return lines
+        yield _Line("INFO", keys.reason, Declaration(".", "String"), "Why the record failed")
+        yield _Line("INFO", keys.alt_reason, Declaration("A", "String"), "Why each failing ALT fails, values joined by &")
 
 
-def _refuse_other_meaning(key: str, present: Declaration | None, wanted: Declaration, path: str) -> None:
+def sample_declarations(keys: AnnotationKeys) -> dict[str, Declaration]:
+    """How the keys of each sample are declared."""
+    return {
+        keys.probability: Declaration("A", "Float"),
+        keys.allele_depth: Declaration("R", "Integer"),
+        keys.depth: Declaration("1", "Integer"),
+        keys.verdict: Declaration("1", "String"),
+    }
+
+
+def _sample_lines(keys: AnnotationKeys, settings: AnnotationSettings) -> Iterator[_Line]:
+    meanings = {
+        keys.probability: "Calibrated probability that the sample has the ALT that its genotype names, from its own reads",
+        keys.allele_depth: f"Of the reads in {keys.depth}, those for REF against every ALT scored here, and those for each ALT",
+        keys.depth: "Most reads of the sample that informed the score of one of its ALTs",
+    }
+    if settings.with_sample_verdicts:
+        meanings[keys.verdict] = f"Verdict on the sample: PASS, {SNV_FILTER} or {INDEL_FILTER}, where all of its scored ALTs fail"
+    declarations = sample_declarations(keys)
+    for key, meaning in meanings.items():
+        yield _Line("FORMAT", key, declarations[key], meaning)
+
+
+def _refuse_other_meaning(line: _Line, present: Declaration | None, path: str) -> None:
+    wanted = line.declaration
     if present is not None and present != wanted:
         raise VariantFileError(
-            f"INFO/{key} is declared there as Number={present.number},Type={present.type}, "
+            f"{line.kind}/{line.key} is declared there as Number={present.number},Type={present.type}, "
             f"not Number={wanted.number},Type={wanted.type} as written by this program",
             path=path,
             hint="Write under other names with --info-prefix or --score-key",

@@ -10,6 +10,7 @@ from vcffilter.kernels.htslib import load_int32, load_int64
 from vcffilter.kernels.jit import inline_kernel, kernel
 from vcffilter.variants.alleles import READS_FOR_ALT, READS_FOR_REF, READS_INFORMING, STATUS_CODE, STATUS_NAMES
 from vcffilter.variants.htslib import (
+    END_INT32,
     MISSING_FLOAT_BITS,
     MISSING_INT32,
     OFFSET_FILTER,
@@ -20,12 +21,13 @@ from vcffilter.variants.htslib import (
     UNPACK_FILTER,
     bcf_unpack,
     bcf_update_filter,
+    bcf_update_format,
     bcf_update_info,
 )
 
 # Modes: the values of settings.FilterMode.
 _APPEND, _REPLACE, _RESET = 0, 1, 2
-_SCORED, _NO_ALT = STATUS_CODE["scored"], STATUS_CODE["no_alt"]
+_SCORED, _NO_ALT, _NO_CARRIER = STATUS_CODE["scored"], STATUS_CODE["no_alt"], STATUS_CODE["no_carrier"]
 #: Probabilities come with this many steps between 0 and 1 (4 decimals).
 PROBABILITY_STEPS = 10_000
 
@@ -49,8 +51,10 @@ PROBABILITY_STEPS = 10_000
     PLAN_STALE_INFO,  # an earlier run may have left INFO keys of ours
     PLAN_STALE_FILTER,  # ... or FILTER values
     PLAN_WITH_REASONS,
-) = range(18)
-PLAN_SIZE = 18
+    PLAN_STALE_FORMAT,  # ... or FORMAT keys, in files with samples
+    PLAN_WITH_SAMPLE_VERDICTS,
+) = range(20)
+PLAN_SIZE = 20
 
 # Slots of the counts, int64; two blocks per status code follow: records not scored, then ALTs.
 (
@@ -66,7 +70,7 @@ COUNT_ALT_STATUS = COUNT_STATUS + len(STATUS_NAMES)
 COUNT_SIZE = COUNT_ALT_STATUS + len(STATUS_NAMES)
 
 # Verdicts on an ALT: places in the texts.
-VERDICT_NONE, VERDICT_PASS, VERDICT_SNV, VERDICT_INDEL = range(4)
+VERDICT_NONE, VERDICT_PASS, VERDICT_SNV, VERDICT_INDEL, VERDICT_BOTH = range(5)
 _COMMA, _AND, _DOT = (np.uint8(ord(character)) for character in ",&.")
 
 
@@ -86,6 +90,23 @@ class AltScores(NamedTuple):
     counts: np.ndarray
     reasons: np.ndarray
     verdict: np.ndarray
+
+
+class SampleAlts(NamedTuple):
+    """What is known of the ALTs that were sent to the scorer, by sample; no samples where reads are pooled.
+
+    columns: int64 (n_samples,), of the samples in the records. n_columns: samples of a record.
+    place: int64 (n_alts,), of each ALT in the next arrays' second axis; -1 = not sent.
+    verdict: uint8 (n_samples, n_sent), VERDICT_NONE where not scored. probability: float32 (n_samples, n_sent).
+    counts: int32 (n_samples, n_sent, 3), columns READS_*.
+    """
+
+    columns: np.ndarray
+    n_columns: int
+    place: np.ndarray
+    verdict: np.ndarray
+    probability: np.ndarray
+    counts: np.ndarray
 
 
 class Words(NamedTuple):
@@ -164,14 +185,40 @@ def _update_filter(plan, record, scored, fails_snv, fails_indel, filters):
 
 
 @inline_kernel
-def _judge(alt, alts, thresholds, deep_reads):
+def _judge(probability, n_reads, is_indel, thresholds, deep_reads):
     """The verdict on a scored ALT."""
-    is_deep = alts.counts[alt, READS_INFORMING] >= deep_reads
-    if alts.is_indel[alt]:
+    is_deep = n_reads >= deep_reads
+    if is_indel:
         threshold = thresholds[3] if is_deep else thresholds[1]
-        return VERDICT_INDEL if fails(alts.probability[alt], threshold) else VERDICT_PASS
+        return VERDICT_INDEL if fails(probability, threshold) else VERDICT_PASS
     threshold = thresholds[2] if is_deep else thresholds[0]
-    return VERDICT_SNV if fails(alts.probability[alt], threshold) else VERDICT_PASS
+    return VERDICT_SNV if fails(probability, threshold) else VERDICT_PASS
+
+
+@kernel
+def judge_samples(thresholds, deep_reads, is_indel, status, probability, log_odds, counts, verdict, best):
+    """The verdict of each sample on each ALT, and of each ALT the sample whose scores stand for the site.
+
+    That is the one that passes with the largest log-odds; where none passes, the one with the largest log-odds; where none was
+    scored, the first that has the ALT. So the site passes where a sample does.
+    is_indel: bool (n_alleles,). status, probability, log_odds, counts: as in `SampleScores`.
+    verdict: uint8 (n_samples, n_alleles), best: int64 (n_alleles,), written.
+    """
+    for allele in range(len(is_indel)):
+        best[allele] = 0
+        rank = -1
+        for sample in range(len(status)):
+            code = status[sample, allele]
+            verdict[sample, allele] = VERDICT_NONE
+            own_rank = 0 if code == _NO_CARRIER else 1
+            if code == _SCORED:
+                n_reads = counts[sample, allele, READS_INFORMING]
+                own = _judge(probability[sample, allele], n_reads, is_indel[allele], thresholds, deep_reads)
+                verdict[sample, allele] = own
+                own_rank = 3 if own == VERDICT_PASS else 2
+            better = own_rank == rank and own_rank >= 2 and log_odds[sample, allele] > log_odds[best[allele], allele]
+            if own_rank > rank or better:
+                best[allele], rank = sample, own_rank
 
 
 @inline_kernel
@@ -299,9 +346,116 @@ def _write_status(plan, record, status, words):
     return problem | bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_STATUS], words.status[status], 1, TYPE_STRING)
 
 
+@inline_kernel
+def _write_sample_probabilities(plan, record, first, end, samples, scratch):
+    n_alts = end - first
+    # One "." for each ALT: of a shorter list `bcftools norm -m -any` (1.16) makes a probability of 0.
+    scratch.bits[: samples.n_columns * n_alts] = MISSING_FLOAT_BITS
+    for sample in range(len(samples.columns)):
+        start = samples.columns[sample] * n_alts
+        for alt in range(first, end):
+            place = samples.place[alt]
+            if place >= 0 and samples.verdict[sample, place] != VERDICT_NONE:
+                scratch.floats[start + alt - first] = samples.probability[sample, place]
+    n_values = samples.n_columns * n_alts
+    key = plan[PLAN_KEY_PROBABILITY]
+    return bcf_update_format(plan[PLAN_HEADER], record, key, scratch.bits.ctypes.data, n_values, TYPE_REAL)
+
+
+@inline_kernel
+def _is_scored(sample, first, end, samples):
+    """Whether any ALT of the record was scored for a sample."""
+    for alt in range(first, end):
+        place = samples.place[alt]
+        if place >= 0 and samples.verdict[sample, place] != VERDICT_NONE:
+            return True
+    return False
+
+
+@inline_kernel
+def _write_sample_counts(plan, record, first, end, samples, scratch):
+    """Write reads for REF and for each ALT, then reads that informed, of every sample."""
+    n_alleles = end - first + 1
+    scratch.ints[: samples.n_columns * n_alleles] = END_INT32
+    for column in range(samples.n_columns):
+        scratch.ints[column * n_alleles] = MISSING_INT32
+    for sample in range(len(samples.columns)):
+        start = samples.columns[sample] * n_alleles
+        if _is_scored(sample, first, end, samples):
+            for alt in range(first, end):
+                place = samples.place[alt]
+                if place >= 0 and samples.verdict[sample, place] != VERDICT_NONE:
+                    scratch.ints[start] = samples.counts[sample, place, READS_FOR_REF]
+                    scratch.ints[start + 1 + alt - first] = samples.counts[sample, place, READS_FOR_ALT]
+                else:
+                    scratch.ints[start + 1 + alt - first] = MISSING_INT32
+    n_values = samples.n_columns * n_alleles
+    key = plan[PLAN_KEY_ALLELE_DEPTH]
+    problem = bcf_update_format(plan[PLAN_HEADER], record, key, scratch.ints.ctypes.data, n_values, TYPE_INT)
+    scratch.ints[: samples.n_columns] = MISSING_INT32
+    for sample in range(len(samples.columns)):
+        column = samples.columns[sample]
+        for alt in range(first, end):
+            place = samples.place[alt]
+            if place >= 0 and samples.verdict[sample, place] != VERDICT_NONE:
+                scratch.ints[column] = max(scratch.ints[column], samples.counts[sample, place, READS_INFORMING])
+    key = plan[PLAN_KEY_DEPTH]
+    return problem | bcf_update_format(plan[PLAN_HEADER], record, key, scratch.ints.ctypes.data, samples.n_columns, TYPE_INT)
+
+
+@inline_kernel
+def _verdict_on_sample(sample, first, end, samples):
+    """By the rule of the site: PASS where one of the sample's scored ALTs passes, else the types that fail."""
+    verdict = VERDICT_NONE
+    for alt in range(first, end):
+        place = samples.place[alt]
+        own = samples.verdict[sample, place] if place >= 0 else VERDICT_NONE
+        if own == VERDICT_PASS:
+            return VERDICT_PASS
+        if own != VERDICT_NONE:
+            verdict = own if verdict in (VERDICT_NONE, own) else VERDICT_BOTH
+    return verdict
+
+
+@inline_kernel
+def _write_sample_verdicts(plan, record, first, end, samples, words, scratch):
+    """Write the verdict on every sample, in as many bytes for each as the longest takes."""
+    width = 1
+    for sample in range(len(samples.columns)):
+        verdict = _verdict_on_sample(sample, first, end, samples)
+        width = max(width, words.verdict_first[verdict + 1] - words.verdict_first[verdict])
+    scratch.text[: samples.n_columns * width] = 0
+    for column in range(samples.n_columns):
+        scratch.text[column * width] = _DOT
+    for sample in range(len(samples.columns)):
+        verdict = _verdict_on_sample(sample, first, end, samples)
+        _append_word(verdict, words.verdict, words.verdict_first, scratch.text, samples.columns[sample] * width)
+    n_bytes = samples.n_columns * width
+    key = plan[PLAN_KEY_VERDICT]
+    return bcf_update_format(plan[PLAN_HEADER], record, key, scratch.text.ctypes.data, n_bytes, TYPE_STRING)
+
+
+@inline_kernel
+def _write_samples(plan, record, first, end, samples, words, scratch):
+    problem = _write_sample_probabilities(plan, record, first, end, samples, scratch)
+    problem |= _write_sample_counts(plan, record, first, end, samples, scratch)
+    if plan[PLAN_WITH_SAMPLE_VERDICTS]:
+        problem |= _write_sample_verdicts(plan, record, first, end, samples, words, scratch)
+    return problem
+
+
+@inline_kernel
+def _remove_samples(plan, record):
+    """Take away what an earlier run wrote for each sample."""
+    problem = 0
+    for key in (PLAN_KEY_PROBABILITY, PLAN_KEY_ALLELE_DEPTH, PLAN_KEY_DEPTH, PLAN_KEY_VERDICT):
+        problem |= bcf_update_format(plan[PLAN_HEADER], record, plan[key], 0, 0, TYPE_REAL)
+    return problem
+
+
 @kernel
-def update_records(plan, thresholds, deep_reads, records, alt_first, is_block, alts, words, scratch, counts):
-    """Write FILTER and INFO of each record.
+def update_records(plan, thresholds, deep_reads, records, alt_first, is_block, alts, samples, words, scratch, counts):
+    """Write FILTER and INFO of each record, and FORMAT where samples are scored each by itself.
 
     plan: int64 (PLAN_SIZE,). thresholds: float64 of (SNV, indel, deep SNV, deep indel), deep from deep_reads reads on.
     records: int64 (n,), addresses. alt_first: int64 (n + 1,), borders of each record's ALTs in `alts`.
@@ -328,7 +482,9 @@ def update_records(plan, thresholds, deep_reads, records, alt_first, is_block, a
             if n_scored == 0 or alts.log_odds[alt] > alts.log_odds[best]:
                 best = alt
             n_scored += 1
-            alts.verdict[alt] = _judge(alt, alts, thresholds, deep_reads)
+            alts.verdict[alt] = _judge(
+                alts.probability[alt], alts.counts[alt, READS_INFORMING], alts.is_indel[alt], thresholds, deep_reads
+            )
             n_failed += alts.verdict[alt] != VERDICT_PASS
             has_indel = has_indel or alts.is_indel[alt]
             has_snv = has_snv or not alts.is_indel[alt]
@@ -344,6 +500,10 @@ def update_records(plan, thresholds, deep_reads, records, alt_first, is_block, a
         else:
             problem |= _write_status(plan, record, status, words)
             counts[COUNT_STATUS + status] += 1
+        if plan[PLAN_STALE_FORMAT]:
+            problem |= _remove_samples(plan, record)
+        if scored and len(samples.columns) > 0:
+            problem |= _write_samples(plan, record, first, end, samples, words, scratch)
         if n_failed > 0 and plan[PLAN_WITH_REASONS]:
             problem |= _write_reasons(plan, record, failed, first, end, alts, words, scratch)
         elif plan[PLAN_STALE_INFO]:

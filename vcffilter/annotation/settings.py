@@ -104,7 +104,8 @@ def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> Ann
 class AnnotationSettings:
     """keys: names to write. thresholds: where an ALT fails. mode: how FILTER is treated. annotate_only: leave FILTER alone.
 
-    with_reasons: write why a failing record failed.
+    with_reasons: write why a failing record failed. with_samples: write scores of each sample;
+    with_sample_verdicts: and verdicts.
     """
 
     keys: AnnotationKeys
@@ -112,3 +113,5 @@ class AnnotationSettings:
     mode: FilterMode = FilterMode.APPEND
     annotate_only: bool = False
     with_reasons: bool = False
+    with_samples: bool = False
+    with_sample_verdicts: bool = False

@@ -47,6 +47,7 @@ class FilterOptions:
     targets: str | None
     targets_file: str | None
     samples: str | None
+    sample_map: str | None
     use_supplementary: bool
     allow_ref_mismatch: bool
     output: str
@@ -57,6 +58,7 @@ class FilterOptions:
     info_prefix: str
     score_key: str | None
     with_reasons: bool
+    sample_ft: bool
     no_version: bool
     summary_path: str | None
     model: str
@@ -94,13 +96,14 @@ class FilterOptions:
 @options.apply(
     [
         options.variants_argument,
-        options.reads,
+        options.sample_reads,
         options.reference,
         options.regions,
         options.regions_file,
         options.targets,
         options.targets_file,
         options.samples,
+        options.sample_map,
         options.supplementary,
         options.allow_ref_mismatch,
         options.output,
@@ -111,6 +114,7 @@ class FilterOptions:
         options.info_prefix,
         options.score_key,
         options.reasons,
+        options.sample_ft,
         options.no_version,
         options.summary,
         options.model,
@@ -164,7 +168,7 @@ def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
         samples=chosen.sample_names or None,
         declared_only=output.is_bcf,
     ) as reader:
-        scorer = _open_scorer(chosen, reader.name)
+        scorer = _open_scorer(chosen, reader)
         try:
             from vcffilter.scoring.network import one_intra_op_thread
 
@@ -186,12 +190,13 @@ def _regions(text: str | None, path: str | None) -> Regions | None:
     return None if path is None else regions_from_file(path)
 
 
-def _open_scorer(chosen: FilterOptions, variants_name: str) -> EvidenceScorer:
+def _open_scorer(chosen: FilterOptions, reader: VariantReader) -> EvidenceScorer:
     from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
+    from vcffilter.pipeline.sample_reads import read_sample_map
 
     return open_scorer(
         EvidenceOptions(
-            variants_path=variants_name,
+            variants_path=reader.name,
             reads_paths=chosen.reads_paths,
             reference_path=chosen.reference_path,
             samples=tuple(chosen.sample_names),
@@ -200,6 +205,9 @@ def _open_scorer(chosen: FilterOptions, variants_name: str) -> EvidenceScorer:
             use_supplementary=chosen.use_supplementary,
             allow_ref_mismatch=chosen.allow_ref_mismatch,
             want_reasons=chosen.with_reasons,
+            sample_of=read_sample_map(chosen.sample_map) if chosen.sample_map else {},
+            columns_of=tuple(reader.header.sample_names()),
+            known_samples=tuple(reader.all_samples),
         )
     )
 
@@ -246,6 +254,7 @@ def _watch(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer,
             reference_path=chosen.reference_path,
             model_id=metadata.model_id,
             model_description=metadata.description,
+            all_samples=reader.all_samples,
             asked=asked,
             uses_index=chosen.regions is not None or chosen.regions_file is not None,
         )
@@ -290,7 +299,10 @@ def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceSco
         mode=FilterMode[chosen.mode.upper()],
         annotate_only=chosen.annotate_only,
         with_reasons=chosen.with_reasons,
+        with_samples=scorer.columns is not None,
+        with_sample_verdicts=scorer.columns is not None and chosen.sample_ft,
     )
+    scorer.explained_below = max(scorer.explained_below, *settings.thresholds.by_depth)
     provenance = Provenance(
         model_id=scorer.model_id,
         model_sha256=scorer.model_sha256,
@@ -334,6 +346,7 @@ def _stream(
                 annotator,
                 writer,
                 n_threads=chosen.n_threads,
+                columns=scorer.columns,
                 progress=lambda done, contig, pos1: progress(done, n_records, f"{contig}:{pos1}"),
                 observe=watch.saw,
             )

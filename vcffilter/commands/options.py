@@ -86,6 +86,11 @@ reads = option(
     "-b", "--reads", "reads_paths", group=_INPUT, multiple=True, required=True, metavar="FILE",
     help="BAM or CRAM with index; may be given several times.",
 )  # fmt: skip
+sample_reads = option(
+    "-b", "--reads", "reads_paths", group=_INPUT, multiple=True, required=True, metavar="[NAME=]FILE",
+    help="BAM or CRAM with index; may be given several times. NAME: the sample of INPUT whose reads they all are. "
+    "[default: as @RG SM says]",
+)  # fmt: skip
 reference = option("-f", "--reference", "reference_path", group=_INPUT, required=True, metavar="FILE", help="FASTA with .fai.")
 regions = option("-r", "--regions", group=_INPUT, metavar="LIST", help="Only records that overlap these regions; needs an index.")
 regions_file = option("-R", "--regions-file", group=_INPUT, metavar="FILE", help="Like -r, from a BED, VCF or table.")
@@ -94,6 +99,10 @@ targets_file = option("-T", "--targets-file", group=_INPUT, metavar="[^]FILE", h
 samples = option(
     "-s", "--samples", group=_INPUT, metavar="LIST",
     help="Only these samples: their columns, and the reads of their read groups.",
+)  # fmt: skip
+sample_map = option(
+    "--sample-map", group=_INPUT, metavar="FILE",
+    help="Lines of NAME, tab, SAMPLE: whose reads an @RG SM, or a file of -b, holds by the names of INPUT.",
 )  # fmt: skip
 supplementary = option(
     "--supplementary", "use_supplementary", group=_INPUT, is_flag=True, help="Use supplementary alignments too."
@@ -122,6 +131,12 @@ info_prefix = option(
 )
 score_key = option("--score-key", group=_OUTPUT, metavar="KEY", help="Write the log-odds under this INFO key, such as CNN_2D.")
 reasons = option("--reasons", "with_reasons", group=_OUTPUT, is_flag=True, help="Write why a record failed.")
+sample_ft = option(
+    "--sample-ft",
+    group=_OUTPUT,
+    is_flag=True,
+    help="Of several samples: write the verdict on each into FORMAT, too.",
+)
 no_version = option("--no-version", group=_OUTPUT, is_flag=True, help="Leave program and command out of the header.")
 summary = option("--summary", "summary_path", group=_OUTPUT, metavar="FILE", help="Write counts and speed as JSON.")
 

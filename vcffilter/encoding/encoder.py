@@ -115,6 +115,10 @@ class ChunkEncoder:
         self._tensor = np.zeros((0, spec.rows, spec.columns, len(self._channels)), np.uint8)
         self._piece_size = _FIRST_PIECE
 
+    def read_from(self, files: Sequence[AlignmentFile]) -> None:
+        """Take the reads of the next chunks from these files. They stay the caller's to close."""
+        self._files = tuple(files)
+
     def close(self) -> None:
         """Close the files."""
         for file in self._files:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from vcffilter.inspection.contigs import contigs_of_calls
 from vcffilter.inspection.indexes import stale_indexes
 from vcffilter.inspection.region_names import unknown_regions
-from vcffilter.inspection.samples import sample_mismatch
+from vcffilter.inspection.samples import reads_left_out, sample_mismatch
 from vcffilter.inspection.somatic import somatic_warning
 from vcffilter.pipeline.run_warnings import RunWarning
 from vcffilter.reads.alignment_file import AlignmentHeader
@@ -33,16 +33,18 @@ def warnings_before_run(
     reference_path: str,
     model_id: str,
     model_description: str,
+    all_samples: Sequence[str] = (),
     asked: Sequence[AskedRegions] = (),
     uses_index: bool = False,
 ) -> Iterator[RunWarning]:
     """Warnings from the headers of calls and reads.
 
-    header_text, samples: of the calls. headers: of the reads. asked: regions. uses_index: whether the calls' index is used.
+    header_text, samples: of the calls. headers: of the reads. all_samples: of the calls, where only some are asked for.
+    asked: regions. uses_index: whether the calls' index is used.
     """
-    mismatch = sample_mismatch(samples, headers)
-    if mismatch is not None:
-        yield mismatch
+    for warning in (sample_mismatch(samples, headers), reads_left_out(samples, all_samples or samples, headers)):
+        if warning is not None:
+            yield warning
     paths = [*(reads.path for reads in headers), reference_path]
     if uses_index:
         paths.append(variants_path)

@@ -9,6 +9,8 @@ from vcffilter.reads.alignment_file import AlignmentHeader
 
 #: Names listed in one message.
 _MOST_NAMES = 3
+#: From so many samples on each is scored by its own reads.
+_SEVERAL = 2
 
 
 def samples_of_reads(headers: Sequence[AlignmentHeader]) -> list[str]:
@@ -26,6 +28,22 @@ def sample_mismatch(samples: Sequence[str], headers: Sequence[AlignmentHeader]) 
         f"the calls are of {named(samples)}, the reads of {named(of_reads)} (@RG SM in {named([h.path for h in headers])})",
         "Give the reads of the sample that was called; true calls fail by another person's reads. "
         "If both names are one person, rename with: bcftools reheader -s, or samtools addreplacerg",
+    )
+
+
+def reads_left_out(samples: Sequence[str], known: Sequence[str], headers: Sequence[AlignmentHeader]) -> RunWarning | None:
+    """A warning where calls of several samples leave out reads of others, or reads of nobody.
+
+    samples: those of the calls that are asked for. known: all that they have.
+    """
+    left_out = [name or "no sample" for header in headers for name in header.groups_of_sample if name not in known]
+    left_out += ["no sample" for header in headers if not header.groups_of_sample]
+    if len(samples) < _SEVERAL or not left_out:
+        return None
+    return RunWarning(
+        "reads_left_out",
+        f"reads of {named(list(dict.fromkeys(left_out)))} are left out: the calls have no such sample",
+        "Say whose reads a file holds with -b NAME=FILE, or translate names with --sample-map",
     )
 
 

@@ -15,8 +15,8 @@ from vcffilter.variants.chunks import RecordChunk
 FEWEST_ALTS = 100
 #: Share of them scored below which a run fails, and below which it warns.
 LEAST_SHARE, LOW_SHARE = 0.02, 0.5
-#: Their own sequence forbids scoring, whatever the files are.
-_OF_THE_ALLELE = (STATUS_CODE["allele_too_long"], STATUS_CODE["invalid_allele"])
+#: Their own sequence or genotypes forbid scoring, whatever the files are.
+_OF_THE_ALLELE = (STATUS_CODE["allele_too_long"], STATUS_CODE["invalid_allele"], STATUS_CODE["no_carrier"])
 
 
 @dataclass

@@ -53,7 +53,6 @@ class PileupSource:
             raise self._undrawable(contig, pos1, ref, alt)
         return pileup_of(prepared, contig, 0, n_columns=n_columns, most_rows=most_rows)
 
-
     def tensor(
         self, contig: str, pos1: int, ref: str, alt: str, channels: tuple[str, ...], *, rows: int = 33, columns: int = 33
     ) -> np.ndarray:

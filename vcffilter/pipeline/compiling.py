@@ -6,6 +6,7 @@ A run asks for each kernel with the types that runs ask for, which no list of si
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pysam
@@ -36,11 +37,12 @@ def compile_kernels() -> None:
     with tempfile.TemporaryDirectory() as folder:
         options = _tiny_job(Path(folder))
         _filter(options, f"{folder}/out.vcf.gz")
+        _filter(replace(options, columns_of=("s", "t")), f"{folder}/samples.vcf.gz")
         _encode_tensors(options)
 
 
 def _tiny_job(folder: Path) -> EvidenceOptions:
-    """A reference of As, three reads, one SNV."""
+    """A reference of As, three reads, one SNV that one of two samples has."""
     reference, reads, calls = (folder / name for name in ("reference.fa", "reads.bam", "calls.vcf"))
     reference.write_text(f">{_CONTIG}\n{'A' * _LENGTH}\n")
     pysam.faidx(str(reference))
@@ -54,8 +56,10 @@ def _tiny_job(folder: Path) -> EvidenceOptions:
             file.write(read)
     pysam.index(str(reads))
     calls.write_text(
-        f"##fileformat=VCFv4.2\n##contig=<ID={_CONTIG},length={_LENGTH}>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-        f"{_CONTIG}\t{_CALL_POS0 + 1}\t.\tA\tC\t.\t.\t.\n"
+        f"##fileformat=VCFv4.2\n##contig=<ID={_CONTIG},length={_LENGTH}>\n"
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts\tt\n"
+        f"{_CONTIG}\t{_CALL_POS0 + 1}\t.\tA\tC\t.\t.\t.\tGT\t0/1\t0/0\n"
     )
     return EvidenceOptions(str(calls), (str(reads),), str(reference), device="cpu", want_reasons=True)
 
@@ -64,11 +68,17 @@ def _filter(options: EvidenceOptions, out: str) -> None:
     with VariantReader(options.variants_path) as reader:
         scorer = open_scorer(options)
         try:
-            settings = AnnotationSettings(annotation_keys(), Thresholds(0.5, 0.5), with_reasons=True)
+            settings = AnnotationSettings(
+                annotation_keys(),
+                Thresholds(0.5, 0.5),
+                with_reasons=True,
+                with_samples=scorer.columns is not None,
+                with_sample_verdicts=scorer.columns is not None,
+            )
             provenance = Provenance(scorer.model_id, scorer.model_sha256)
             annotator = Annotator(reader.header, settings, provenance, reader.name)
             with VariantWriter(output_spec(out, "z", None), reader.header) as writer:
-                run_stream(reader, scorer, annotator, writer)
+                run_stream(reader, scorer, annotator, writer, columns=scorer.columns)
         finally:
             scorer.close()
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import queue
-from collections.abc import Callable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,16 @@ from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles, check_spec
 from vcffilter.errors import ReferenceFileError
 from vcffilter.kernels.alleles import NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
 from vcffilter.models.checkpoint import Checkpoint, load_checkpoint
+from vcffilter.pipeline.sample_reads import (
+    SampleReads,
+    check_names,
+    pooled_reads,
+    reads_file,
+    reads_of_samples,
+    relabelled,
+)
 from vcffilter.reads.alignment_file import (
+    AlignmentFile,
     AlignmentHeader,
     ReadSelection,
     forbid_network_references,
@@ -31,13 +41,17 @@ from vcffilter.reads.alignment_file import (
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.scoring.reason_finder import ReasonFinder
-from vcffilter.variants.alleles import STATUS_CODE, AlleleChunk, AlleleScores
+from vcffilter.variants.alleles import STATUS_CODE, AlleleChunk, AlleleScores, SampleScores
 
 if TYPE_CHECKING:
     from vcffilter.scoring.network import NetworkScorer
 
 logger = logging.getLogger(__name__)
 
+#: From so many samples on each is scored by its own reads.
+_SEVERAL = 2
+#: Files with reads that a thread keeps open.
+_MOST_OPEN_FILES = 128
 #: ALTs less probable than this, or than the model's threshold, get reasons when these are asked for.
 _DOUBTFUL = 0.5
 
@@ -53,8 +67,10 @@ _STATUS_OF_PROBLEM = {
 class EvidenceOptions:
     """Where the evidence is and how it is weighed.
 
-    variants_path: for messages only. allow_ref_mismatch: an allele whose REF is not the reference's gets a status instead of
-    ending the run. samples: of the reads' @RG lines; empty = all reads.
+    variants_path: for messages only. reads_paths: as -b names them, FILE or NAME=FILE. allow_ref_mismatch: an allele whose REF
+    is not the reference's gets a status instead of ending the run. samples: of the reads' @RG lines; empty = all reads.
+    sample_of: sample of the calls by @RG SM or by file. columns_of: the samples of the records; of two and more each is scored
+    by its own reads, else all reads together. known_samples: those of the file with the calls, whichever are asked for.
     """
 
     variants_path: str
@@ -66,17 +82,55 @@ class EvidenceOptions:
     use_supplementary: bool = False
     allow_ref_mismatch: bool = False
     want_reasons: bool = False
+    sample_of: Mapping[str, str] = field(default_factory=dict)
+    columns_of: tuple[str, ...] = ()
+    known_samples: tuple[str, ...] = ()
+
+
+class SampleEncoder:
+    """Encodes chunks by the reads of one sample or another; for one thread.
+
+    open_files: opens the files of a sample, which is done when its reads are first asked for. Files of the samples that were
+    asked for longest ago are closed, so that a cohort does not use up what the system lets a process open.
+    """
+
+    def __init__(self, encoder: ChunkEncoder, open_files: Callable[[SampleReads], list[AlignmentFile]]) -> None:
+        self._encoder = encoder
+        self._open_files = open_files
+        self._files: OrderedDict[int | None, list[AlignmentFile]] = OrderedDict()  # by column
+
+    def encode(self, sample: SampleReads, chunk: AlleleChunk) -> EncodedAlleles:
+        """Every allele of a chunk by a sample's reads."""
+        if sample.column not in self._files:
+            while self._files and sum(map(len, self._files.values())) + len(sample.files) > _MOST_OPEN_FILES:
+                _close(self._files.popitem(last=False)[1])
+            self._files[sample.column] = self._open_files(sample)
+        self._files.move_to_end(sample.column)
+        self._encoder.read_from(self._files[sample.column])
+        return self._encoder.encode(chunk)
+
+    def close(self) -> None:
+        """Close all files."""
+        for files in self._files.values():
+            _close(files)
+        self._files.clear()
+        self._encoder.close()
+
+
+def _close(files: Sequence[AlignmentFile]) -> None:
+    for file in files:
+        file.close()
 
 
 class EncoderPool:
-    """Lends every thread a `ChunkEncoder` of its own and keeps them open for the next chunk."""
+    """Lends every thread a `SampleEncoder` of its own and keeps them open for the next chunk."""
 
-    def __init__(self, open_encoder: Callable[[], ChunkEncoder]) -> None:
+    def __init__(self, open_encoder: Callable[[], SampleEncoder]) -> None:
         self._open_encoder = open_encoder
-        self._idle: queue.SimpleQueue[ChunkEncoder] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[SampleEncoder] = queue.SimpleQueue()
 
     @contextmanager
-    def lent(self) -> Iterator[ChunkEncoder]:
+    def lent(self) -> Iterator[SampleEncoder]:
         """An encoder for one thread, to be given back when what it encoded has been used."""
         try:
             encoder = self._idle.get_nowait()
@@ -96,14 +150,17 @@ class EncoderPool:
 class EvidenceScorer:
     """Scores chunks of alleles by their reads. Called from several threads at once.
 
-    headers: of the files with reads. reference: open, for the calling thread. metadata, model_path, model_id, model_sha256: of
-    the checkpoint. thresholds: probability below which an ALT fails, by type. operating_points: from the checkpoint's card.
+    headers: of the files with reads, under the samples' names in the calls. reference: open, for the calling thread. columns:
+    int64, of the samples that are scored each by its own reads; None = reads are pooled. metadata, model_path, model_id,
+    model_sha256: of the checkpoint. thresholds: probability below which an ALT fails, by type. operating_points: from the
+    checkpoint's card. explained_below: probability below which ALTs get reasons.
     """
 
     def __init__(
         self,
         options: EvidenceOptions,
         headers: Sequence[AlignmentHeader],
+        samples: Sequence[SampleReads],
         encoders: EncoderPool,
         reference: ReferenceFile,
         checkpoint: Checkpoint,
@@ -111,6 +168,9 @@ class EvidenceScorer:
     ) -> None:
         self._options = options
         self.headers = tuple(headers)
+        self._samples = tuple(samples)
+        columns = [sample.column for sample in samples if sample.column is not None]
+        self.columns = np.array(columns, np.int64) if columns else None
         self._encoders = encoders
         self.reference = reference
         self._contigs = frozenset(reference.length_of_contig)
@@ -120,15 +180,32 @@ class EvidenceScorer:
         self.model_sha256 = checkpoint.sha256
         self.thresholds = checkpoint.metadata.thresholds
         self.operating_points = checkpoint.metadata.operating_points
+        self.explained_below = max(_DOUBTFUL, *self.thresholds.values())
 
-    def score(self, chunk: AlleleChunk) -> AlleleScores:
+    def score(self, chunk: AlleleChunk) -> AlleleScores | SampleScores:
         """Score one chunk; raises VcffilterError where files disagree or cannot be read."""
-        if chunk.n_alleles == 0:
-            return _unscored(0, 0)
-        if not self._has_contig(chunk.contig):
+        missing = chunk.n_alleles > 0 and not self._has_contig(chunk.contig)
+        if self.columns is not None:
+            return self._score_samples(self.columns, chunk, missing=missing)
+        if chunk.n_alleles == 0 or missing:
             return _unscored(chunk.n_alleles, STATUS_CODE["contig_missing"])
         with self._encoders.lent() as encoder:
-            return self._score_encoded(chunk, encoder.encode(chunk))
+            return self._score_encoded(chunk, encoder.encode(self._samples[0], chunk))
+
+    def _score_samples(self, columns: np.ndarray, chunk: AlleleChunk, *, missing: bool) -> SampleScores:
+        """Each sample's ALTs by its own reads. missing: the contig is."""
+        carriers = np.ones((len(columns), chunk.n_alleles), bool) if chunk.carriers is None else chunk.carriers
+        scores = SampleScores.without_carriers(columns, chunk.n_alleles)
+        if missing:
+            scores.status[carriers] = STATUS_CODE["contig_missing"]
+            return scores
+        with self._encoders.lent() as encoder:
+            for index, sample in enumerate(self._samples):
+                carried = np.flatnonzero(carriers[index])
+                if len(carried):
+                    part = chunk.subset(carried)
+                    scores.put(index, carried, self._score_encoded(part, encoder.encode(sample, part)))
+        return scores
 
     def _score_encoded(self, chunk: AlleleChunk, encoded: EncodedAlleles) -> AlleleScores:
         self._check_reference(chunk, encoded.problem)
@@ -161,7 +238,7 @@ class EvidenceScorer:
             return self._network.log_odds(features, reads, is_snv[alleles], encoded.n_informing[alleles])
 
         finder = ReasonFinder(self._network.encoder.features, log_odds)
-        return finder.find(encoded.features, np.flatnonzero(probability < max(_DOUBTFUL, *self.thresholds.values())))
+        return finder.find(encoded.features, np.flatnonzero(probability < self.explained_below))
 
     def _has_contig(self, contig: str) -> bool:
         """Whether FASTA and reads have the contig; raises ContigNamingError when one has it under another name."""
@@ -208,23 +285,44 @@ def open_scorer(options: EvidenceOptions) -> EvidenceScorer:
 
     forbid_network_references()
     reference = ReferenceFile(options.reference_path)
-    refuse_duplicates(options.reads_paths)
-    headers = [read_header(path, options.reference_path) for path in options.reads_paths]
-    if options.samples:
-        for header in headers:
-            header.groups_of(options.samples)
-            require_group_tags(header, options.reference_path)
+    headers, samples = _whose_reads(options)
     checkpoint = load_checkpoint(options.model)
     spec = checkpoint.metadata.encoder
     check_spec(spec)
     htslib = load_reading_library()
-    selection = ReadSelection(options.use_supplementary, "haplotype_tag" in spec.channels, options.samples)
+    selection = ReadSelection(options.use_supplementary, "haplotype_tag" in spec.channels)
 
-    def open_encoder() -> ChunkEncoder:
-        sequence = ReferenceFile(options.reference_path)
-        files = open_alignment_files(headers, options.reference_path, htslib, selection)
-        return ChunkEncoder(spec, files, sequence)
+    def open_files(sample: SampleReads) -> list[AlignmentFile]:
+        files: list[AlignmentFile] = []
+        try:
+            for header, names in sample.files:
+                files += open_alignment_files([header], options.reference_path, htslib, replace(selection, samples=names))
+        except BaseException:
+            _close(files)
+            raise
+        return files
+
+    def open_encoder() -> SampleEncoder:
+        encoder = ChunkEncoder(spec, (), ReferenceFile(options.reference_path))
+        return SampleEncoder(encoder, open_files)
 
     encoders = EncoderPool(open_encoder)
     network = NetworkScorer(checkpoint, options.device)
-    return EvidenceScorer(options, headers, encoders, reference, checkpoint, network)
+    return EvidenceScorer(options, headers, samples, encoders, reference, checkpoint, network)
+
+
+def _whose_reads(options: EvidenceOptions) -> tuple[list[AlignmentHeader], tuple[SampleReads, ...]]:
+    """The headers, under the names of the calls, and the reads of each sample, or of all together."""
+    given = [reads_file(text) for text in options.reads_paths]
+    refuse_duplicates([file.path for file in given])
+    headers = [read_header(file.path, options.reference_path) for file in given]
+    check_names(given, options.sample_of, headers, options.known_samples)
+    headers = [relabelled(header, file, options.sample_of) for header, file in zip(headers, given, strict=True)]
+    is_whole = [file.sample is not None or file.path in options.sample_of for file in given]
+    if len(options.columns_of) >= _SEVERAL:
+        samples = reads_of_samples(headers, is_whole, options.columns_of)
+    else:
+        samples = (pooled_reads(headers, is_whole, options.samples),)
+    for header in {header.path: header for sample in samples for header, names in sample.files if names}.values():
+        require_group_tags(header, options.reference_path)
+    return headers, samples

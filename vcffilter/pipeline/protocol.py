@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vcffilter.variants.alleles import AlleleChunk, AlleleScores
+from vcffilter.variants.alleles import AlleleChunk, AlleleScores, SampleScores
 
 
 class ChunkScorer(Protocol):
     """Scores chunks of alleles; called from worker threads, several at once."""
 
-    def score(self, chunk: AlleleChunk) -> AlleleScores:
-        """Scores of the chunk's alleles, in their order; must not depend on how alleles are cut into chunks."""
+    def score(self, chunk: AlleleChunk) -> AlleleScores | SampleScores:
+        """Scores of the chunk's alleles, in their order; must not depend on how alleles are cut into chunks.
+
+        Of each sample by itself where the chunk has carriers.
+        """
         ...
 
     def close(self) -> None:

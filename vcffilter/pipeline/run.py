@@ -12,9 +12,11 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from vcffilter.annotation.annotator import Annotator
 from vcffilter.pipeline.protocol import ChunkScorer
-from vcffilter.variants.alleles import AlleleScores
+from vcffilter.variants.alleles import AlleleScores, SampleScores
 from vcffilter.variants.chunks import RecordChunk, take_chunk
 from vcffilter.variants.reader import VariantReader
 from vcffilter.variants.writer import VariantWriter
@@ -47,21 +49,23 @@ def run_stream(
     writer: VariantWriter,
     *,
     n_threads: int = 1,
+    columns: np.ndarray | None = None,
     progress: Callable[[int, str, int], None] | None = None,
     observe: Callable[[RecordChunk, AlleleScores], None] | None = None,
 ) -> StageSeconds:
     """Take every record of the reader through the scorer to the writer, in order.
 
-    n_threads: workers that score. progress: called with (records written, contig, POS) after each chunk. observe: called with
-    every chunk and its scores, in order, before the chunk is annotated and written; the first time, before the header is written.
+    n_threads: workers that score. columns: int64, of the samples that are scored each by itself; None = reads are pooled.
+    progress: called with (records written, contig, POS) after each chunk. observe: called with every chunk and its scores, in
+    order, before the chunk is annotated and written; the first time, before the header is written.
     The writer is not committed. Whatever a stage raises is raised here, after the workers have stopped.
     """
     seconds = StageSeconds()
-    pending: deque[tuple[RecordChunk, Future[AlleleScores]]] = deque()
+    pending: deque[tuple[RecordChunk, Future[AlleleScores | SampleScores]]] = deque()
     executor = ThreadPoolExecutor(max_workers=n_threads, thread_name_prefix="score")
     n_written = 0
 
-    def score(chunk: RecordChunk) -> AlleleScores:
+    def score(chunk: RecordChunk) -> AlleleScores | SampleScores:
         started = time.perf_counter()
         try:
             return scorer.score(chunk.alleles)
@@ -72,8 +76,9 @@ def run_stream(
         nonlocal n_written
         chunk, future = pending.popleft()
         started = time.perf_counter()
-        scores = future.result()
+        result = future.result()
         scored = time.perf_counter()
+        scores = result if isinstance(result, AlleleScores) else annotator.of_best_carriers(chunk, result)
         if observe is not None:
             observe(chunk, scores)
         annotator.annotate(chunk, scores)
@@ -96,7 +101,7 @@ def run_stream(
             if batch is None:
                 seconds.read += time.perf_counter() - started
                 break
-            chunk = take_chunk(reader.header, batch)
+            chunk = take_chunk(reader.header, batch, columns)
             seconds.read += time.perf_counter() - started
             pending.append((chunk, executor.submit(score, chunk)))
             while len(pending) > n_threads + _CHUNKS_AHEAD or (pending and pending[0][1].done()):

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 #: Code -> what it stands for. Output vocabulary: append only.
 WARNING_CODES = {
     "sample_mismatch": "the calls' sample and the reads' @RG SM name different people",
+    "reads_left_out": "reads are of samples that the calls do not have",
     "stale_index": "an index is older than its file",
     "region_contig_unknown": "a contig of -r or -R is not in the calls",
     "reference_unknown_bases": "the FASTA has N where the calls have bases",

@@ -20,6 +20,7 @@ STATUS_NAMES = (
     "outside_regions",
     "allele_too_long",
     "invalid_allele",
+    "no_carrier",
 )
 STATUS_CODE = {name: code for code, name in enumerate(STATUS_NAMES)}
 #: Columns of read counts: reads that informed the score; of these those for REF against every ALT of the record, and for the ALT.
@@ -38,6 +39,7 @@ class AlleleChunk:
     alt_bases: uint8 (total,), upper-case ASCII.
     record_index: int32 (n_alleles,), index of the record within the chunk of records.
     alt_index: int32 (n_alleles,), 0-based index of the ALT within its record.
+    carriers: bool (n_samples, n_alleles), whether the genotype of each sample with reads has the ALT; None: reads are pooled.
     """
 
     contig: str
@@ -48,11 +50,85 @@ class AlleleChunk:
     alt_bases: np.ndarray
     record_index: np.ndarray
     alt_index: np.ndarray
+    carriers: np.ndarray | None = None
 
     @property
     def n_alleles(self) -> int:
         """Number of alleles in the chunk."""
         return len(self.start0)
+
+    def subset(self, chosen: np.ndarray) -> AlleleChunk:
+        """The alleles of these indices (ascending), without carriers."""
+        ref_offset, ref_bases = _pool_subset(self.ref_offset, self.ref_bases, chosen)
+        alt_offset, alt_bases = _pool_subset(self.alt_offset, self.alt_bases, chosen)
+        return AlleleChunk(
+            self.contig,
+            self.start0[chosen],
+            ref_offset,
+            ref_bases,
+            alt_offset,
+            alt_bases,
+            self.record_index[chosen],
+            self.alt_index[chosen],
+        )
+
+
+def _pool_subset(offset: np.ndarray, bases: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(borders, bases) of the chosen entries of a pool."""
+    lengths = (offset[1:] - offset[:-1])[chosen]
+    new_offset = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    places = np.repeat(offset[chosen] - new_offset[:-1], lengths) + np.arange(new_offset[-1])
+    return new_offset, bases[places]
+
+
+@dataclass(frozen=True)
+class SampleScores:
+    """Scores of several samples, each by its own reads: fields of `AlleleScores` with an axis of samples before that of alleles.
+
+    columns: int64 (n_samples,), the samples' columns in the records. status: `no_carrier` where a sample does not have the ALT.
+    """
+
+    columns: np.ndarray
+    probability: np.ndarray
+    log_odds: np.ndarray
+    counts: np.ndarray
+    status: np.ndarray
+    reasons: np.ndarray
+
+    @classmethod
+    def without_carriers(cls, columns: np.ndarray, n_alleles: int) -> SampleScores:
+        """Nothing scored yet: no sample has any of the ALTs."""
+        shape = len(columns), n_alleles
+        return cls(
+            columns,
+            np.full(shape, np.nan, np.float32),
+            np.full(shape, np.nan),
+            np.zeros((*shape, 3), np.int32),
+            np.full(shape, STATUS_CODE["no_carrier"], np.uint8),
+            np.zeros(shape, np.uint32),
+        )
+
+    def put(self, sample: int, alleles: np.ndarray, scores: AlleleScores) -> None:
+        """Take in the scores of one sample (its place in `columns`) for some alleles (their indices)."""
+        self.probability[sample, alleles] = scores.probability
+        self.log_odds[sample, alleles] = scores.log_odds
+        self.counts[sample, alleles] = scores.counts
+        self.status[sample, alleles] = scores.status
+        if scores.reasons is not None:
+            self.reasons[sample, alleles] = scores.reasons
+
+    def of_samples(self, chosen: np.ndarray) -> AlleleScores:
+        """For each allele the scores of one sample. chosen: int64 (n_alleles,), places in `columns`."""
+        alleles = np.arange(len(chosen))
+        one = chosen, alleles
+        return AlleleScores(
+            self.probability[one],
+            self.log_odds[one],
+            self.counts[one],
+            self.status[one],
+            self.reasons[one],
+            samples=self,
+        )
 
 
 @dataclass(frozen=True)
@@ -66,6 +142,7 @@ class AlleleScores:
     status: uint8 (n_alleles,), code of STATUS_NAMES; 0 = scored.
     reasons: uint32 (n_alleles,), bit i set = the i-th name of vcffilter.annotation.reason_vocabulary applies; None when
     not asked for. features: float32 (n_alleles, n_features), what the network was given, in the model's order; None when unknown.
+    samples: scores of each sample, where these are those of the best one; None where reads are pooled.
     """
 
     probability: np.ndarray
@@ -74,6 +151,7 @@ class AlleleScores:
     status: np.ndarray
     reasons: np.ndarray | None = None
     features: np.ndarray | None = None
+    samples: SampleScores | None = None
 
     @property
     def n_reads(self) -> np.ndarray:

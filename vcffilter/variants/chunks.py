@@ -37,8 +37,11 @@ class RecordChunk:
     qual_phred: np.ndarray
 
 
-def take_chunk(header: VariantHeader, batch: RecordBatch) -> RecordChunk:
-    """The chunk of a batch. Raises VariantFileError on a record that htslib cannot unpack."""
+def take_chunk(header: VariantHeader, batch: RecordBatch, columns: np.ndarray | None = None) -> RecordChunk:
+    """The chunk of a batch. Raises VariantFileError on a record that htslib cannot unpack.
+
+    columns: int64, of the samples with reads, whose genotypes say who carries an ALT; None = reads are pooled.
+    """
     addresses = batch.addresses
     alt_first = np.empty(len(addresses) + 1, dtype=np.int64)
     n_alts = kernels.count_alts(addresses)
@@ -60,6 +63,7 @@ def take_chunk(header: VariantHeader, batch: RecordBatch) -> RecordChunk:
         alt_bases=np.empty(n_alt_bytes, dtype=np.uint8),
         record_index=np.empty(n_alleles, dtype=np.int32),
         alt_index=np.empty(n_alleles, dtype=np.int32),
+        carriers=None if columns is None else _carriers(header, addresses, alt_first, alt_status, columns),
     )
     kernels.take_alleles(
         addresses,
@@ -74,3 +78,12 @@ def take_chunk(header: VariantHeader, batch: RecordBatch) -> RecordChunk:
         alleles.alt_index,
     )
     return RecordChunk(batch, alleles, alt_first, alt_status, alt_is_indel, is_block, qual_bits.view(np.float32))
+
+
+def _carriers(
+    header: VariantHeader, addresses: np.ndarray, alt_first: np.ndarray, alt_status: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
+    """bool (n_samples, n_alleles): which samples have which of the ALTs that can be scored."""
+    carriers = np.empty((len(columns), len(alt_status)), dtype=np.bool_)
+    kernels.find_carriers(addresses, header.identifier("GT"), alt_first, columns, carriers)
+    return carriers[:, alt_status == 0]

@@ -67,24 +67,28 @@ class VariantHeader:
         """Samples in the order of their columns."""
         return self.text().rstrip("\n").rpartition("\n")[2].split("\t")[9:]
 
-    def info_declaration(self, key: str) -> Declaration | None:
-        """How an INFO key is declared, or None."""
-        fields = self._info_fields(key)
+    def declaration(self, kind: str, key: str) -> Declaration | None:
+        """How an INFO or FORMAT key is declared, or None. kind: "INFO" or "FORMAT"."""
+        fields = self._fields(kind, key)
         return None if fields is None else Declaration(fields.get("Number", "."), fields.get("Type", "String"))
 
     def info_description(self, key: str) -> str | None:
         """What a header says that an INFO key means; None when it is not declared."""
-        fields = self._info_fields(key)
+        fields = self._fields("INFO", key)
         return None if fields is None else fields.get("Description", "")
 
-    def _info_fields(self, key: str) -> dict[str, str] | None:
+    def _fields(self, kind: str, key: str) -> dict[str, str] | None:
         for line in self.text().splitlines():
             match = _DECLARATION.match(line)
-            if match and match[1] == "INFO":
+            if match and match[1] == kind:
                 fields = {name: value.strip('"') for name, value in _FIELD.findall(match[2])}
                 if fields.get("ID") == key:
                     return fields
         return None
+
+    def info_declaration(self, key: str) -> Declaration | None:
+        """How an INFO key is declared, or None."""
+        return self.declaration("INFO", key)
 
     def has_filter(self, name: str) -> bool:
         """Whether a FILTER is declared."""

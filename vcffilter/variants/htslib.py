@@ -39,6 +39,8 @@ TYPE_INT, TYPE_REAL, TYPE_STRING = 1, 2, 3
 #: Missing values of BCF, as bit patterns of 32 bits.
 MISSING_INT32 = -(2**31)
 MISSING_FLOAT_BITS = 0x7F800001
+#: What stands behind the last value of a sample that has fewer than others.
+END_INT32 = -(2**31) + 1
 
 # Byte offsets within bcf1_t (htslib 1.10 and later).
 OFFSET_POS0 = 0
@@ -62,6 +64,13 @@ FORMAT_VCF, FORMAT_BCF = 8, 9
 NOT_COMPRESSED, COMPRESSED_BGZF = 0, 2
 # BGZF's first word: set once the end was met without an end-of-file block.
 _NO_EOF_BLOCK_BIT = 1 << 18
+# Within bcf_fmt_t: values per sample, bytes per sample, type, address of the values.
+OFFSET_FORMAT_N = 4
+OFFSET_FORMAT_SIZE = 8
+OFFSET_FORMAT_TYPE = 12
+OFFSET_FORMAT_VALUES = 16
+#: Types of values in BCF: integers of 1 and 2 bytes; else of 4.
+BCF_INT8, BCF_INT16 = 1, 2
 
 _i4: Any = types.int32
 _i8: Any = types.int64
@@ -73,6 +82,8 @@ _KERNEL_SIGNATURES = {
     "bcf_get_info": _i8(_i8, _i8, _i8),
     "bcf_update_info": _i4(_i8, _i8, _i8, _i8, _i4, _i4),
     "bcf_update_filter": _i4(_i8, _i8, _i8, _i4),
+    "bcf_get_fmt_id": _i8(_i8, _i4),
+    "bcf_update_format": _i4(_i8, _i8, _i8, _i8, _i4, _i4),
     "hts_itr_next": _i4(_i8, _i8, _i8, _i8),
     "vcf_parse": _i4(_i8, _i8, _i8),
 }
@@ -117,6 +128,7 @@ def _load(origin: htslib_library.HtslibLibrary) -> ctypes.CDLL:
         "bcf_hdr_destroy": (None, [pointer]),
         "bcf_hdr_remove": (None, [pointer, integer, text]),
         "bcf_hdr_id2int": (integer, [pointer, integer, text]),
+        "bcf_get_fmt": (pointer, [pointer, pointer, text]),
         "bcf_init": (pointer, []),
         "bcf_destroy": (None, [pointer]),
         "bcf_unpack": (integer, [pointer, integer]),
@@ -166,6 +178,8 @@ bcf_unpack = _kernel_function("bcf_unpack")
 bcf_get_info = _kernel_function("bcf_get_info")
 bcf_update_info = _kernel_function("bcf_update_info")
 bcf_update_filter = _kernel_function("bcf_update_filter")
+bcf_get_fmt_id = _kernel_function("bcf_get_fmt_id")
+bcf_update_format = _kernel_function("bcf_update_format")
 hts_itr_next = _kernel_function("hts_itr_next")
 vcf_parse = _kernel_function("vcf_parse")
 errno_location: Any = types.ExternalFunction("vcffilter_errno_location", _i8())
@@ -245,6 +259,8 @@ def _layout_faults() -> list[str]:
     faults = []
     if _record_fields() != (1234566, 3, 1, 12.5, 3, 2, [b"ACG", b"T", b"GG"], 1, 0, 12, 7):
         faults.append("records")
+    if _genotype_fields() != (2, 2, BCF_INT8, [0, 1, 0, 2]):
+        faults.append("genotypes")
     if _stream_facts() != (FORMAT_VCF, NOT_COMPRESSED, b"##fileformat", [True, False]):
         faults.append("text files")
     if [_bgzf_facts(end) for end in (_BGZF_END, b"")] != [(FORMAT_VCF, COMPRESSED_BGZF, absent) for absent in (False, True)]:
@@ -304,6 +320,21 @@ def _record_fields() -> tuple[Any, ...]:
             _int64(record + OFFSET_SHARED_LENGTH),
             _int64(record + OFFSET_INDIV_LENGTH),
         )
+
+
+def _genotype_fields() -> tuple[Any, ...]:
+    """(values per sample, bytes per sample, type, alleles) of the first record's genotypes."""
+    with _opened(_CHECKED_TEXT) as (file, header, record):
+        read = library.bcf_read(file, header, record) >= 0
+        genotype = library.bcf_get_fmt(header, record, b"GT") if read else None
+        if not genotype:
+            return ()
+        offsets = (OFFSET_FORMAT_N, OFFSET_FORMAT_SIZE, OFFSET_FORMAT_TYPE)
+        n, size, kind = (_int32(genotype + offset) for offset in offsets)
+        if (n, size) != (2, 2):  # do not follow a pointer that may not be there
+            return ()
+        values = ctypes.string_at(_pointer(genotype + OFFSET_FORMAT_VALUES), 2 * size)
+        return n, size, kind, [(value >> 1) - 1 for value in values]
 
 
 def _stream_facts() -> tuple[Any, ...]:

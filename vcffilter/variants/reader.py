@@ -83,6 +83,8 @@ class VariantReader:
             self._check_end_of_file_block()
             self.header = self._read_header()
             self._contigs = self.header.contig_name_by_index()
+            #: Every sample of the file, whichever are read.
+            self.all_samples = self.header.sample_names()
             if samples is not None:
                 self._select_samples(samples)
             self._n_samples = len(self.header.sample_names())
@@ -161,7 +163,7 @@ class VariantReader:
         return VariantHeader(address, self.name)
 
     def _select_samples(self, samples: list[str]) -> None:
-        present = self.header.sample_names()
+        present = self.all_samples
         if not present:  # sites only: the samples then choose among the reads
             return
         absent = [sample for sample in samples if sample not in present]

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from vcffilter.kernels.htslib import load_int32, load_int64, load_uint8
+from vcffilter.kernels.htslib import load_int32, load_int64, load_uint8, load_uint16
 from vcffilter.kernels.jit import inline_kernel, kernel
 from vcffilter.kernels.search import first_above
 from vcffilter.variants.alleles import STATUS_CODE
 from vcffilter.variants.htslib import (
+    BCF_INT8,
+    BCF_INT16,
     OFFSET_ALLELE,
     OFFSET_ERRCODE,
+    OFFSET_FORMAT_N,
+    OFFSET_FORMAT_TYPE,
+    OFFSET_FORMAT_VALUES,
     OFFSET_INDIV_LENGTH,
     OFFSET_POS0,
     OFFSET_QUAL,
@@ -21,6 +26,7 @@ from vcffilter.variants.htslib import (
     OFFSET_SHARED_LENGTH,
     UNPACK_ALLELES,
     UNPACK_INFO,
+    bcf_get_fmt_id,
     bcf_get_info,
     bcf_read,
     bcf_subset_format,
@@ -299,6 +305,52 @@ def _copy_upper(text, destination, cursor):
         text += 1
         base = load_uint8(text)
     return cursor
+
+
+@inline_kernel
+def _allele_of(genotype, index):
+    """The allele (0 = REF) of one value of GT; -1 missing, -2 beyond the sample's last."""
+    kind, values = load_int32(genotype + OFFSET_FORMAT_TYPE), load_int64(genotype + OFFSET_FORMAT_VALUES)
+    if kind == BCF_INT8:
+        value = np.int64(load_uint8(values + index))
+        value = value - 256 if value > 127 else value
+    elif kind == BCF_INT16:
+        value = np.int64(load_uint16(values + 2 * index))
+        value = value - 65536 if value > 32767 else value
+    else:
+        value = np.int64(load_int32(values + 4 * index))
+    return (value >> 1) - 1 if value >= 0 else -2
+
+
+@inline_kernel
+def _knows_a_genotype(genotype, n_samples, n_values):
+    """Whether any sample of the record has an allele that is not missing."""
+    index = 0
+    while index < n_samples * n_values and _allele_of(genotype, index) < 0:
+        index += 1
+    return index < n_samples * n_values
+
+
+@kernel
+def find_carriers(records, genotype_id, alt_first, columns, carriers):
+    """Say which samples have which ALTs; all of them where no genotype is known (no GT, or all of it missing).
+
+    records: int64 (n,), addresses. genotype_id: identifier of FORMAT/GT, -1 = not declared. alt_first: int64 (n + 1,).
+    columns: int64 (n_samples,), of the samples asked for. carriers: bool (n_samples, n_alts), written.
+    """
+    for index in range(len(records)):
+        first, end = alt_first[index], alt_first[index + 1]
+        genotype = bcf_get_fmt_id(records[index], genotype_id) if genotype_id >= 0 else 0
+        n_values = load_int32(genotype + OFFSET_FORMAT_N) if genotype != 0 else 0
+        if genotype == 0 or not _knows_a_genotype(genotype, number_of_samples(records[index]), n_values):
+            carriers[:, first:end] = True
+            continue
+        carriers[:, first:end] = False
+        for sample in range(len(columns)):
+            for value in range(n_values):
+                allele = _allele_of(genotype, columns[sample] * n_values + value)
+                if 0 < allele <= end - first:
+                    carriers[sample, first + allele - 1] = True
 
 
 @kernel
