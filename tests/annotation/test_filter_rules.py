@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vcffilter.annotation import record_update as update
 from vcffilter.annotation.annotator import Annotator
 from vcffilter.annotation.declarations import Provenance
 from vcffilter.annotation.reason_vocabulary import REASON_NAMES
@@ -181,13 +182,20 @@ def test_annotate_only_leaves_filter_alone(rows, mode):
 
 
 def test_threshold_is_exact_in_spite_of_float32():
-    from vcffilter.annotation.record_update import fails
-
-    for step in range(10_001):
-        probability = np.float32(step / 10_000)
-        assert not fails(probability, step / 10_000)
-        assert fails(probability, (step + 1) / 10_000)
-        assert fails(probability, step / 10_000 + 0.00001)
+    steps = np.arange(10_001)
+    probability = (steps / 10_000).astype(np.float32)[None]
+    status, log_odds, counts = (
+        np.zeros((1, len(steps)), np.uint8),
+        np.zeros((1, len(steps))),
+        np.zeros((1, len(steps), 3), np.int32),
+    )
+    verdict, best = np.empty((1, len(steps)), np.uint8), np.empty(len(steps), np.int64)
+    is_indel = np.zeros(len(steps), bool)
+    for step in range(0, 10_001, 73):
+        for beyond, threshold in ((0, step / 10_000), (1, step / 10_000 + 0.00001)):
+            limits = (threshold,) * 4
+            update.judge_samples(limits, 21, is_indel, status, probability, log_odds, counts, verdict, best)
+            np.testing.assert_array_equal(verdict[0] == update.VERDICT_PASS, steps >= step + beyond)
 
 
 def test_reasons_are_written_where_a_record_fails():
