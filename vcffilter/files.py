@@ -27,6 +27,7 @@ _HINTS = {
     errno.ENOTDIR: "Make the folder first",
     errno.EISDIR: "A folder has this name: give the name of a file",
 }
+_NO_FILE = (None, "-")
 # Bytes of the final name within the hidden one: a name may have 255.
 _NAME_BYTES = 200
 
@@ -127,10 +128,15 @@ def write_text(final: str | Path, text: str) -> None:
     write_bytes(final, text.encode("utf-8", "surrogateescape"))
 
 
-def refuse_overwriting(outputs: Sequence[str], inputs: Sequence[str]) -> None:
-    """Raise UsageError where an output is an input, or two outputs are one, under whatever names; devices and pipes may be."""
-    seen = {identity: name for name in inputs for identity in _identities(name)}
+def refuse_overwriting(outputs: Sequence[str | None], inputs: Sequence[str | None]) -> None:
+    """Raise UsageError where an output is an input, or two outputs are one, under whatever names; devices and pipes may be.
+
+    None and "-" name no file.
+    """
+    seen = {identity: name for name in inputs if name not in _NO_FILE for identity in _identities(name)}
     for output in outputs:
+        if output in _NO_FILE:
+            continue
         identities = _identities(output)
         other = next((seen[identity] for identity in identities if identity in seen), None)
         if other is not None:

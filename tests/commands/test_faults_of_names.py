@@ -55,6 +55,20 @@ def test_no_output_over_an_input(inputs, capfd, name, option):
     assert "written over" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["label", "in.vcf", "--truth", "in.vcf", "-f", "f.fa", "-o", "f.fa"],
+        ["examples", "in.vcf", "--labels", "t.bed", "-b", "r.bam", "-f", "f.fa", "-o", "r.bam"],
+    ],
+)
+def test_other_commands_write_over_no_input_either(inputs, monkeypatch, capfd, command):
+    monkeypatch.chdir(inputs)
+    assert run(command) == 2
+    assert "written over" in capfd.readouterr().err
+    assert Path(command[-1]).read_text() == "kept"
+
+
 def test_no_two_outputs_of_one_name(inputs, capfd):
     os.symlink(inputs, inputs / "same")
     assert run(arguments(inputs, "-o", inputs / "out.vcf", "--summary", inputs / "same" / "out.vcf")) == 2

@@ -12,6 +12,7 @@ import click
 
 from vcffilter.commands import options
 from vcffilter.errors import UsageError
+from vcffilter.files import refuse_overwriting
 
 if TYPE_CHECKING:
     from vcffilter.models.encoder_spec import EncoderSpec
@@ -107,6 +108,7 @@ def examples(
 
     options.start_logging(quiet=quiet, verbose=verbose)
     forbid_network_references()
+    refuse_overwriting([output], [calls, labels, *reads_paths, reference_path])
     spec = encoder_spec(model, rows, columns)
     source = ExampleSource(
         calls=calls,

@@ -10,7 +10,7 @@ from typing import TextIO
 import click
 
 from vcffilter.errors import UsageError
-from vcffilter.files import text_file
+from vcffilter.files import refuse_overwriting, text_file
 
 
 @click.command("label", short_help="TP / FP / OUT for every ALT, by comparing haplotypes with a truth set.")
@@ -72,6 +72,7 @@ def label(
     from vcffilter.progress import progress_line
     from vcffilter.truth.haplotype_match import SearchLimits
 
+    refuse_overwriting([output], [calls, truth, confident, reference])
     if truth is None:
         if confident is not None or reference is not None:
             raise UsageError("--confident and -f need --truth", hint="Add --truth TRUTH.vcf.gz")

@@ -16,10 +16,10 @@ from vcffilter.kernels.alleles import FINE
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.pictures.pileup import Pileup, pileup_of
 from vcffilter.reads.alignment_file import (
-    AlignmentFile,
     ReadSelection,
     forbid_network_references,
     load_reading_library,
+    open_alignment_files,
     read_header,
 )
 from vcffilter.reads.contig_names import check_naming
@@ -35,8 +35,8 @@ class PileupSource:
         htslib = load_reading_library()
         headers = [read_header(path, reference_path) for path in reads_paths]
         selection = ReadSelection(False, True, samples)
-        self._files = [AlignmentFile(header, reference_path, htslib, selection) for header in headers]
         self._reference = ReferenceFile(reference_path)
+        self._files = open_alignment_files(headers, reference_path, htslib, selection)
         self._encoder = ChunkEncoder(EncoderSpec(ENCODER_VERSION, ()), self._files, self._reference)
 
     def __enter__(self) -> PileupSource:

@@ -16,7 +16,7 @@ from vcffilter.kernels.alleles import FINE
 from vcffilter.kernels.htslib import load_htslib
 from vcffilter.labelling.files import read_labels
 from vcffilter.models.encoder_spec import EncoderSpec
-from vcffilter.reads.alignment_file import ReadSelection, read_header
+from vcffilter.reads.alignment_file import ReadSelection, read_header, refuse_duplicates
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.training.dataset import ArrayDataset, allele_number
@@ -89,6 +89,7 @@ class ExampleMaker:
                 "no call has a label TP or FP", path=source.calls, hint=f"Are the labels in {source.labels} of these calls?"
             )
         selection = ReadSelection(want_haplotype_tag="haplotype_tag" in spec.channels, samples=source.samples)
+        refuse_duplicates(source.reads)
         headers = [read_header(path, source.reference) for path in source.reads]
         for contig, _ in self._alleles:
             for header in headers:
