@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from accuracy_data import Pool, Record
 
-from vcffilter.calibration.operating_points import threshold_classes
 from vcffilter.training.metrics import auroc, block_bootstrap, cut_for_true_kept, expected_calibration_error, false_removed
 
 BLOCK_BASES = 1000
@@ -93,10 +92,7 @@ def caller_figures(pool: Pool, records: Sequence[Record]) -> dict[str, Figures]:
 
 def limits_of(pool: Pool, thresholds: dict[str, float]) -> np.ndarray:
     """The threshold that holds for each allele, float64 (n,)."""
-    limit = np.empty(len(pool.keys))
-    for name, of_class in threshold_classes(pool.is_snv, pool.depth).items():
-        limit[of_class] = thresholds.get(name, thresholds[name.removesuffix("_deep")])
-    return limit
+    return np.where(pool.is_snv, thresholds["snv"], thresholds["indel"])
 
 
 def kept_at(pool: Pool, thresholds: dict[str, float]) -> dict[str, Figures]:

@@ -29,8 +29,6 @@ libraries themselves in the same folds, came within 0.0005 of the weights on har
 0.9881; 0.02 behind on chr20's non-SNVs). Trained twice on data that differ in nothing but the simulator's version, the weights
 differed by 0.003 on pooled hard records and by 0.014 on chr22's: smaller differences than these are chance. The figures of this
 paragraph come from those comparisons, of which no script is kept; all others are printed by this one.
-
-Two columns of thresholds: of ALTs that 1-20 reads inform, and of those with more.
 """
 
 
@@ -96,7 +94,7 @@ def _kept_table(kept: dict[str, dict[str, Figures]], thresholds: dict[str, dict[
     for fold, of_fold in kept.items():
         for name, one in of_fold.items():
             kind = "snv" if name == "SNV" else "indel"
-            limit = f"{thresholds[fold][kind]:g}, {thresholds[fold][kind + '_deep']:g}" if fold in thresholds else "-"
+            limit = f"{thresholds[fold][kind]:g}" if fold in thresholds else "-"
             kept_share = _share(one["kept"], 2)
             rows.append(
                 (

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from vcffilter.models.checkpoint import Checkpoint
-from vcffilter.models.threshold_classes import DEEP_READS
 
 
 def render_card(checkpoint: Checkpoint) -> str:
@@ -30,9 +29,9 @@ def render_card(checkpoint: Checkpoint) -> str:
                 ("licence", metadata.licence),
             ],
         ),
-        "## Thresholds\n\nAn ALT fails when its calibrated probability is below the threshold of its type; "
-        f"`_deep`: of ALTs informed by {DEEP_READS} reads or more.\n",
+        "## Thresholds\n\nAn ALT fails by default when its calibrated probability is below the threshold of its type.\n",
         _table(("type", "threshold"), sorted(metadata.thresholds.items())),
+        _presets(metadata.presets),
         _operating_points(metadata.operating_points),
         _nested("## Evaluation", metadata.evaluation),
         _calibration(metadata.calibration),
@@ -55,6 +54,37 @@ def _text(value: Any) -> str:
         return "-"
     text = f"{value:.5g}" if isinstance(value, float) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _presets(card: dict[str, Any]) -> str:
+    """The named cuts and what they cost; limits are one-sided, 95%."""
+    if not card:
+        return ""
+    # JSON keeps no order: from the least to the most that fails.
+    presets = dict(sorted(card["presets"].items(), key=lambda item: -item[1]["false_per_true"]))
+    cuts = [
+        (name, one["thresholds"]["snv"], one["thresholds"]["indel"], f"{one['false_per_true']:g} kept false ones")
+        for name, one in presets.items()
+    ]
+    costs = [
+        (name, row["callers"], row["depth"], *_of(row, "true_lost", "n_true", "lost_at_most", "at most"))
+        + _of(row, "false_removed", "n_false", "removed_at_least", "at least")
+        for name, one in presets.items()
+        for row in one["measured"]
+    ]
+    header = ("preset", "callers", "reads on the ALT", "true lost", "limit", "false removed", "limit")
+    return (
+        "## Presets\n\n"
+        + _table(("preset", "SNV", "indel", "a lost true call counts as"), cuts)
+        + f"\n{card['measured_on']} Limits: Clopper-Pearson, one-sided, 95%, as if all calls were independent.\n\n".lstrip(" ")
+        + _table(header, costs)
+    )
+
+
+def _of(row: dict[str, Any], part: str, whole: str, limit: str, words: str) -> tuple[str, str]:
+    """ "3 of 420", "at most 1.8%"."""
+    share = row.get(limit)
+    return f"{row[part]} of {row[whole]}", "-" if share is None else f"{words} {100 * share:.2f}%"
 
 
 def _operating_points(points: list[dict[str, Any]]) -> str:

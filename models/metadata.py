@@ -38,6 +38,39 @@ class MeasuredPoint(OperatingPoint, total=False):
     target_recall: Probability
 
 
+class PresetCounts(TypedDict):
+    """Calls of one kind of caller with so many reads: lost and removed ones."""
+
+    callers: str
+    depth: str
+    n_true: int
+    true_lost: int
+    n_false: int
+    false_removed: int
+
+
+class PresetCost(PresetCounts, total=False):
+    """One-sided 95% limits of the shares; absent where there is no such call."""
+
+    lost_at_most: Probability
+    removed_at_least: Probability
+
+
+class Preset(TypedDict):
+    """Thresholds where a lost true call counts as so many kept false ones."""
+
+    false_per_true: Annotated[float, Range(0, 1e6)]
+    thresholds: dict[str, Probability]
+    measured: list[PresetCost]
+
+
+class PresetCard(TypedDict, total=False):
+    """`vcffilter.calibration.presets.preset_card`."""
+
+    measured_on: str
+    presets: dict[str, Preset]
+
+
 class MapKnots(TypedDict):
     """A map of `vcffilter.calibration.maps.LogitMap`."""
 
@@ -58,8 +91,9 @@ class CheckpointMetadata:
 
     model_id: e.g. `illumina-germline-1`. architecture, config: see `vcffilter.models.registry`. encoder: the
     arrays the network takes. calibration: `vcffilter.calibration.maps.Calibration.to_json()`; empty =
-    none. thresholds: probability under which an ALT fails by default, by `threshold_classes.THRESHOLD_NAMES`.
-    operating_points: rows of the card's table, each with at least `name` and `thresholds`. training:
+    none. thresholds: probability under which an ALT fails by default, by type (`snv`, `indel`; older checkpoints
+    have `snv_deep` and `indel_deep` beside them). presets: `vcffilter.calibration.presets.preset_card`; empty = none but the
+    default. operating_points: rows of the card's table, each with at least `name` and `thresholds`. training:
     provenance (data, hashes, versions, seeds, folds). evaluation: numbers for the card. limits: sentences.
     """
 
@@ -69,6 +103,7 @@ class CheckpointMetadata:
     encoder: EncoderSpec
     calibration: Annotated[dict[str, Any], Shape(CalibrationMaps)] = field(default_factory=dict)
     thresholds: dict[str, Probability] = field(default_factory=dict)
+    presets: Annotated[dict[str, Any], Shape(PresetCard)] = field(default_factory=dict)
     operating_points: list[Annotated[dict[str, Any], Shape(MeasuredPoint)]] = field(default_factory=list)
     training: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)

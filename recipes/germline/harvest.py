@@ -234,6 +234,7 @@ def main() -> None:
     parser.add_argument("--gatk", type=Path, help="folder of GATK's jars (gatk-pom.xml)")
     parser.add_argument("--sets", default=",".join(SHORT_READ_SETS + LONG_READ_SETS))
     parser.add_argument("--fractions", help="only these, such as 1,0.25")
+    parser.add_argument("--seeds", help="only copies of these seeds, such as 1; all reads always")
     parser.add_argument("--relabel", action="store_true", help="write the tables again; calls are kept")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -244,6 +245,7 @@ def main() -> None:
     if others:
         raise SystemExit(f"not installed: {', '.join(others)}")
     wanted = None if arguments.fractions is None else {float(text) for text in arguments.fractions.split(",")}
+    seeds = None if arguments.seeds is None else {int(text) for text in arguments.seeds.split(",")}
     for name in arguments.sets.split(","):
         labelled = LabelledSet(arguments.data.resolve() / "real" / name)
         is_long = has_long_reads(name)
@@ -253,7 +255,7 @@ def main() -> None:
             if not (caller.needs_gatk and {"gatk", "java"} & set(missing))
         ]
         for copy in LONG_READ_COPIES if is_long else SHORT_READ_COPIES + MORE_COPIES.get(name, ()):
-            if wanted is None or copy.fraction in wanted:
+            if (wanted is None or copy.fraction in wanted) and (seeds is None or copy.seed in seeds | {0}):
                 harvest_copy(labelled, copy, callers, arguments.work, arguments.gatk, arguments.relabel)
 
 

@@ -28,6 +28,7 @@ class FakeScorer:
     model_id = "fake-model"
     model_sha256 = "ab" * 32
     thresholds = {"snv": 0.5, "indel": 0.4}
+    presets = {"presets": {"strict": {"thresholds": {"snv": 0.7, "indel": 0.8}}}}
     operating_points = (
         {"name": "sensitive", "target_recall": 0.999, "thresholds": {"snv": 0.05, "indel": 0.02}},
         {"name": "strict", "target_recall": 0.9, "thresholds": {"snv": 0.9, "indel": 0.8}},

@@ -158,6 +158,12 @@ def test_unwritable_place(tmp_path):
         save_checkpoint(tmp_path / "no" / "such" / "folder.safetensors", module, metadata)
 
 
+def preset(false_per_true, cut):
+    row = {"n_true": 90, "true_lost": 3, "lost_at_most": 0.071, "n_false": 4, "false_removed": 4, "removed_at_least": 0.47}
+    measured = [{"callers": "all", "depth": "any", **row}]
+    return {"false_per_true": false_per_true, "thresholds": {"snv": cut, "indel": cut}, "measured": measured}
+
+
 def test_card_tells_what_a_user_needs(tmp_path):
     point = {
         "name": "recall_0.995",
@@ -170,8 +176,25 @@ def test_card_tells_what_a_user_needs(tmp_path):
         evaluation={"fold chr22": {"hard_auroc": 0.987654}},
         limits=["Not for pools | cells."],
         description="Made up.",
+        presets={"measured_on": "On toys.", "presets": {"strict": preset(0.25, 0.71), "sensitive": preset(16.0, 0.07)}},
     )
     card = render_card(load_checkpoint(path))
-    for fact in ("# test-1", digest, "MIT", "0.1234", "0.9951", "0.98765", "Not for pools", "Made up.", "support"):
+    for fact in (
+        "# test-1",
+        digest,
+        "MIT",
+        "0.1234",
+        "0.9951",
+        "0.98765",
+        "Not for pools",
+        "Made up.",
+        "support",
+        "On toys.",
+        "at most 7.10%",
+    ):
         assert fact in card
     assert card == render_card(decode_checkpoint(path.read_bytes()))
+    assert card.index("| sensitive | 0.07 | 0.07 | 16 kept false ones |") < card.index(
+        "| strict | 0.71 | 0.71 | 0.25 kept false ones |"
+    )
+    assert "| strict | all | any | 3 of 90 | at most 7.10% | 4 of 4 | at least 47.00% |" in card

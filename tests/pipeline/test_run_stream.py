@@ -13,7 +13,7 @@ from vcffilter.annotation.annotator import Annotator
 from vcffilter.annotation.declarations import Provenance
 from vcffilter.annotation.settings import AnnotationSettings, Thresholds, annotation_keys
 from vcffilter.calibration.thresholds import choose_thresholds
-from vcffilter.errors import ModelError
+from vcffilter.errors import ModelError, UsageError
 from vcffilter.pipeline.run import run_stream
 from vcffilter.variants.alleles import AlleleScores
 from vcffilter.variants.reader import BatchLimits, VariantReader
@@ -133,6 +133,27 @@ def test_thresholds_of_deep_alts_give_way_to_the_user():
     assert choose_thresholds(card, [], min_prob_indel=0.7).by_depth == (0.1, 0.7, 0.3, 0.7)
     rows = [{"name": "a", "target_recall": 0.99, "thresholds": {"snv": 0.5, "indel": 0.6, "snv_deep": 0.7, "indel_deep": 0.8}}]
     assert choose_thresholds(card, rows, target_recall=0.99).by_depth == (0.5, 0.6, 0.7, 0.8)
+
+
+PRESETS = {
+    "presets": {"balanced": {"thresholds": {"snv": 0.2, "indel": 0.3}}, "strict": {"thresholds": {"snv": 0.7, "indel": 0.8}}}
+}
+
+
+def test_presets_are_thresholds_by_name():
+    card = {"snv": 0.2, "indel": 0.3}
+    assert choose_thresholds(card, [], presets=PRESETS, preset="strict").by_depth == (0.7, 0.8, 0.7, 0.8)
+    assert choose_thresholds(card, [], presets=PRESETS, preset="strict", min_prob_snv=0.1).by_depth == (0.1, 0.8, 0.1, 0.8)
+    with pytest.raises(UsageError, match="both"):
+        choose_thresholds(card, CARD, presets=PRESETS, preset="strict", target_recall=0.99)
+
+
+def test_a_card_from_before_presets_has_its_default_only():
+    card = {"snv": 0.1, "indel": 0.2, "snv_deep": 0.3, "indel_deep": 0.4}
+    assert choose_thresholds(card, [], presets={}, preset="balanced").by_depth == (0.1, 0.2, 0.3, 0.4)
+    with pytest.raises(ModelError, match="no preset 'strict'") as caught:
+        choose_thresholds(card, [], presets={}, preset="strict")
+    assert "calibrate" in str(caught.value.hint)
 
 
 def test_recall_that_no_operating_point_reaches():

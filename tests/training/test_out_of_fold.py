@@ -9,6 +9,7 @@ import pytest
 from training_examples import make_examples, make_spec
 
 from vcffilter.calibration.maps import fit_calibration
+from vcffilter.calibration.presets import LabelledCalls, choose_presets
 from vcffilter.commands.main import run
 from vcffilter.errors import TrainingError
 from vcffilter.models.checkpoint import load_checkpoint
@@ -16,7 +17,7 @@ from vcffilter.training.config import ExampleFiles, OutOfFold, Selection
 from vcffilter.training.dataset import ArrayDataset, concatenate, without_reads, write_examples
 from vcffilter.training.fit import predict
 from vcffilter.training.grown_trees import TreesConfig, grow_both
-from vcffilter.training.out_of_fold import HeldOut, copies_of, cross_fit, default_thresholds, fold_of
+from vcffilter.training.out_of_fold import copies_of, cross_fit, fold_of
 
 yaml = pytest.importorskip("yaml")
 pytest.importorskip("h5py")
@@ -84,26 +85,6 @@ def grown(examples: ArrayDataset):
     return grow_both(examples.features, examples.label, settings, spec, seed=3, weight=weight)
 
 
-def thresholds_as_in_0_1_0(held, probability, recalls, fewest=50, highest_deep=0.5):
-    """The rule of the shipped weights, written down apart."""
-    found = {}
-    for deep in (False, True):
-        for name, of_type in (("snv", held.examples.is_snv), ("indel", ~held.examples.is_snv)):
-            chosen = of_type & ((held.examples.depth > 20) == deep) & (held.examples.label > 0.5)
-            cells = [chosen & (held.fold == one) for one in set(held.fold)]
-            if not deep:
-                cells += [cell & (held.examples.share == share) for cell in cells for share in (1, 0.25)]
-            lowest = []
-            for cell in cells:
-                values = np.sort(np.round(probability[cell], 4))[::-1]
-                if len(values) >= fewest:
-                    lowest.append(values[int(np.ceil(recalls[name] * len(values) - 1e-9)) - 1])
-            if deep:
-                lowest += [highest_deep] if lowest else [found[name]]
-            found[name + "_deep" * deep] = round(float(min(lowest, default=0.5)), 4)
-    return found
-
-
 def test_weights_are_those_of_the_recipe_that_stood_apart(folder):
     assert train(folder) == 0
     checkpoint = load_checkpoint(folder / "run" / "whole-1.safetensors")
@@ -127,8 +108,17 @@ def test_weights_are_those_of_the_recipe_that_stood_apart(folder):
     calibration = fit_calibration(logits, held.label, held.is_snv, weights, method="platt")
     assert checkpoint.metadata.calibration == calibration.to_json()
     probability = calibration.probabilities(logits, held.is_snv)
-    recalls = {"snv": 0.95, "indel": 0.9}
-    assert checkpoint.metadata.thresholds == thresholds_as_in_0_1_0(HeldOut(held, logits, fold[index]), probability, recalls)
+    # One call set for chr1 and chr2 of set_a whole, one for chr1 thinned, one for set_c; two sets that count the same.
+    call_set = np.where(held.set_name == "set_c", 0, np.where(held.share == 1, 1, 2))
+    calls = LabelledCalls(probability, held.label > 0.5, held.is_snv, call_set, (held.set_name == "set_c").astype(int))
+    presets = checkpoint.metadata.presets["presets"]
+    expected_cuts = choose_presets(calls)
+    assert {name: presets[name]["thresholds"] for name in ("sensitive", "strict")} == {
+        name: expected_cuts[name] for name in ("sensitive", "strict")
+    }
+    for name, of_type, recall in (("snv", held.is_snv, 0.95), ("indel", ~held.is_snv, 0.9)):
+        true = np.sort(np.round(probability[of_type & (held.label > 0.5)], 4))[::-1]
+        assert checkpoint.metadata.thresholds[name] == pytest.approx(true[int(np.ceil(recall * len(true) - 1e-9)) - 1])
     assert set(checkpoint.metadata.evaluation) == {"held-out folds, whole reads", "held-out folds, all copies"}
     assert checkpoint.metadata.evaluation["held-out folds, whole reads"]["n_true"] == int(held.label[held.share == 1].sum())
     facts = json.loads((folder / "run" / "data.json").read_text())
@@ -160,30 +150,6 @@ def test_no_training_sees_the_fold_that_it_scores():
     always = {("chr2", "set_a"), ("simulated", "simulated")}
     assert seen == [always | {("chr3", "set_c")}, always | {("chr1", "set_a")}]
     assert held.fold.tolist() == ["a"] * 1800 + ["b"] * 900
-
-
-@pytest.mark.parametrize("together", [False, True])
-def test_thresholds_keep_the_share_in_every_fold_and_are_capped_where_reads_are_many(together):
-    rng = np.random.default_rng(2)
-    n = 4000
-    label = (np.arange(n) % 2).astype(np.float32)
-    fold = np.where(np.arange(n) < n // 2, "a", "b")
-    depth = rng.choice([10, 30], n)
-    examples = ArrayDataset.create(np.zeros((n, 1)), label, is_snv=rng.random(n) < 0.5, depth=depth, pos0=np.arange(n))
-    noise = rng.normal(size=n) * 0.1 - 0.3 * (fold == "b") + 0.35 * (depth == 30)
-    probability = np.clip(np.where(label > 0, 0.6, 0.2) + noise, 0, 1)
-    held = HeldOut(examples, np.zeros(n), fold)
-    recalls = {"snv": 0.99, "indel": 0.95}
-    thresholds = default_thresholds(held, probability, recalls, together)
-    kept = {
-        one: (np.round(probability[chosen], 4) >= thresholds["snv"]).mean()
-        for one in ("a", "b")
-        for chosen in [(fold == one) & (label > 0) & examples.is_snv & (depth == 10)]
-    }
-    assert (min(kept.values()) >= 0.99) is not together
-    assert thresholds["snv_deep"] <= 0.5
-    if not together:
-        assert thresholds == thresholds_as_in_0_1_0(held, probability, recalls)
 
 
 def test_copies_of_an_allele_are_counted_by_set_place_and_alleles():

@@ -60,6 +60,8 @@ def test_a_run_leaves_everything_behind(folder, capfd):
     assert metadata.training["data"]["validation examples"] == 400
     assert set(metadata.thresholds) == {"snv", "indel"}
     assert metadata.operating_points[0]["target_recall"] == 0.9999
+    assert metadata.thresholds == metadata.presets["presets"]["balanced"]["thresholds"]
+    assert set(metadata.presets["presets"]) == {"sensitive", "balanced", "strict"}
     metrics = [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text().splitlines()]
     assert [entry["epoch"] for entry in metrics] == [0, 1, 2]
     assert metrics[-1]["hard_auroc"] > 0.6

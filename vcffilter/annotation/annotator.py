@@ -11,9 +11,8 @@ import numpy as np
 from vcffilter.annotation import record_update as update
 from vcffilter.annotation.declarations import Provenance, Stale, declare
 from vcffilter.annotation.reason_vocabulary import REASON_NAMES
-from vcffilter.annotation.settings import INDEL_FILTER, SNV_FILTER, AnnotationSettings
+from vcffilter.annotation.settings import DEEP_READS, INDEL_FILTER, SNV_FILTER, AnnotationSettings
 from vcffilter.errors import VariantFileError
-from vcffilter.models.threshold_classes import DEEP_READS
 from vcffilter.variants.alleles import STATUS_NAMES, AlleleScores, SampleScores
 from vcffilter.variants.chunks import RecordChunk
 from vcffilter.variants.header import VariantHeader

@@ -10,6 +10,8 @@ from vcffilter.errors import UsageError
 
 SNV_FILTER = "LowPileupSNV"
 INDEL_FILTER = "LowPileupIndel"
+#: From so many informing reads on the thresholds of older checkpoints for many reads hold.
+DEEP_READS = 21
 _KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*")
 #: INFO keys whose meaning the VCF specification fixes, whether a header declares them or not.
 _RESERVED_KEYS = frozenset((
@@ -36,7 +38,8 @@ class FilterMode(IntEnum):
 class Thresholds:
     """An ALT fails when its probability is below the one of its type; 0 fails nothing.
 
-    snv_deep, indel_deep: of ALTs informed by at least `models.threshold_classes.DEEP_READS` reads; None = as the others.
+    snv_deep, indel_deep: of ALTs informed by at least DEEP_READS reads, which only older checkpoints tell apart; None = as the
+    others.
     """
 
     snv: float
@@ -51,7 +54,7 @@ class Thresholds:
 
     @property
     def by_depth(self) -> tuple[float, float, float, float]:
-        """(SNV, indel, deep SNV, deep indel), as `THRESHOLD_NAMES`."""
+        """(SNV, indel, deep SNV, deep indel), whatever was given."""
         deep_snv = self.snv if self.snv_deep is None else self.snv_deep
         deep_indel = self.indel if self.indel_deep is None else self.indel_deep
         return self.snv, self.indel, deep_snv, deep_indel

@@ -12,12 +12,11 @@ import numpy as np
 from vcffilter.calibration.cross_fitting import cross_fitted, dealt_folds
 from vcffilter.calibration.maps import VARIANT_TYPES, Calibration, fit_calibration, sigmoid
 from vcffilter.calibration.operating_points import (
-    FEWEST_TRUE,
     at_thresholds,
     operating_points,
     threshold_for_precision,
-    thresholds_for_recall,
 )
+from vcffilter.calibration.presets import LabelledCalls, default_thresholds, presets_for_card
 from vcffilter.errors import TrainingError
 from vcffilter.evaluation.counts import DEPTH_BANDS, band_name, within
 from vcffilter.models.checkpoint import Checkpoint
@@ -51,7 +50,7 @@ class RecalibrationSettings:
     """method: a key of calibration.maps.FIT_METHODS. depth_borders: depths at which the next band begins; empty = one band.
 
     minimum_examples: a band with fewer takes its type's map. recalls, precisions: operating points for the card.
-    recall_snv, recall_indel: share of true variants that the default thresholds keep.
+    recall_snv, recall_indel: share of true variants that the default thresholds keep; None = the cuts of the balanced preset.
     """
 
     method: str = "isotonic"
@@ -59,8 +58,8 @@ class RecalibrationSettings:
     minimum_examples: int = 200
     recalls: tuple[float, ...] = (0.9999, 0.999, 0.998, 0.995, 0.99, 0.98, 0.95, 0.9)
     precisions: tuple[float, ...] = ()
-    recall_snv: float = 0.997
-    recall_indel: float = 0.99
+    recall_snv: float | None = None
+    recall_indel: float | None = None
 
 
 @dataclass(frozen=True)
@@ -125,11 +124,18 @@ def recalibrate(
     before = Calibration.from_json(checkpoint.metadata.calibration).logits(data.logits, data.is_snv, data.depth)
     after = _cross_fitted(data, settings)
     old = checkpoint.metadata
+    presets = presets_for_card(
+        LabelledCalls.of_one_set(sigmoid(after), data.label, data.is_snv),
+        data.depth,
+        {"snv": settings.recall_snv, "indel": settings.recall_indel},
+        "Measured on the labelled calls that it was calibrated on, each block by maps fitted on the others.",
+    )
     metadata = dataclasses.replace(
         old,
         model_id=model_id,
         calibration=calibration.to_json(),
-        thresholds=_default_thresholds(probabilities, data, settings, old.thresholds),
+        thresholds=default_thresholds(presets),
+        presets=presets,
         operating_points=_points(probabilities, data, settings),
         training={
             **old.training,
@@ -173,25 +179,10 @@ def _cross_fitted(data: LabelledLogits, settings: RecalibrationSettings) -> np.n
     )
 
 
-def _default_thresholds(
-    probabilities: np.ndarray, data: LabelledLogits, settings: RecalibrationSettings, old: dict[str, float]
-) -> dict[str, float]:
-    """By type, and by depth where labels suffice."""
-    recalls = {"snv": settings.recall_snv, "indel": settings.recall_indel}
-    thresholds = thresholds_for_recall(probabilities, data.label, data.is_snv, data.depth, recalls)
-    for name, of_type in zip(VARIANT_TYPES, (data.is_snv, ~data.is_snv), strict=True):
-        n_true = int((data.label[of_type] > 0.5).sum())
-        if n_true < FEWEST_TRUE:
-            logger.warning("only %d true %s: thresholds for that type are a guess", n_true, f"{name}s")
-        if n_true == 0:
-            thresholds[name] = float(old.get(name, 0.5))
-    return thresholds
-
-
 def _points(probabilities: np.ndarray, data: LabelledLogits, settings: RecalibrationSettings) -> list[dict[str, Any]]:
     """Rows of the card: by recall, then by precision; a precision that a type cannot reach is left out with a warning."""
     recalls = tuple(sorted(set(settings.recalls), reverse=True))
-    rows = operating_points(probabilities, data.label, data.is_snv, recalls=recalls)
+    rows = operating_points(probabilities, data.label, data.is_snv, depth=data.depth, recalls=recalls)
     for precision in sorted(set(settings.precisions), reverse=True):
         thresholds = {
             name: threshold_for_precision(probabilities[of_type], data.label[of_type], precision)

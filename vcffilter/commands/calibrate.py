@@ -15,6 +15,7 @@ from vcffilter.errors import TrainingError, UsageError
 if TYPE_CHECKING:
     from vcffilter.calibration.recalibration import CalibrationQuality, RecalibrationSettings
     from vcffilter.calibration.unlabelled import CutRow
+    from vcffilter.models.checkpoint import CheckpointMetadata
     from vcffilter.training.example_source import ExampleSource
 
 _CUTS_EXPLAINED = (
@@ -61,8 +62,8 @@ class CalibrateOptions:
     minimum_examples: int
     recalls: tuple[float, ...]
     precisions: tuple[float, ...]
-    recall_snv: float
-    recall_indel: float
+    recall_snv: float | None
+    recall_indel: float | None
     output: str | None
     is_forced: bool
     model_id: str | None
@@ -106,12 +107,12 @@ class CalibrateOptions:
     help="An operating point by precision among these calls.",
 )  # fmt: skip
 @options.option(
-    "--recall-snv", group=_FIT, type=click.FloatRange(0, 1), default=0.997, show_default=True, metavar="R",
-    help="Of the default threshold.",
+    "--recall-snv", group=_FIT, type=click.FloatRange(0, 1), metavar="R",
+    help="Share of true SNVs that the default threshold keeps. [default: that of the balanced preset]",
 )  # fmt: skip
 @options.option(
-    "--recall-indel", group=_FIT, type=click.FloatRange(0, 1), default=0.99, show_default=True, metavar="R",
-    help="Of the default threshold.",
+    "--recall-indel", group=_FIT, type=click.FloatRange(0, 1), metavar="R",
+    help="The same of other ALTs. [default: that of the balanced preset]",
 )  # fmt: skip
 @options.option(
     "-o", "--output", group=_OUTPUT, old_names=["--out"], metavar="FILE.safetensors",
@@ -178,7 +179,7 @@ def _recalibrate(chosen: CalibrateOptions, reference: str, output: str) -> None:
     save_checkpoint(output, checkpoint.build(), result.metadata)
     write_text(Path(output).with_suffix(".md"), render_card(load_checkpoint(output)))
     click.echo()
-    click.echo("\n".join(_points_table(result.metadata.thresholds, result.metadata.operating_points)))
+    click.echo("\n".join(_points_table(result.metadata)))
 
 
 def _source(chosen: CalibrateOptions, reference: str, folder: Path) -> ExampleSource:
@@ -220,12 +221,17 @@ def _quality_table(rows: list[CalibrationQuality]) -> list[str]:
     return markdown_table(header, cells)
 
 
-def _points_table(thresholds: dict[str, float], points: list[dict[str, Any]]) -> list[str]:
+def _points_table(metadata: CheckpointMetadata) -> list[str]:
     from vcffilter.evaluation.report import markdown_table
 
-    rows: list[tuple[Any, ...]] = [("default", name, threshold) for name, threshold in sorted(thresholds.items())]
+    presets = {name: one["thresholds"] for name, one in metadata.presets["presets"].items()}
+    rows: list[tuple[Any, ...]] = [
+        (preset, name, threshold)
+        for preset, thresholds in ({"default": metadata.thresholds} | presets).items()
+        for name, threshold in sorted(thresholds.items())
+    ]
     rows = [(*row, None, None, None) for row in rows]
-    for point in points:
+    for point in metadata.operating_points:
         for name, threshold in sorted(point["thresholds"].items()):
             measured = point["measured"][name]
             facts = (measured[fact] for fact in ("recall", "precision", "false_removed"))

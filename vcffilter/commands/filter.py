@@ -22,9 +22,12 @@ from vcffilter.version import __version__
 if TYPE_CHECKING:
     from vcffilter.annotation.annotator import Annotator
     from vcffilter.inspection.before_run import AskedRegions
+    from vcffilter.inspection.promise_depth import PromiseDepth
     from vcffilter.inspection.watch import RunWatch, WatchedModel
     from vcffilter.pipeline.evidence import EvidenceScorer
     from vcffilter.pipeline.summary import RunSummary
+    from vcffilter.variants.alleles import AlleleScores
+    from vcffilter.variants.chunks import RecordChunk
     from vcffilter.variants.intervals import Regions
     from vcffilter.variants.reader import VariantReader
     from vcffilter.variants.writer import OutputSpec
@@ -65,6 +68,7 @@ class FilterOptions:
     device: str
     min_prob_snv: float | None
     min_prob_indel: float | None
+    preset: str | None
     target_recall: float | None
     n_threads: int
     strict: bool
@@ -121,6 +125,7 @@ class FilterOptions:
         options.device,
         options.min_prob_snv,
         options.min_prob_indel,
+        options.preset,
         options.target_recall,
         options.threads,
         options.batch_size,
@@ -281,6 +286,15 @@ def _watched_model(chosen: FilterOptions, scorer: EvidenceScorer) -> WatchedMode
     return WatchedModel(metadata.model_id, metadata.encoder.features, ranges, reads)
 
 
+def _promise(chosen: FilterOptions, scorer: EvidenceScorer) -> PromiseDepth:
+    """The watch over the depth that --target-recall was measured at."""
+    from vcffilter.calibration.thresholds import reaching
+    from vcffilter.inspection.promise_depth import PromiseDepth
+
+    recall = chosen.target_recall
+    return PromiseDepth(None if recall is None else reaching(scorer.operating_points, recall))
+
+
 def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer) -> Annotator:
     from vcffilter.annotation.annotator import Annotator
     from vcffilter.annotation.declarations import Provenance
@@ -292,6 +306,8 @@ def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceSco
         thresholds=choose_thresholds(
             scorer.thresholds,
             scorer.operating_points,
+            presets=scorer.presets,
+            preset=chosen.preset,
             target_recall=chosen.target_recall,
             min_prob_snv=chosen.min_prob_snv,
             min_prob_indel=chosen.min_prob_indel,
@@ -335,6 +351,12 @@ def _stream(
     from vcffilter.variants.writer import VariantWriter
 
     annotator = _annotator(chosen, reader, scorer)
+    promise = _promise(chosen, scorer)
+
+    def observe(chunk: RecordChunk, scores: AlleleScores) -> None:
+        watch.saw(chunk, scores)
+        promise.saw(scores)
+
     with ExitStack() as stack:
         writer = stack.enter_context(VariantWriter(output, reader.header))
         summary_file = None if chosen.summary_path is None else stack.enter_context(UnfinishedFile(chosen.summary_path))
@@ -348,9 +370,11 @@ def _stream(
                 n_threads=chosen.n_threads,
                 columns=scorer.columns,
                 progress=lambda done, contig, pos1: progress(done, n_records, f"{contig}:{pos1}"),
-                observe=watch.saw,
+                observe=observe,
             )
         watch.finish(chosen.allow_unscored)
+        if (note := promise.note()) is not None:
+            logger.warning("note: %s", note)
         if chosen.strict:
             watch.warnings.refuse()
         writer.complete()

@@ -153,6 +153,10 @@ min_prob_indel = option(
     "--min-prob-indel", group=_MODEL, type=click.FloatRange(0, 1), metavar="P",
     help="Also of MNPs and complex alleles. [default: the model's]",
 )  # fmt: skip
+preset = option(
+    "--preset", group=_MODEL, type=click.Choice(["sensitive", "balanced", "strict"]),
+    help="The model's thresholds where a lost true call counts as 16, 4 or 1/4 kept false ones. [default: balanced]",
+)  # fmt: skip
 target_recall = option(
     "--target-recall", group=_MODEL, type=click.FloatRange(0, 1), metavar="R",
     help="Thresholds that keep this share of true variants, from the model's card.",

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from vcffilter.models.threshold_classes import DEEP_READS
+from vcffilter.annotation.settings import DEEP_READS
 from vcffilter.truth.variant_file import VariantFile
 
 _MODEL = re.compile(r"^##vcffilter_model=<ID=([^,>]+),(.*)>$", re.MULTILINE)

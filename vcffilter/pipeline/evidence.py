@@ -152,8 +152,8 @@ class EvidenceScorer:
 
     headers: of the files with reads, under the samples' names in the calls. reference: open, for the calling thread. columns:
     int64, of the samples that are scored each by its own reads; None = reads are pooled. metadata, model_path, model_id,
-    model_sha256: of the checkpoint. thresholds: probability below which an ALT fails, by type. operating_points: from the
-    checkpoint's card. explained_below: probability below which ALTs get reasons.
+    model_sha256: of the checkpoint. thresholds: probability below which an ALT fails, by type. operating_points, presets: from
+    the checkpoint's card. explained_below: probability below which ALTs get reasons.
     """
 
     def __init__(
@@ -181,6 +181,7 @@ class EvidenceScorer:
         self.thresholds = checkpoint.metadata.thresholds
         self.operating_points = checkpoint.metadata.operating_points
         self.explained_below = max(_DOUBTFUL, *self.thresholds.values())
+        self.presets = checkpoint.metadata.presets
 
     def score(self, chunk: AlleleChunk) -> AlleleScores | SampleScores:
         """Score one chunk; raises VcffilterError where files disagree or cannot be read."""

@@ -67,12 +67,10 @@ class ExampleFiles:
 class OutOfFold:
     """Calibration and thresholds from examples that are trained on in the end, each scored by weights that left its fold out.
 
-    folds: name -> which examples are held out together; what lies in no fold is in every training. together: read thresholds off
-    all folds at once, because they are pieces of one region; otherwise a threshold holds in each of them.
+    folds: name -> which examples are held out together; what lies in no fold is in every training.
     """
 
     folds: dict[str, Selection] = field(default_factory=dict)
-    together: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,8 @@ class TrainConfig:
     what is held out and chooses the best epoch; never drawn at random. exclude: what is neither trained on nor validated
     with. out_of_fold: see `OutOfFold`; for trees, in place of validation. in_memory: False leaves read tensors on disk.
     calibration: `isotonic`, `platt`, `temperature` or `none`, fitted on the held-out examples. recall_snv, recall_indel:
-    share of true variants that the default thresholds keep on the held-out examples. description, limits, licence: for the
-    model card.
+    share of true variants that the default thresholds keep on the held-out examples; null = the cuts of the balanced preset (see
+    `vcffilter.calibration.presets`). description, limits, licence: for the model card.
     """
 
     model_id: str
@@ -104,8 +102,8 @@ class TrainConfig:
     fit: FitConfig = field(default_factory=FitConfig)
     in_memory: bool = True
     calibration: str = "isotonic"
-    recall_snv: float = 0.997
-    recall_indel: float = 0.99
+    recall_snv: float | None = None
+    recall_indel: float | None = None
     description: str = ""
     limits: tuple[str, ...] = ()
     licence: str = "MIT"
@@ -180,6 +178,8 @@ def _parse(kind: Any, value: Any, where: str, path: str) -> Any:
         if len(arguments) == len(value):
             return tuple(_parse(a, one, where, path) for a, one in zip(arguments, value, strict=True))
     elif origin is types.UnionType:
+        if value is None and types.NoneType in arguments:
+            return None
         is_dataclass = isinstance(value, dict)
         for one in arguments:
             if is_dataclass == dataclasses.is_dataclass(one):

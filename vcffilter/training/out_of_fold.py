@@ -1,27 +1,21 @@
-"""Calibration and thresholds of weights that were trained on everything: from examples that their fold's weights never saw.
+"""Scores of examples by weights that never saw their fold, and calibration from them, for weights that are trained on everything.
 
 Knows examples and predictions; must not know how weights are trained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from vcffilter.calibration.maps import Calibration, fit_calibration
-from vcffilter.calibration.operating_points import FEWEST_TRUE, threshold_classes, threshold_for_recall
 from vcffilter.errors import TrainingError
 from vcffilter.models.network import Network
 from vcffilter.training.config import OutOfFold
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.fit import predict
-
-#: No default threshold of ALTs with many reads is above this: what is rather true than not passes, however well true ones did.
-HIGHEST_DEEP = 0.5
-#: A threshold's name when it holds for ALTs with many reads.
-_DEEP = "_deep"
 
 
 @dataclass(frozen=True)
@@ -78,30 +72,3 @@ def copies_of(examples: ArrayDataset) -> np.ndarray:
     alleles = np.stack([*numbers, examples.pos0, examples.allele], axis=1)
     _, same, counts = np.unique(alleles, axis=0, return_inverse=True, return_counts=True)
     return counts[same.reshape(-1)]
-
-
-def default_thresholds(
-    held: HeldOut, probabilities: np.ndarray, recalls: Mapping[str, float], together: bool
-) -> dict[str, float]:
-    """Per class (type, many reads or not) the highest threshold that keeps the type's share of true ones in every fold, and of
-    those with few reads in every fold at every share of reads.
-
-    recalls: by type. together: all folds are one cell. Cells of fewer than FEWEST_TRUE true ones do not count: the threshold
-    would hang on the one worst example.
-    """
-    examples = held.examples
-    cells = [np.ones(len(held.fold), bool)] if together else [held.fold == name for name in np.unique(held.fold)]
-    share = np.round(examples.share, 2)
-    thresholds: dict[str, float] = {}
-    for name, of_class in threshold_classes(examples.is_snv, examples.depth).items():
-        is_deep = name.endswith(_DEEP)
-        parts = [cell & of_class & (examples.label > 0.5) for cell in cells]
-        if not is_deep and not together:
-            parts += [part & (share == one) for part in parts for one in np.unique(share)]
-        parts = [part for part in parts if part.sum() >= FEWEST_TRUE]
-        recall = recalls[name.removesuffix(_DEEP)]
-        lowest = [threshold_for_recall(probabilities[part], examples.label[part], recall) for part in parts]
-        if is_deep:
-            lowest += [HIGHEST_DEEP] if lowest else [thresholds[name.removesuffix(_DEEP)]]
-        thresholds[name] = float(min(lowest, default=0.5))
-    return thresholds

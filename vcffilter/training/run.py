@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from vcffilter.calibration.maps import Calibration, fit_calibration
-from vcffilter.calibration.operating_points import operating_points, thresholds_for_recall
+from vcffilter.calibration.operating_points import operating_points
+from vcffilter.calibration.presets import LabelledCalls, default_thresholds, presets_for_card
 from vcffilter.errors import TrainingError
 from vcffilter.files import write_text
 from vcffilter.models.card import render_card
@@ -31,7 +32,7 @@ from vcffilter.training.distributed import is_first_process, leave_world
 from vcffilter.training.fit import EpochReport, FitResult, fit, predict
 from vcffilter.training.grown_trees import Grown, check_kind, grow_network, is_grown
 from vcffilter.training.metrics import summarise_groups
-from vcffilter.training.out_of_fold import calibrate, cross_fit, default_thresholds, fold_of
+from vcffilter.training.out_of_fold import calibrate, cross_fit, fold_of
 from vcffilter.training.split import Split, load_split
 from vcffilter.version import __version__
 
@@ -218,9 +219,9 @@ def _metadata(
 ) -> CheckpointMetadata:
     """The card: calibration and thresholds from the held-out examples, provenance, numbers."""
     if config.out_of_fold.folds:
-        calibration, points, thresholds, evaluation = calibrate_out_of_fold(config, split.train, spec)
+        calibrated = calibrate_out_of_fold(config, split.train, spec)
     else:
-        calibration, points, thresholds, evaluation = calibrate_on(config, split.validation, result.module)
+        calibrated = calibrate_on(config, split.validation, result.module)
     training = {
         "data": data_facts,
         "versions": versions(),
@@ -236,29 +237,39 @@ def _metadata(
     }
     if started_from is not None and split.validation is None:
         before = started_from.metadata
-        calibration, points, thresholds = before.calibration, before.operating_points, before.thresholds
+        calibrated = Calibrated(before.calibration, before.operating_points, before.thresholds, before.presets)
     return CheckpointMetadata(
         model_id=config.model_id,
         architecture=architecture,
         config=model_config,
         encoder=spec,
-        calibration=calibration,
-        thresholds=thresholds,
-        operating_points=points,
+        calibration=calibrated.calibration,
+        thresholds=calibrated.thresholds,
+        presets=calibrated.presets,
+        operating_points=calibrated.operating_points,
         training=_json_ready(training),
-        evaluation=_json_ready(evaluation),
+        evaluation=_json_ready(calibrated.evaluation),
         description=config.description,
         limits=list(config.limits),
         licence=config.licence,
     )
 
 
-def calibrate_on(
-    config: TrainConfig, validation: ArrayDataset | None, module: Network
-) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, float], dict[str, Any]]:
-    """(calibration, operating points, thresholds, evaluation) from held-out examples; empty without them."""
+@dataclasses.dataclass(frozen=True)
+class Calibrated:
+    """What held-out examples give a checkpoint, as `CheckpointMetadata` has it; empty without them."""
+
+    calibration: dict[str, Any] = dataclasses.field(default_factory=dict)
+    operating_points: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    thresholds: dict[str, float] = dataclasses.field(default_factory=dict)
+    presets: dict[str, Any] = dataclasses.field(default_factory=dict)
+    evaluation: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def calibrate_on(config: TrainConfig, validation: ArrayDataset | None, module: Network) -> Calibrated:
+    """Calibration, cuts and numbers from held-out examples. Every set of them is a call set of its own."""
     if validation is None:
-        return {}, [], {}, {}
+        return Calibrated()
     logits = predict(module, validation)
     calibration = Calibration.from_json({})
     if config.calibration != "none":
@@ -266,30 +277,41 @@ def calibrate_on(
     calibrated = calibration.logits(logits, validation.is_snv)
     probabilities = calibration.probabilities(logits, validation.is_snv)
     snv, labels = validation.is_snv, validation.label
-    recalls = {"snv": config.recall_snv, "indel": config.recall_indel}
-    thresholds = thresholds_for_recall(probabilities, labels, snv, validation.depth, recalls)
+    sets = np.unique(validation.set_name, return_inverse=True)[1]
+    presets = presets_for_card(
+        LabelledCalls(probabilities, labels > 0.5, snv, sets, sets),
+        validation.depth,
+        {"snv": config.recall_snv, "indel": config.recall_indel},
+        "Measured on the held-out examples.",
+    )
     evaluation = {"held out, calibrated on the same": summarise_groups(labels, calibrated, snv, validation.hard)}
-    return calibration.to_json(), operating_points(probabilities, labels, snv), thresholds, evaluation
+    points = operating_points(probabilities, labels, snv, validation.depth)
+    return Calibrated(calibration.to_json(), points, default_thresholds(presets), presets, evaluation)
 
 
-def calibrate_out_of_fold(
-    config: TrainConfig, examples: ArrayDataset, spec: EncoderSpec
-) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, float], dict[str, Any]]:
-    """As `calibrate_on`, from examples that were each scored by trees grown without its fold."""
+def calibrate_out_of_fold(config: TrainConfig, examples: ArrayDataset, spec: EncoderSpec) -> Calibrated:
+    """As `calibrate_on`, from examples that trees grown without their fold scored. Every copy of a set is a call set."""
     fold = fold_of(examples, config.out_of_fold)
     held = cross_fit(examples, fold, lambda others: _grown_on(config, others, spec).module)
     calibration = calibrate(held, config.calibration)
     labels, snv, depth = held.examples.label, held.examples.is_snv, held.examples.depth
     calibrated = calibration.logits(held.logits, snv)
     probabilities = calibration.probabilities(held.logits, snv)
-    recalls = {"snv": config.recall_snv, "indel": config.recall_indel}
-    thresholds = default_thresholds(held, probabilities, recalls, config.out_of_fold.together)
+    sets = np.unique(held.examples.set_name, return_inverse=True)[1]
+    copies = np.unique(np.stack([sets, np.round(100 * held.examples.share)], axis=1), axis=0, return_inverse=True)[1]
+    presets = presets_for_card(
+        LabelledCalls(probabilities, labels > 0.5, snv, copies.reshape(-1), sets),
+        depth,
+        {"snv": config.recall_snv, "indel": config.recall_indel},
+        "Measured on the examples of the folds, each scored by weights that never saw its fold.",
+    )
     whole = held.examples.share == 1
     evaluation = {
         name: summarise_groups(labels[chosen], calibrated[chosen], snv[chosen], held.examples.hard[chosen])
         for name, chosen in (("held-out folds, whole reads", whole), ("held-out folds, all copies", np.ones(len(whole), bool)))
     }
-    return calibration.to_json(), operating_points(probabilities, labels, snv, depth), thresholds, evaluation
+    points = operating_points(probabilities, labels, snv, depth)
+    return Calibrated(calibration.to_json(), points, default_thresholds(presets), presets, evaluation)
 
 
 def _data_facts(split: Split) -> dict[str, Any]:
