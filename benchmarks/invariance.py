@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pysam
 from common import Report, Table, parser
-from tiling import Sample
 from whole_job import command
 from workloads import describe, mix, model, sample
+
+from vcffilter.simulation.tiling import Sample
 
 _N_SHARDS = 4
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from common import Report, Table, parser
 from scoring import Best, open_warm, timed_scoring
 from stages import read_chunks
-from tiling import Sample
 from whole_job import Run, run_filter
 from workloads import DENSE_SPACING, describe, model, simulated, thinned_calls
+
+from vcffilter.simulation.tiling import Sample
 
 _MEBIBYTE = 2**20
 #: Bases a record of the long run: denser than a genome, so that a million records need 200 Mb of reads and not 600.

@@ -18,13 +18,13 @@ from pathlib import Path
 import pysam
 from common import Report, Table, measure, parser
 from stages import HtslibReader, chunk_intervals, read_chunks
-from tiling import Sample
 from vcf_copy import pysam_copy
 from whole_job import run_filter
 from workloads import DENSE_SPACING, describe, mix, model, sample, thinned_calls
 
 from vcffilter.kernels.htslib import load_htslib
 from vcffilter.reads.alignment_file import forbid_network_references
+from vcffilter.simulation.tiling import Sample
 
 #: The slow ones get this many records and are compared by rate.
 _FEW = 300

@@ -6,10 +6,9 @@ import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tiling import Sample
-
 from vcffilter.pipeline.evidence import EvidenceOptions, EvidenceScorer, open_scorer
 from vcffilter.reads.alignment_file import forbid_network_references
+from vcffilter.simulation.tiling import Sample
 from vcffilter.variants.alleles import AlleleChunk
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from common import Report, Table, parser
 from scoring import Best, open_warm, timed_scoring
 from stages import read_chunks
-from tiling import Sample
 from whole_job import Process, Run, command, run_filter, timed_process
 from workloads import DENSE_SPACING, describe, mix, model, sample, thinned_calls
 
+from vcffilter.simulation.tiling import Sample
 from vcffilter.variants.reader import BatchLimits
 
 _GENOME_VARIANTS = 5_000_000

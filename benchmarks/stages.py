@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from common import Report, Table, measure, parser
-from tiling import Sample, Slice, tile_calls
 from torch.utils.flop_counter import FlopCounterMode
 from vcf_copy import annotate_with_constant, pysam_copy
 from workloads import describe, mix, model, sample, thinned_calls
@@ -41,6 +40,7 @@ from vcffilter.pipeline.evidence import EvidenceOptions, EvidenceScorer, open_sc
 from vcffilter.reads.alignment_file import AlignmentFile, ReadSelection, forbid_network_references, read_header
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.scoring.network import CPU_TILE, NetworkScorer
+from vcffilter.simulation.tiling import Sample, Slice, tile_calls
 from vcffilter.variants.alleles import AlleleChunk
 from vcffilter.variants.chunks import take_chunk
 from vcffilter.variants.reader import BatchLimits, VariantReader

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tiling import Sample
+from vcffilter.simulation.tiling import Sample
 
 _LOOK_EVERY_SECONDS = 0.05
 

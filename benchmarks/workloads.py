@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pysam
-from tiling import Sample, Slice, tile_sample
+
+from vcffilter.simulation.tiling import Sample, Slice, tile_slice
 
 #: A genome's density: one variant per 600 bases.
 DENSE_SPACING = 600
@@ -45,7 +46,7 @@ def _tiled(work: Path, source: Sample, part: Slice, megabases: float, kind: str)
     made_of = {"slice": asdict(part), "copies": n_copies, "kind": kind}
     if not _is_made(folder, made_of):
         level = 1 if part.length * n_copies > _LARGE_LENGTH else 6
-        tile_sample(source, part, n_copies, folder, level=level)
+        tile_slice(source, part, n_copies, folder, level=level)
         _mark_made(folder, made_of)
     return Sample.within(folder)
 

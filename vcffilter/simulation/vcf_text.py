@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
 
 import pysam
@@ -25,12 +27,13 @@ def vcf_header(reference: Reference, sample: str, lines: tuple[str, ...]) -> lis
     ]
 
 
-def write_vcf(path: Path, header: list[str], records: list[str], *, longest_contig: int = 0) -> None:
+def write_vcf(path: Path, header: list[str], records: Iterable[str], *, longest_contig: int = 0) -> None:
     """Writes sorted record lines as BGZF and indexes them (.tbi; .csi for contigs too long for it)."""
     with pysam.BGZFile(str(path), "wb", None) as handle:
         handle.write("".join(f"{line}\n" for line in header).encode())
-        for start in range(0, len(records), 10_000):
-            handle.write("".join(f"{line}\n" for line in records[start : start + 10_000]).encode())
+        left = iter(records)
+        while some := list(itertools.islice(left, 10_000)):
+            handle.write("".join(f"{line}\n" for line in some).encode())
     pysam.tabix_index(str(path), preset="vcf", force=True, csi=longest_contig >= LONGEST_TABIX_CONTIG)
 
 
