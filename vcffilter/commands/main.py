@@ -38,6 +38,7 @@ _SUBCOMMANDS = {
     "examples": _Subcommand("examples", "examples", "Labelled calls and their reads to a file to train on."),
     "train": _Subcommand("train", "train", "Train or fine-tune a network on labelled examples."),
     "evaluate": _Subcommand("evaluate", "evaluate", "Recall, precision, F1 before and after filtering; the scores' worth."),
+    "report": _Subcommand("report", "report", "One HTML page about a filtered call set: what fails, why, and what to look at."),
     "show": _Subcommand("show", "show", "Draw the reads behind chosen calls: in the terminal, as SVG or PNG."),
     "calibrate": _Subcommand("calibrate", "calibrate", "Fit probabilities and thresholds to labelled calls; show what cuts do."),
     "compare": _Subcommand("compare", "compare", "Several models on the same data and folds, with tests and costs."),

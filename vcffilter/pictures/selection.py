@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import cyvcf2
 
 _PLAIN_ALLELE = re.compile(r"[ACGTNacgtn]+")
+_WARNING_LINE = re.compile(r"^##vcffilter_filterWarning=(.*)$", re.MULTILINE)
 _MODEL_LINE = re.compile(r"^##vcffilter_model=<(.*)>$", re.MULTILINE)
 
 
@@ -43,6 +44,8 @@ class CallFile:
         file.close()
         self._is_scored = f"##INFO=<ID={prefix}_PROB," in header
         self.cuts = _cuts_of(header)
+        self.model_id = _model_id(header)
+        self.warnings = tuple(_WARNING_LINE.findall(header))
 
     def calls(self) -> Iterator[CallFacts]:
         """Every ALT of plain bases, in the order of the file."""
@@ -63,26 +66,27 @@ class CallFile:
 
     def failed(self, n: int) -> list[CallFacts]:
         """The n failing ALTs that the caller was surest of, surest first."""
-        self._need_scores()
-        return _largest(n, self.calls(), lambda call: _caller_score(call) if call.verdict == "fails" else None)
+        self.need_scores()
+        return _largest(n, self.calls(), lambda call: caller_score(call) if call.verdict == "fails" else None)
 
     def passing(self, n: int) -> list[CallFacts]:
         """The n passing ALTs that the caller was surest of, surest first."""
-        self._need_scores()
-        return _largest(n, self.calls(), lambda call: _caller_score(call) if call.verdict == "passes" else None)
+        self.need_scores()
+        return _largest(n, self.calls(), lambda call: caller_score(call) if call.verdict == "passes" else None)
 
     def borderline(self, n: int) -> list[CallFacts]:
         """The n ALTs whose log-odds lie nearest to their threshold's."""
-        self._need_scores()
-        return _largest(n, self.calls(), _closeness)
+        self.need_scores()
+        return _largest(n, self.calls(), closeness)
 
     def lost(self, labels: Path) -> list[CallFacts]:
         """Failing ALTs that a table of labels (chrom, pos, ref, alt, label) says are true."""
-        self._need_scores()
+        self.need_scores()
         true = set(_true_alleles(labels))
         return [call for call in self.calls() if call.verdict == "fails" and _trimmed(call) in true]
 
-    def _need_scores(self) -> None:
+    def need_scores(self) -> None:
+        """Raise UsageError unless the file was filtered."""
         if not self._is_scored or not self.cuts.thresholds:
             raise UsageError(
                 f"{self.path} has not been filtered: it has no {self._prefix}_PROB, or no thresholds in its header",
@@ -151,6 +155,13 @@ def _cuts_of(header: str) -> Cuts:
     return Cuts({kind: float(fields[name]) for kind, name in names.items() if name in fields})
 
 
+def _model_id(header: str) -> str:
+    """The model that filtered the file; "" where the header names none."""
+    lines = _MODEL_LINE.findall(header)
+    match = re.search(r"(?:^|,)ID=([^,]*)", lines[-1]) if lines else None
+    return match[1] if match else ""
+
+
 def _place(text: str) -> tuple[str, int]:
     contig, _, position = text.rpartition(":")
     digits = position.replace(",", "")
@@ -179,26 +190,46 @@ def _reasons(text: str, index: int) -> tuple[str, ...]:
     return tuple(parts[index].split("&")) if index < len(parts) and parts[index] not in ("", ".") else ()
 
 
-def _largest(n: int, calls: Iterable[CallFacts], key: Callable[[CallFacts], float | None]) -> list[CallFacts]:
-    """The n calls of the largest keys, in falling order, the earlier first; calls whose key is None are left out."""
-    best: list[tuple[float, int, CallFacts]] = []
-    for order, call in enumerate(calls):
-        score = key(call)
+class TopCalls:
+    """The n calls of the largest keys among those offered, the earlier first among equals; a key of None leaves a call out."""
+
+    def __init__(self, n: int, key: Callable[[CallFacts], float | None]) -> None:
+        self._n = n
+        self._key = key
+        self._best: list[tuple[float, int, CallFacts]] = []
+        self._n_offered = 0
+
+    def offer(self, call: CallFacts) -> None:
+        """Keep the call if it is among the best so far."""
+        score = self._key(call)
+        self._n_offered += 1
         if score is None:
-            continue
-        entry = (score, -order, call)
-        if len(best) < n:
-            heapq.heappush(best, entry)
-        elif n and entry[:2] > best[0][:2]:
-            heapq.heapreplace(best, entry)
-    return [call for _, _, call in sorted(best, key=lambda entry: entry[:2], reverse=True)]
+            return
+        entry = (score, -self._n_offered, call)
+        if len(self._best) < self._n:
+            heapq.heappush(self._best, entry)
+        elif self._n and entry[:2] > self._best[0][:2]:
+            heapq.heapreplace(self._best, entry)
+
+    def chosen(self) -> list[CallFacts]:
+        """The best, in falling order."""
+        return [call for _, _, call in sorted(self._best, key=lambda entry: entry[:2], reverse=True)]
 
 
-def _caller_score(call: CallFacts) -> float:
+def _largest(n: int, calls: Iterable[CallFacts], key: Callable[[CallFacts], float | None]) -> list[CallFacts]:
+    top = TopCalls(n, key)
+    for call in calls:
+        top.offer(call)
+    return top.chosen()
+
+
+def caller_score(call: CallFacts) -> float:
+    """QUAL; the least of all where the caller wrote none."""
     return -math.inf if call.qual_phred is None else call.qual_phred
 
 
-def _closeness(call: CallFacts) -> float | None:
+def closeness(call: CallFacts) -> float | None:
+    """How near a call lies to its threshold, in log-odds, negative; None where it has no probability or threshold."""
     if math.isnan(call.probability) or call.threshold is None:
         return None
     return -abs(_log_odds(call.probability) - _log_odds(call.threshold))

@@ -1,0 +1,161 @@
+"""The report says what the file holds, needs nothing beside itself, and stays small."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from html.parser import HTMLParser
+
+import cyvcf2
+import numpy as np
+import pytest
+
+from vcffilter.commands.main import run
+from vcffilter.pictures.facts import CallFacts
+from vcffilter.report.tally import cut_facts, tally_calls
+
+VOID = {"meta", "br", "img", "link", "input", "hr", "path", "use", "rect", "polygon"}
+
+
+@pytest.fixture(scope="module")
+def filtered(simulated, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "filtered.vcf.gz"
+    files = simulated.files
+    arguments = ["filter", str(files.calls), "-b", str(files.reads), "-f", str(files.reference), "--reasons", "-q"]
+    assert run([*arguments, "-Oz", "-o", str(path)]) == 0
+    return str(path)
+
+
+def facts(probability, *, alt="C", genotype="0/1", n_reads=30, qual=50.0, threshold=0.3, pos1=1):
+    return CallFacts(
+        "1", pos1, "A", alt, qual_phred=qual, genotype=genotype, probability=probability, threshold=threshold, n_reads=n_reads
+    )
+
+
+class Page(HTMLParser):
+    """Text, ids and links of a page; fails on tags that do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.text: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.links += [value for name, value in attrs if name in ("src", "href") and value and not value.startswith("#")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.links += [value for name, value in attrs if name in ("src", "href") and value and not value.startswith("#")]
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_the_page_says_what_the_file_holds(filtered, simulated, tmp_path):
+    page, numbers = tmp_path / "r.html", tmp_path / "r.json"
+    reads = ["-b", str(simulated.files.reads), "-f", str(simulated.files.reference)]
+    assert run(["report", filtered, *reads, "-o", str(page), "--json", str(numbers), "-q"]) == 0
+    content = page.read_text()
+    parsed = Page(content)
+    assert parsed.links == []
+    names_of_formats = r"http://(www\.w3\.org|purl\.org|creativecommons\.org)/[^\"]*"
+    assert "http://" not in re.sub(names_of_formats, "", content)
+    assert page.stat().st_size < 5_000_000
+    passing = failing = 0
+    for record in cyvcf2.VCF(filtered):
+        verdicts = (record.INFO.get("PILEUP_FT") or "").split(",")
+        passing += verdicts.count("PASS")
+        failing += sum(verdict.startswith("Low") for verdict in verdicts)
+    facts = json.loads(numbers.read_text())
+    assert (facts["passing"], facts["failing"]) == (passing, failing)
+    assert f"{failing:,} of {passing + failing:,} scored ALTs fail" in "".join(parsed.text)
+    assert sum(sum(histogram["calls"]) for histogram in facts["probability_histogram"].values()) == passing + failing
+    by_depth = [row for kind in facts["by_depth"].values() for row in kind.values()]
+    assert sum(row["passing"] + row["failing"] for row in by_depth) == passing + failing
+    assert content.count("<details>") > 5
+
+
+def test_without_reads_there_are_no_pictures(filtered, tmp_path):
+    page = tmp_path / "r.html"
+    assert run(["report", filtered, "-o", str(page), "-q"]) == 0
+    assert "<details>" not in page.read_text()
+
+
+def test_pictures_end_before_the_page_is_too_large(filtered, simulated, tmp_path):
+    page = tmp_path / "r.html"
+    reads = ["-b", str(simulated.files.reads), "-f", str(simulated.files.reference)]
+    assert run(["report", filtered, *reads, "-o", str(page), "--list", "500", "-q"]) == 0
+    assert page.stat().st_size < 5_000_000
+
+
+def test_the_same_file_gives_the_same_page(filtered, tmp_path):
+    for name in "ab":
+        assert run(["report", filtered, "-o", str(tmp_path / name), "-q"]) == 0
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_an_unfiltered_file_is_refused(simulated, tmp_path, capsys):
+    assert run(["report", str(simulated.files.calls), "-o", str(tmp_path / "r.html")]) == 2
+    assert "has not been filtered" in capsys.readouterr().err
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_reads_need_their_reference(filtered, simulated, capsys):
+    assert run(["report", filtered, "-b", str(simulated.files.reads)]) == 2
+    assert "Give both -b and -f" in capsys.readouterr().err
+
+
+def test_warnings_and_names_are_shown_and_harmless(filtered, tmp_path):
+    hostile = tmp_path / "x.vcf"
+    lines = [line for line in str(cyvcf2.VCF(filtered).raw_header).splitlines()]
+    lines.insert(1, "##vcffilter_filterWarning=see <script>alert(1)</script> the samples differ")
+    hostile.write_text("\n".join(lines) + "\n")
+    page = tmp_path / "r.html"
+    assert run(["report", str(hostile), "-o", str(page), "-q"]) == 0
+    content = page.read_text()
+    assert "<script>alert" not in content
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; the samples differ" in content
+    assert "No ALT of this call set was scored." in content
+
+
+def test_what_a_cut_keeps_by_hand():
+    calls = [
+        facts(0.9, alt="G"), facts(0.6, alt="C"), facts(0.3, alt="G", genotype="1/1"), facts(0.1, alt="C"),
+        facts(0.8, alt="AT"), facts(math.nan),
+    ]  # fmt: skip
+    tally = tally_calls(calls, {"snv": 0.3, "indel": 0.3}, 3)
+    cut = cut_facts(tally.types["SNV"], 0.3)
+    assert (cut.n_kept, cut.n_removed) == (3, 1)
+    assert cut.precision == pytest.approx(1.8 / 3)
+    assert cut.recall == pytest.approx(1.8 / 1.9)
+    assert cut.ti_tv_kept == 2.0
+    assert cut.ti_tv_removed == 0.0
+    assert cut.het_hom == 2.0
+    assert (tally.n_passing, tally.n_failing) == (4, 1)
+    assert tally.status == {"not scored": 1}
+    assert math.isnan(cut_facts(tally.types["SNV"], 0.95).precision)
+
+
+def test_a_threshold_in_force_is_counted_exactly():
+    """0.0133 lies between the even steps of the bins."""
+    calls = [facts(p / 10_000, alt="AT", threshold=0.0133) for p in range(0, 300, 7)]
+    tally = tally_calls(calls, {"indel": 0.0133}, 1)
+    cut = cut_facts(tally.types["other"], 0.0133)
+    assert (cut.n_kept, cut.n_removed) == (tally.n_passing, tally.n_failing)
+    assert 0 < cut.n_removed < len(calls)
+
+
+def test_memory_does_not_grow_with_the_calls():
+    rng = np.random.default_rng(3)
+    tally = tally_calls((facts(float(p), pos1=i) for i, p in enumerate(rng.random(5000))), {"snv": 0.3}, 7)
+    assert len(tally.borderline) == len(tally.failed) == 7
+    assert tally.types["SNV"].by_bin.shape[0] < 300

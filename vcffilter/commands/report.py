@@ -1,0 +1,94 @@
+"""`pileup-filter report`: one self-contained HTML page about a filtered call set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vcffilter.commands import options
+from vcffilter.commands.options import option
+from vcffilter.errors import UsageError
+
+if TYPE_CHECKING:
+    from vcffilter.pictures.facts import CallFacts
+
+#: A page stays below 5 MB whatever is drawn: pictures end at this many bytes.
+_PICTURE_BYTES = 3_500_000
+
+
+@click.command("report", cls=options.GroupedCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("variants", metavar="INPUT")
+@options.apply(
+    [
+        option("-b", "--reads", "reads_paths", group="Input", multiple=True, metavar="FILE",
+               help="BAM or CRAM with index: draws the calls that are listed."),
+        option("-f", "--reference", "reference_path", group="Input", metavar="FILE", help="FASTA with .fai; needed with -b."),
+        option("--info-prefix", group="Input", default="PILEUP", show_default=True, metavar="TEXT", help="Of the INFO keys."),
+        option("-o", "--output", group="Output", default="report.html", show_default=True, metavar="FILE", help="The page."),
+        option("--json", "json_path", group="Output", metavar="FILE", help="The page's numbers for programs."),
+        option("--list", "n_listed", group="Output", type=click.IntRange(0, 500), default=25, show_default=True, metavar="N",
+               help="Failed and borderline calls that are listed, each."),
+        options.quiet,
+        options.verbose,
+    ]
+)  # fmt: skip
+def report(
+    variants: str,
+    reads_paths: tuple[str, ...],
+    reference_path: str | None,
+    info_prefix: str,
+    output: str,
+    json_path: str | None,
+    n_listed: int,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Make one page about INPUT, a filtered VCF or BCF: what fails and why, what another cut would do, which calls to look at.
+
+    The page needs nothing beside itself and stays below 5 MB whatever the size of the call set. With -b and -f it shows reads.
+
+    pileup-filter report filtered.vcf.gz -b reads.bam -f reference.fa -o report.html
+    """
+    import json
+
+    from vcffilter.files import write_text
+    from vcffilter.pictures.selection import CallFile
+    from vcffilter.report.page import ReportInputs, page, sentence, to_json
+    from vcffilter.report.tally import tally_calls
+
+    options.start_logging(quiet=quiet, verbose=verbose)
+    if bool(reads_paths) != bool(reference_path):
+        raise UsageError("reads are drawn on a reference", hint="Give both -b and -f, or neither")
+    calls = CallFile(variants, info_prefix)
+    calls.need_scores()
+    tally = tally_calls(calls.calls(), calls.cuts.thresholds, n_listed)
+    listed = list(dict.fromkeys([*tally.failed, *tally.borderline]))
+    pictures = _pictures(listed, reads_paths, reference_path) if reference_path else {}
+    inputs = ReportInputs(Path(variants).name, calls.model_id, calls.cuts.thresholds, calls.warnings, tally, pictures)
+    write_text(output, page(inputs))
+    if json_path is not None:
+        write_text(json_path, json.dumps(to_json(inputs), indent=1) + "\n")
+    if not quiet:
+        click.echo(f"{output}: {sentence(inputs)}", err=True)
+
+
+def _pictures(listed: Sequence[CallFacts], reads_paths: tuple[str, ...], reference_path: str) -> dict[CallFacts, str]:
+    """SVG of the calls, in the order given, until the bytes are used up."""
+    from vcffilter.pictures.drawing import to_svg
+    from vcffilter.pictures.layout import draw_pileup
+    from vcffilter.pictures.painter import PileupSource
+
+    drawn: dict[CallFacts, str] = {}
+    left = _PICTURE_BYTES
+    with PileupSource(reads_paths, reference_path) as source:
+        for facts in listed:
+            pileup = source.pileup(facts.contig, facts.pos1, facts.ref, facts.alt, most_rows=40)
+            picture = to_svg(draw_pileup(pileup, facts))
+            left -= len(picture)
+            if left < 0:
+                break
+            drawn[facts] = picture
+    return drawn
