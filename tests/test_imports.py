@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 MIDDLE = {"variants", "reads", "encoding", "scoring", "annotation"}
 #: What stands beside the stream: labels, training and the like. The stream never needs it.
 BESIDE = {
-    "inspection", "truth", "labelling", "training", "evaluation", "experiments", "simulation", "pictures", "report", "calibration/upper",
+    "inspection", "truth", "labelling", "training", "evaluation", "experiments", "simulation", "pictures", "report",
+    "calibration/upper",
 }  # fmt: skip
 #: What scoring needs of calibration is numpy alone and lies below it; what fits a checkpoint to labelled reads stands beside the
 #: stream, as does what a run's thresholds are chosen by.
