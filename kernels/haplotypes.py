@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vcffilter.kernels import sam
 from vcffilter.kernels.alleles import DELETION, INSERTION, MAX_ALLELE_LENGTH, SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.jit import inline_kernel, int64
 from vcffilter.kernels.reads import ReadArrays
@@ -217,11 +218,11 @@ def _query_index_of_indel(reads: ReadArrays, events: ReadEvents, read: int, even
     for index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):
         operation = int64(reads.cigar[index] & 15)
         length = int64(reads.cigar[index] >> 4)
-        if operation in (1, 2):
+        if operation in sam.INDEL:
             if remaining == 0:
                 break
             remaining -= 1
-        if operation in (0, 1, 4, 7, 8):
+        if operation in sam.IN_READ:
             query_index += length
     return query_index
 

@@ -10,15 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vcffilter.kernels import sam
 from vcffilter.kernels.alleles import SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.haplotypes import Haplotypes
 from vcffilter.kernels.jit import inline_kernel, int64
-from vcffilter.kernels.reads import (
-    FLAG_PROPER_PAIR,
-    FLAG_REVERSE,
-    FLAG_SUPPLEMENTARY,
-    ReadArrays,
-)
+from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.scan import ReadEvents, read_code
 from vcffilter.kernels.search import first_at_least
 from vcffilter.kernels.support import MATE_COUNTED, SUPPORTS_ALT, SUPPORTS_REF, UNINFORMATIVE, SiteReads
@@ -151,7 +147,7 @@ def five_prime_share(reads: ReadArrays, read: int, query_index: int) -> float:
     """Place of a base in the read in sequencing order, 0 = first base sequenced, 1 = last."""
     length = max(reads.query_length[read] - 1, 1)
     share = query_index / length
-    return 1.0 - share if reads.flag[read] & FLAG_REVERSE != 0 else share
+    return 1.0 - share if reads.flag[read] & sam.FLAG_REVERSE != 0 else share
 
 
 @inline_kernel
@@ -199,7 +195,7 @@ def _count_mismatches(
 @inline_kernel
 def _mark_start(reads: ReadArrays, read: int, row: int, scratch: SiteScratch) -> float:
     """1 where no read of this group and strand began at the same place before."""
-    reverse = 1 if reads.flag[read] & FLAG_REVERSE != 0 else 0
+    reverse = 1 if reads.flag[read] & sam.FLAG_REVERSE != 0 else 0
     start = reads.unclipped_end0[read] if reverse == 1 else reads.unclipped_start0[read]
     slot = start % START_SLOTS
     if scratch.seen_starts[row, reverse, slot] != 0:
@@ -214,7 +210,7 @@ def _unmark_starts(reads: ReadArrays, site: SiteReads, scratch: SiteScratch) -> 
         if site.group[slot] == MATE_COUNTED:
             continue
         read, row = int64(site.read[slot]), site.group[slot]
-        reverse = 1 if reads.flag[read] & FLAG_REVERSE != 0 else 0
+        reverse = 1 if reads.flag[read] & sam.FLAG_REVERSE != 0 else 0
         start = reads.unclipped_end0[read] if reverse == 1 else reads.unclipped_start0[read]
         scratch.seen_starts[row, reverse, start % START_SLOTS] = 0
 
@@ -235,7 +231,7 @@ def _beside_quality(reads: ReadArrays, read: int, query_index: int) -> float:
 @inline_kernel
 def _lagging_run(reads: ReadArrays, read: int, query_index: int) -> int:
     """How often the read's base at the event stands right before it in sequencing order, as it does where synthesis lags."""
-    step = 1 if reads.flag[read] & FLAG_REVERSE != 0 else -1
+    step = 1 if reads.flag[read] & sam.FLAG_REVERSE != 0 else -1
     code = read_code(reads, read, min(max(query_index, 0), reads.query_length[read] - 1))
     run = 0
     at = query_index + step
@@ -267,7 +263,7 @@ def _add_read(
     clipped_bases = reads.soft_left[read] + reads.soft_right[read]
     _count_mismatches(allele, alleles, events, read, row, counts, scratch)
     sums[N] += 1
-    sums[REVERSE] += 1 if flag & FLAG_REVERSE != 0 else 0
+    sums[REVERSE] += 1 if flag & sam.FLAG_REVERSE != 0 else 0
     sums[MAPQ] += mapq
     sums[MAPQ0] += 1 if mapq == 0 else 0
     sums[LOW_MAPQ] += 1 if mapq < 30 else 0
@@ -283,7 +279,7 @@ def _add_read(
     sums[POOR_MISMATCHES] += min(counts[1], 20)
     sums[NEAR_MISMATCHES] += 1 if counts[2] > 0 else 0
     sums[OTHER_INDELS] += min(counts[3] - site.exact_indel[slot], 10)
-    sums[IMPROPER] += 1 if flag & 1 != 0 and flag & FLAG_PROPER_PAIR == 0 else 0
+    sums[IMPROPER] += 1 if flag & sam.FLAG_PAIRED != 0 and flag & sam.FLAG_PROPER_PAIR == 0 else 0
     sums[MATE_ELSEWHERE] += reads.mate_elsewhere[read]
     sums[LOG_INSERT] += math.log2(1.0 + min(reads.insert_size[read], 5000))
     sums[MARGIN] += abs(margin)
@@ -292,7 +288,7 @@ def _add_read(
     sums[EXACT_INDEL] += site.exact_indel[slot]
     sums[THIRD] += site.third[slot]
     sums[DISTINCT_STARTS] += _mark_start(reads, read, row, scratch)
-    sums[SUPPLEMENTARY] += 1 if flag & FLAG_SUPPLEMENTARY != 0 else 0
+    sums[SUPPLEMENTARY] += 1 if flag & sam.FLAG_SUPPLEMENTARY != 0 else 0
     sums[LITERAL] += site.literal[slot]
     sums[LOG_LIKELIHOOD_RATIO] += math.log10(0.5 + 0.5 * 10.0 ** (min(margin, 40) / 10.0))
     sums[BESIDE_QUALITY] += _beside_quality(reads, read, query_index)

@@ -10,15 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vcffilter.kernels import htslib as h
+from vcffilter.kernels import sam
 from vcffilter.kernels.jit import inline_kernel, int64, kernel
-
-FLAG_PROPER_PAIR = 2
-FLAG_MATE_UNMAPPED = 8
-FLAG_REVERSE = 16
-FLAG_PAIRED = 1
-FLAG_SUPPLEMENTARY = 2048
-#: Unmapped, secondary, QC-fail, duplicate.
-FLAGS_LEFT_OUT = 4 | 256 | 512 | 1024
 
 #: Returns of `decode_reads`.
 DONE, NEED_SPACE, FAILED = 0, 1, 2
@@ -63,7 +56,6 @@ class ReadArrays(NamedTuple):
 _PER_READ_DTYPES = (
     (np.int64,) * 4 + (np.int32,) * 3 + (np.uint8, np.int32, np.uint8, np.uint8, np.uint64, np.int32) + (np.int64,) * 3
 )
-_N_PER_READ = len(_PER_READ_DTYPES)
 #: Bytes of an integer tag by the character of its type (SAM spec 4.2.4); 0 for what is no integer.
 _INTEGER_BYTES = np.zeros(256, np.int64)
 _INTEGER_BYTES[[ord(kind) for kind in "cCsSiI"]] = 1, 1, 2, 2, 4, 4
@@ -176,8 +168,8 @@ def _append(reads: ReadArrays, record: int, aux_get: int, tags: np.ndarray, want
     reads.mapq[n_reads] = h.load_uint8(record + h.MAPQ_OFFSET)
     reads.insert_size[n_reads] = min(abs(h.load_int64(record + h.INSERT_SIZE_OFFSET)), 1 << 30)
     same_contig = h.load_int32(record + h.MATE_CONTIG_OFFSET) == h.load_int32(record + h.CONTIG_OFFSET)
-    paired = flag & FLAG_PAIRED != 0
-    reads.mate_elsewhere[n_reads] = 1 if paired and (flag & FLAG_MATE_UNMAPPED != 0 or not same_contig) else 0
+    paired = flag & sam.FLAG_PAIRED != 0
+    reads.mate_elsewhere[n_reads] = 1 if paired and (flag & sam.FLAG_MATE_UNMAPPED != 0 or not same_contig) else 0
     reads.name_hash[n_reads] = hash_bytes(data, _string_length(data))
     reads.haplotype_tag[n_reads] = _haplotype_tag(aux_get, record, tags) if want_haplotype_tag else 0
     reads.query_length[n_reads] = query_length
@@ -216,19 +208,19 @@ def _set_spans(reads: ReadArrays, read: int) -> None:
     for index in range(first, last):
         operation = int64(reads.cigar[index] & 15)
         length = int64(reads.cigar[index] >> 4)
-        if operation == 4:
+        if operation == sam.SOFT_CLIP:
             if seen_aligned:
                 soft_right += length
             else:
                 soft_left += length
-        elif operation == 5:
+        elif operation == sam.HARD_CLIP:
             if seen_aligned:
                 hard_right += length
             else:
                 hard_left += length
         else:
             seen_aligned = True
-            if operation in (0, 2, 3, 7, 8):
+            if operation in sam.ON_REFERENCE:
                 length_on_reference += length
     reads.soft_left[read] = soft_left
     reads.soft_right[read] = soft_right

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from vcffilter.kernels.jit import inline_kernel, int64, kernel
-from vcffilter.kernels.search import first_above
 
 #: Code of N and of every ambiguous base.
 UNKNOWN_BASE = 15
@@ -40,15 +39,6 @@ def reference_code(segments: ReferenceSegments, segment: int, pos0: int) -> int:
     if pos0 < segments.start0[segment] or pos0 >= segments.end0[segment]:
         return UNKNOWN_BASE
     return int64(segments.codes[segments.offset[segment] + pos0 - segments.start0[segment]])
-
-
-@inline_kernel
-def find_segment(segments: ReferenceSegments, pos0: int) -> int:
-    """Index of the segment that holds `pos0`, or -1."""
-    index = first_above(segments.start0, pos0) - 1
-    if index < 0 or pos0 >= segments.end0[index]:
-        return -1
-    return index
 
 
 @kernel

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vcffilter.kernels import sam
 from vcffilter.kernels.jit import inline_kernel, int64, kernel
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
@@ -211,25 +212,25 @@ def scan_reads(reads: ReadArrays, n_reads: int, segments: ReferenceSegments, eve
         for index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):
             operation = int64(reads.cigar[index] & 15)
             length = int64(reads.cigar[index] >> 4)
-            if operation in (0, 7, 8):
+            if operation in sam.ALIGNED:
                 n_mismatches = _scan_block(reads, read, pos0, query_index, length, segments, events, n_mismatches)
                 if n_mismatches < 0:
                     return SCAN_NEED_SPACE if n_mismatches == -1 else SCAN_EQUAL_BASES
                 pos0 += length
                 query_index += length
-            elif operation in (1, 2):
+            elif operation in sam.INDEL:
                 if n_indels >= len(events.indel_pos0):
                     return SCAN_NEED_SPACE
-                signed = length if operation == 1 else -length
+                signed = length if operation == sam.INSERTION else -length
                 _add_indel(reads, read, pos0, query_index, signed, segments, events, n_indels)
                 n_indels += 1
-                if operation == 1:
+                if operation == sam.INSERTION:
                     query_index += length
                 else:
                     pos0 += length
-            elif operation == 3:
+            elif operation == sam.SKIP:
                 pos0 += length
-            elif operation == 4:
+            elif operation == sam.SOFT_CLIP:
                 query_index += length
     events.mismatch_offset[n_reads] = n_mismatches
     events.indel_offset[n_reads] = n_indels
@@ -247,7 +248,7 @@ def link_mates(reads: ReadArrays, n_reads: int, table: np.ndarray, mate: np.ndar
     mask = len(table) - 1
     for read in range(n_reads):
         mate[read] = -1
-        if reads.flag[read] & 1 == 0 or reads.flag[read] & 2048 != 0:
+        if reads.flag[read] & sam.FLAG_PAIRED == 0 or reads.flag[read] & sam.FLAG_SUPPLEMENTARY != 0:
             continue
         slot = int64(reads.name_hash[read] & np.uint64(mask))
         while True:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vcffilter.kernels import sam
 from vcffilter.kernels.alleles import DELETION, INSERTION, SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.haplotypes import (
     FLANK,
@@ -113,7 +114,7 @@ def _walk(allele: int, alleles: NormalisedAlleles, reads: ReadArrays, read: int,
     for index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):
         operation = int64(reads.cigar[index] & 15)
         length = int64(reads.cigar[index] >> 4)
-        if operation in (0, 7, 8):
+        if operation in sam.ALIGNED:
             first0, last0 = max(pos0, window0), min(pos0 + length, window_end0) - 1
             if first0 <= last0:
                 if not seen:
@@ -125,7 +126,7 @@ def _walk(allele: int, alleles: NormalisedAlleles, reads: ReadArrays, read: int,
                 anchors[_EVENT_ALIGNED] = 1 if pos0 <= start0 else 0
             pos0 += length
             query_index += length
-        elif operation == 3:
+        elif operation == sam.SKIP:
             if pos0 >= shift_end0:
                 before_skip = True
                 break
@@ -133,9 +134,9 @@ def _walk(allele: int, alleles: NormalisedAlleles, reads: ReadArrays, read: int,
                 return False
             seen, after_skip = False, True
             pos0 += length
-        elif operation == 2:
+        elif operation == sam.DELETION:
             pos0 += length
-        elif operation in (1, 4):
+        elif operation in sam.READ_ONLY:
             query_index += length
         if pos0 >= window_end0:
             break
@@ -207,7 +208,7 @@ def _column_margin(allele: int, alleles: NormalisedAlleles, reads: ReadArrays, r
     for index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):
         operation = int64(reads.cigar[index] & 15)
         length = int64(reads.cigar[index] >> 4)
-        if operation in (0, 7, 8):
+        if operation in sam.ALIGNED:
             for column0 in range(max(pos0, start0), min(pos0 + length, end0)):
                 reference = segments.codes[base + column0]
                 alternate = alleles.alt_codes[alleles.alt_offset[allele] + column0 - start0]
@@ -222,9 +223,9 @@ def _column_margin(allele: int, alleles: NormalisedAlleles, reads: ReadArrays, r
                     margin -= quality
             pos0 += length
             query_index += length
-        elif operation in (2, 3):
+        elif operation in sam.REFERENCE_ONLY:
             pos0 += length
-        elif operation in (1, 4):
+        elif operation in sam.READ_ONLY:
             query_index += length
         if pos0 >= end0:
             break

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vcffilter.kernels import sam
 from vcffilter.kernels.alleles import SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.jit import inline_kernel, int64
 from vcffilter.kernels.read_features import end_distance, event_quality, five_prime_share
-from vcffilter.kernels.reads import FLAG_PROPER_PAIR, FLAG_REVERSE, FLAG_SUPPLEMENTARY, ReadArrays
+from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments, reference_code
 from vcffilter.kernels.scan import ReadEvents, packed_code
 from vcffilter.kernels.search import first_at_least
@@ -117,7 +118,7 @@ def _mixed(value: np.uint64) -> np.uint64:
 @inline_kernel
 def _site_key(reads: ReadArrays, read: int, start0: int) -> np.uint64:
     """A number that shuffles reads, the same wherever and however the site is scored."""
-    flag_bits = np.uint64(reads.flag[read] & 0xC0)
+    flag_bits = np.uint64(reads.flag[read] & (sam.FLAG_FIRST_OF_PAIR | sam.FLAG_LAST_OF_PAIR))
     return _mixed(reads.name_hash[read] ^ _mixed(np.uint64(start0)) ^ flag_bits)
 
 
@@ -221,7 +222,7 @@ def _fill_read_cell(
         cell[1] = SUPPORT_REF
     cell[2] = 128 + 2 * site.margin_phred[slot] * 60 // MAX_MARGIN_PHRED
     cell[3] = scratch.quality_level[reads.mapq[read]]
-    cell[4] = 240 if flag & FLAG_REVERSE != 0 else 80
+    cell[4] = 240 if flag & sam.FLAG_REVERSE != 0 else 80
     cell[5] = _scaled(event_quality(reads, site, slot, substitution), 60.0)
     cell[6] = _scaled(end_distance(reads, read, query_index), 100.0)
     cell[7] = _scaled(five_prime_share(reads, read, query_index), 1.0)
@@ -241,11 +242,11 @@ def _fill_read_cell(
 def _mate_level(flag: int, mate_elsewhere: int) -> int:
     """Unpaired 60, proper pair 120, improper 180, mate unmapped or elsewhere 240; supplementary alignments 30 less."""
     level = 60
-    if flag & 1 != 0:
-        level = 120 if flag & FLAG_PROPER_PAIR != 0 else 180
+    if flag & sam.FLAG_PAIRED != 0:
+        level = 120 if flag & sam.FLAG_PROPER_PAIR != 0 else 180
         if mate_elsewhere == 1:
             level = 240
-    return level - (30 if flag & FLAG_SUPPLEMENTARY != 0 else 0)
+    return level - (30 if flag & sam.FLAG_SUPPLEMENTARY != 0 else 0)
 
 
 @inline_kernel
@@ -351,27 +352,27 @@ def _write_read_columns(
     for index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):
         operation = int64(reads.cigar[index] & 15)
         length = int64(reads.cigar[index] >> 4)
-        if operation in (0, 7, 8):
+        if operation in sam.ALIGNED:
             from0, to0 = max(pos0, first0), min(pos0 + length, last0)
             _write_bases(reads, read, query_index + from0 - pos0, from0, to0, first0, segments, segment, False, row, scratch)
             pos0 += length
             query_index += length
-        elif operation == 4:
+        elif operation == sam.SOFT_CLIP:
             # A leading clip lies left of the alignment, a trailing one right of it.
             clip0 = pos0 - length if query_index == 0 else pos0
             from0, to0 = max(clip0, first0), min(clip0 + length, last0)
             _write_bases(reads, read, query_index + from0 - clip0, from0, to0, first0, segments, segment, True, row, scratch)
             query_index += length
-        elif operation == 2:
+        elif operation == sam.DELETION:
             for at0 in range(max(pos0, first0), min(pos0 + length, last0)):
                 cell[:N_COLUMN_CHANNELS] = 0
                 cell[_DELETION] = 255
                 _write_column(row, at0 - first0, scratch)
             pos0 += length
-        elif operation == 1:
+        elif operation == sam.INSERTION:
             _mark_insertion(row, pos0 - 1 - first0, scratch.place[_INSERTION], length)
             query_index += length
-        elif operation == 3:
+        elif operation == sam.SKIP:
             pos0 += length
         if pos0 >= last0 and query_index > 0:
             break

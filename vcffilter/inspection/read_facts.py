@@ -13,6 +13,7 @@ from typing import Any
 import pysam
 
 from vcffilter.errors import ReadsFileError
+from vcffilter.kernels import sam
 
 #: Names of platforms, as models' ranges have them, and in words.
 PLATFORMS = {
@@ -26,9 +27,7 @@ _LONG_READ = 1000
 #: Indels per kb above which long reads are no HiFi (HiFi: up to 2.3 measured, ONT R10: 6.5); share of spliced reads of RNA.
 _MANY_INDELS, _SPLICED_SHARE = 4.0, 0.02
 _PLACES, _READS_PER_PLACE = 8, 150
-_LEFT_OUT = 4 | 256 | 512 | 1024 | 2048
-_INSERTION, _DELETION, _SKIP = 1, 2, 3
-_ALIGNED = (0, 7, 8)
+_LEFT_OUT = sam.FLAGS_LEFT_OUT | sam.FLAG_SUPPLEMENTARY
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,9 @@ def facts_of(reads: Iterable[pysam.AlignedSegment]) -> ReadFacts | None:
         operations = read.cigartuples or []
         lengths.append(read.query_length or read.infer_query_length() or 0)
         n_paired += read.is_paired
-        n_spliced += any(operation == _SKIP for operation, _ in operations)
-        n_indels += sum(operation in (_INSERTION, _DELETION) for operation, _ in operations)
-        n_aligned += sum(length for operation, length in operations if operation in _ALIGNED)
+        n_spliced += any(operation == sam.SKIP for operation, _ in operations)
+        n_indels += sum(operation in (sam.INSERTION, sam.DELETION) for operation, _ in operations)
+        n_aligned += sum(length for operation, length in operations if operation in sam.ALIGNED)
     if not lengths:
         return None
     n = len(lengths)

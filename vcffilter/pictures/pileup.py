@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vcffilter.encoding.encoder import PreparedChunk
+from vcffilter.kernels import sam
 from vcffilter.kernels.haplotypes import empty_haplotypes
-from vcffilter.kernels.reads import FLAG_REVERSE
 from vcffilter.kernels.site_view import view_site
 from vcffilter.kernels.support import MATE_COUNTED, SUPPORTS_ALT, SUPPORTS_REF, UNINFORMATIVE, SiteReads, empty_site_reads
 
@@ -22,9 +22,6 @@ NOTHING, DELETED, SKIPPED, NO_INSERTION = 0, ord("-"), ord(">"), ord("*")
 #: An inserted run longer than this is cut in the picture.
 _MOST_INSERTED = 20
 _LETTER_OF_CODE = np.frombuffer(b"=ACMGRSVTWYHKDBN", np.uint8)
-
-# CIGAR operations (SAM specification, section 1.4.6) by what a picture does with them.
-_ALIGNED, _INSERTION, _DELETION, _SKIP, _SOFT_CLIP = (0, 7, 8), 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ def pileup_of(prepared: PreparedChunk, contig: str, allele: int, *, n_columns: i
         group,
         site.margin_phred[slots],
         prepared.reads.mapq[reads],
-        (prepared.reads.flag[reads] & FLAG_REVERSE) != 0,
+        (prepared.reads.flag[reads] & sam.FLAG_REVERSE) != 0,
         prepared.reads.haplotype_tag[reads],
         _mate_rows(prepared.events.mate, reads),
     )
@@ -169,19 +166,19 @@ def _bases_of(prepared: PreparedChunk, read: int, first0: int, last0: int) -> _R
     for entry in reads.cigar[reads.cigar_offset[read] : reads.cigar_offset[read + 1]]:
         operation, n = int(entry & 15), int(entry >> 4)
         here = slice(query, query + n)
-        if operation in _ALIGNED:
+        if operation in sam.ALIGNED:
             parts.append((np.arange(pos0, pos0 + n), letters[here], quality[here], False))
             seen_aligned = True
             pos0, query = pos0 + n, query + n
-        elif operation == _SOFT_CLIP:
+        elif operation == sam.SOFT_CLIP:
             at = pos0 if seen_aligned else pos0 - n
             parts.append((np.arange(at, at + n), letters[here], quality[here], True))
             query += n
-        elif operation == _INSERTION:
+        elif operation == sam.INSERTION:
             inserted[pos0] = (letters[here], quality[here])
             query += n
-        elif operation in (_DELETION, _SKIP):
-            mark = DELETED if operation == _DELETION else SKIPPED
+        elif operation in (sam.DELETION, sam.SKIP):
+            mark = DELETED if operation == sam.DELETION else SKIPPED
             parts.append((np.arange(pos0, pos0 + n), np.full(n, mark, np.uint8), np.zeros(n, np.uint8), False))
             pos0 += n
     all_pos0 = np.concatenate([part[0] for part in parts]) if parts else np.zeros(0, np.int64)

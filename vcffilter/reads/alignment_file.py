@@ -21,14 +21,13 @@ from vcffilter.file_kind import refuse_other_kind
 from vcffilter.kernels.htslib import Htslib, HtslibLayoutError, load_htslib
 from vcffilter.kernels.reads import (
     FAILED,
-    FLAG_SUPPLEMENTARY,
-    FLAGS_LEFT_OUT,
     NEED_SPACE,
     ReadArrays,
     decode_reads,
     grown,
     hash_array,
 )
+from vcffilter.kernels.sam import FLAG_SUPPLEMENTARY, FLAGS_LEFT_OUT
 
 # Reads looked at for a read group, before a file is refused whose reads have none.
 _READS_LOOKED_AT = 1000

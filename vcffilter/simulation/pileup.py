@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pysam
 
+from vcffilter.kernels import sam
 from vcffilter.simulation.bases import CODE_OF_ASCII
 from vcffilter.simulation.settings import CallerSettings
 from vcffilter.truth.normalise import Edit, left_align
 
-_SKIPPED_FLAGS = 0x4 | 0x100 | 0x200 | 0x400 | 0x800
+_SKIPPED_FLAGS = sam.FLAGS_LEFT_OUT | sam.FLAG_SUPPLEMENTARY
 #: A gap written this far beyond the window may belong to it once moved left.
 _FURTHEST_SHIFT = 100
 
@@ -84,7 +85,7 @@ class _Blocks:
         quals = np.asarray(read.query_qualities, np.uint8)
         at_ref, at_read, gaps = read.reference_start, 0, []
         for op, n in read.cigartuples or ():
-            if op in (0, 7, 8):
+            if op in sam.ALIGNED:
                 low, high = max(at_ref, start0), min(at_ref + n, end0)
                 if low < high:
                     self.position.append(np.arange(low, high))
