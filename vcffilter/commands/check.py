@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vcffilter.commands import options
+from vcffilter.commands.findings_text import findings_as_text
 from vcffilter.errors import UsageError
 
 if TYPE_CHECKING:
     from vcffilter.inspection.check import CheckReport
 
-_MARKS = {"ok": "ok  ", "warning": "WARN", "failure": "FAIL"}
 _MOST_ROWS = 12
 
 
@@ -67,11 +67,7 @@ def check_command(**parsed: Any) -> int:
 
 def as_text(report: CheckReport) -> str:
     """The report for people."""
-    lines = []
-    for finding in report.findings.items:
-        lines.append(f"{_MARKS[finding.level]} {finding.topic + ':':11s}{finding.text}")
-        if finding.hint:
-            lines.append(f"{'':16s}-> {finding.hint}")
+    lines = findings_as_text(report.findings)
     if report.contigs:
         lines += ["", f"{'contig':20s} {'records':>8s} {'calls':>13s} {'reads':>13s} {'FASTA':>13s}"]
         for row in report.contigs[:_MOST_ROWS]:

@@ -44,6 +44,8 @@ _SUBCOMMANDS = {
     "compare": _Subcommand("compare", "compare", "Several models on the same data and folds, with tests and costs."),
     "simulate": _Subcommand("simulate", "simulate", "Make a sample with known variants: reads, truth, and calls true and false."),
     "testcase": _Subcommand("testcase", "testcase", "One call and its reads as a small, anonymous archive for a bug report."),
+    "models": _Subcommand("models", "models", "Models that ship, their cuts and what these cost; the card of one."),
+    "doctor": _Subcommand("doctor", "doctor", "Is the installation sound? Fills the cache of compiled kernels for images."),
     "demo": _Subcommand("demo", "demo", "Simulate a small sample, filter it, compare with the planted truth."),
 }
 

@@ -55,6 +55,11 @@ def choose_device(device: str) -> torch.device:
     raise ModelError(f"unknown device {device!r}", hint="Use auto, cpu or cuda")
 
 
+def device_name(device: torch.device) -> str | None:
+    """What the maker calls a GPU; None for a CPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else None
+
+
 def walk_trees_by_kernel(module: torch.nn.Module) -> None:
     """Let the forests in a network find their leaves by compiled code: twice as fast as torch, the same leaves."""
     forests = [part for part in module.modules() if isinstance(part, Forest)]

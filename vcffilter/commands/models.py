@@ -1,0 +1,65 @@
+"""`pileup-filter models`: which models ship, with what they cut and cost; and the card of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vcffilter.commands import options
+
+if TYPE_CHECKING:
+    from vcffilter.models.checkpoint import Checkpoint
+
+
+@click.command("models", cls=options.GroupedCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("name", metavar="[NAME|FILE]", required=False)
+def models(name: str | None) -> None:
+    """Models that ship, one paragraph each; with NAME the card of one, as Markdown.
+
+    \b
+    pileup-filter models
+    pileup-filter models hifi-germline
+    """
+    from vcffilter.models.card import render_card
+    from vcffilter.models.checkpoint import available_weights, load_checkpoint
+
+    if name is not None:
+        click.echo(render_card(load_checkpoint(name)), nl=False)
+        return
+    click.echo("\n\n".join(paragraph(one, load_checkpoint(one)) for one in available_weights()))
+
+
+def paragraph(name: str, checkpoint: Checkpoint) -> str:
+    """Name, what it is for, the reads it was trained on, and its cuts with what they cost."""
+    from vcffilter.models.training_ranges import training_ranges
+
+    metadata = checkpoint.metadata
+    lines = [f"{name}: {metadata.description}"]
+    ranges = training_ranges(metadata, checkpoint.path)
+    if ranges is not None:
+        low, high = ranges.reads["read_length"]
+        lines.append(f"  reads    {ranges.platform}, {low:.0f} to {high:.0f} bases (medians of the training samples)")
+    lines.append(f"  default  {_cuts(metadata.thresholds)}")
+    lines += _presets(getattr(metadata, "presets", {}))
+    recalls = [f"{point['target_recall']:g}" for point in metadata.operating_points if "target_recall" in point]
+    if recalls:
+        lines.append(f"  recall   --target-recall {', '.join(recalls)}; what each costs: pileup-filter models {name}")
+    return "\n".join(lines)
+
+
+def _cuts(thresholds: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in sorted(thresholds.items())) or "0.5"
+
+
+def _presets(card: dict[str, Any]) -> list[str]:
+    """A line for each named cut, with what it cost over all callers and depths."""
+    lines = []
+    for name, preset in sorted(card.get("presets", {}).items(), key=lambda item: -item[1]["false_per_true"]):
+        whole = [row for row in preset["measured"] if row["depth"] == "any" and row["callers"] == "all"]
+        cost = "".join(
+            f"; lost {row['true_lost']} of {row['n_true']} true, removed {row['false_removed']} of {row['n_false']} false"
+            for row in whole
+        )
+        lines.append(f"  preset   {name}: {_cuts(preset['thresholds'])}{cost}")
+    return lines
