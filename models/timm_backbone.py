@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from vcffilter.errors import MissingExtraError, ModelError
+from vcffilter.errors import MissingExtraError, ModelError, install_hint
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.members import MemberHead, average_members
 from vcffilter.models.network import Network
@@ -63,7 +63,7 @@ class TimmBackbone(Network):
         try:
             import timm
         except ImportError as error:
-            raise MissingExtraError("timm backbones need timm", hint="Install it with: pip install 'vcffilter[train]'") from error
+            raise MissingExtraError("timm backbones need timm", hint=install_hint("timm", "train")) from error
         if not timm.is_model(backbone):
             raise ModelError(f"timm has no backbone named {backbone!r}", hint="See timm.list_models()")
         self.config = config

@@ -83,5 +83,10 @@ class MissingExtraError(VcffilterError):
     """A command needs an optional dependency that is not installed; the hint names the extra."""
 
 
+def install_hint(package: str, extra: str) -> str:
+    """What installs an optional dependency wherever this program came from, and all of its kind in a clone of the repository."""
+    return f"Install it with: pip install {package} (in a clone, with all of its kind: pip install '.[{extra}]')"
+
+
 class TrainingError(VcffilterError):
     """A training configuration or data set cannot be used."""

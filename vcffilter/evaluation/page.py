@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from vcffilter.errors import MissingExtraError
+from vcffilter.errors import MissingExtraError, install_hint
 from vcffilter.evaluation.evaluation import Evaluation
 from vcffilter.evaluation.mistakes import FALSE_KEPT, TRUE_LOST
 from vcffilter.evaluation.plots import all_plots, require_matplotlib
@@ -137,6 +137,6 @@ def _jinja2() -> Any:
         import jinja2
     except ImportError as error:
         raise MissingExtraError(
-            "the HTML page needs jinja2", hint="Install it with: pip install 'vcffilter[report]', or give --no-html"
+            "the HTML page needs jinja2", hint=f"{install_hint('jinja2', 'report')}, or give --no-html"
         ) from error
     return jinja2

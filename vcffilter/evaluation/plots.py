@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from vcffilter.errors import MissingExtraError
+from vcffilter.errors import MissingExtraError, install_hint
 from vcffilter.evaluation.counts import DEPTH_BANDS, band_name, find_row
 from vcffilter.evaluation.evaluation import Evaluation
 from vcffilter.evaluation.scores import CALLER_SCORE, PROBABILITY, Curve
@@ -35,7 +35,7 @@ def require_matplotlib(without: str = "--no-html") -> Any:
         import matplotlib
     except ImportError as error:
         raise MissingExtraError(
-            "plots need matplotlib", hint=f"Install it with: pip install 'vcffilter[report]', or give {without}"
+            "plots need matplotlib", hint=f"{install_hint('matplotlib', 'report')}, or give {without}"
         ) from error
     matplotlib.use("Agg")
     return matplotlib

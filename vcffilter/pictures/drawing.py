@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcffilter.errors import MissingExtraError
+from vcffilter.errors import MissingExtraError, install_hint
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -109,7 +109,7 @@ def _painted(drawing: Drawing, scale: int) -> Image.Image:
     try:
         from PIL import Image, ImageDraw, ImageFont
     except ImportError as error:
-        raise MissingExtraError("PNG pictures need Pillow", hint="pip install 'vcffilter[report]', or write SVG") from error
+        raise MissingExtraError("PNG pictures need Pillow", hint=f"{install_hint('pillow', 'report')}, or write SVG") from error
     image = Image.new("RGB", (round(drawing.width * scale), round(drawing.height * scale)), "#ffffff")
     canvas = ImageDraw.Draw(image)
     fonts: dict[float, ImageFont.FreeTypeFont | ImageFont.ImageFont] = {}

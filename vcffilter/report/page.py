@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from vcffilter.errors import MissingExtraError
+from vcffilter.errors import MissingExtraError, install_hint
 from vcffilter.pictures.facts import CallFacts
 from vcffilter.report.charts import charts
 from vcffilter.report.tally import DEPTH_NAMES, THRESHOLD_OF_TYPE, TYPES, Tally, TypeTally, cut_facts
@@ -56,7 +56,7 @@ def page(inputs: ReportInputs) -> str:
     try:
         import jinja2
     except ImportError as error:
-        raise MissingExtraError("a report needs jinja2", hint="Install it with: pip install 'vcffilter[report]'") from error
+        raise MissingExtraError("a report needs jinja2", hint=install_hint("jinja2", "report")) from error
     template = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     table = environment.from_string(_TABLE)
@@ -115,9 +115,7 @@ def to_json(inputs: ReportInputs) -> dict[str, Any]:
 
 
 def _depth_json(kind: TypeTally) -> dict[str, dict[str, int]]:
-    return {
-        name: {"passing": int(row[0]), "failing": int(row[1])} for name, row in zip(DEPTH_NAMES, kind.by_depth, strict=True)
-    }
+    return {name: {"passing": int(row[0]), "failing": int(row[1])} for name, row in zip(DEPTH_NAMES, kind.by_depth, strict=True)}
 
 
 def _facts(inputs: ReportInputs) -> list[str]:

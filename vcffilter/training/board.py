@@ -81,6 +81,6 @@ def _open_writer(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        logger.info("TensorBoard is not installed: no event files (pip install 'vcffilter[train]')")
+        logger.info("TensorBoard is not installed: no event files (pip install tensorboard)")
         return None
     return SummaryWriter(str(folder))

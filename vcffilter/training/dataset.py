@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from vcffilter.errors import MissingExtraError, TrainingError
+from vcffilter.errors import MissingExtraError, TrainingError, install_hint
 from vcffilter.files import UnfinishedFile, output_error
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.training.block_reader import BLOCK, BlockReader
@@ -169,7 +169,7 @@ def _h5py() -> Any:
     try:
         import h5py
     except ImportError as error:
-        raise MissingExtraError("example files need h5py", hint="Install it with: pip install 'vcffilter[train]'") from error
+        raise MissingExtraError("example files need h5py", hint=install_hint("h5py", "train")) from error
     return h5py
 
 

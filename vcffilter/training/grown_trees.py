@@ -1,6 +1,6 @@
 """Decision trees grown on site features by LightGBM and scikit-learn, as one network: what the shipped weights are.
 
-Knows arrays and these two libraries (of `vcffilter[train]`); whoever runs the network needs neither.
+Knows arrays and these two libraries (of the extra [train]); whoever runs the network needs neither.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vcffilter.errors import MissingExtraError, TrainingError
+from vcffilter.errors import MissingExtraError, TrainingError, install_hint
 from vcffilter.kernels.encode import FEATURE_NAMES, LIBRARY_FEATURES
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.ensemble import combine
@@ -85,7 +85,7 @@ def grow_network(
         raise TrainingError(f"{architecture} cannot be grown with these settings ({error})") from error
     except ImportError as error:
         raise MissingExtraError(
-            f"{architecture} needs {error.name}", hint="Install it with: pip install 'vcffilter[train]'"
+            f"{architecture} needs {error.name}", hint=install_hint("lightgbm scikit-learn", "train")
         ) from error
 
 

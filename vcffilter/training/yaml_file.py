@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vcffilter.errors import MissingExtraError, TrainingError
+from vcffilter.errors import MissingExtraError, TrainingError, install_hint
 
 
 def read_yaml(path: str | Path) -> Any:
@@ -16,7 +16,7 @@ def read_yaml(path: str | Path) -> Any:
     try:
         import yaml
     except ImportError as error:
-        raise MissingExtraError("configurations need PyYAML", hint="Install it with: pip install 'vcffilter[train]'") from error
+        raise MissingExtraError("configurations need PyYAML", hint=install_hint("pyyaml", "train")) from error
 
     class Loader(yaml.SafeLoader):
         def compose_node(self, parent: Any, index: Any) -> Any:
