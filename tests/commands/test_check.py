@@ -98,6 +98,20 @@ def test_another_sample(files, capfd):
     assert "WARN samples:   the calls are of Berta, the reads of" in text
 
 
+def test_reads_given_to_a_sample_by_name(files, capfd):
+    berta = rewritten(files, lambda text: text.replace("FORMAT\tSIM", "FORMAT\tBerta", 1))
+    common = [str(berta.calls), "-f", str(files.reference)]
+    assert run(["check", *common, "-b", f"Berta={files.reads}"]) == 0
+    assert "ok   samples:   Berta in calls and reads" in capfd.readouterr().out
+    names = files.directory / "names.tsv"
+    names.write_text("SIM\tBerta\n")
+    assert run(["check", *common, "-b", str(files.reads), "--sample-map", str(names), "--model", "auto"]) == 0
+    assert run(["check", *common, "-b", str(files.reads), "-s", "Nobody"]) == 1
+    out = files.directory / "out.vcf"
+    assert run(["filter", *common, "-b", f"Berta={files.reads}", "--model", "auto", "-q", "-o", str(out)]) == 0
+    assert out.exists()
+
+
 def test_an_old_index(files, capfd):
     os.utime(f"{files.reads}.bai", (1_000_000, 1_000_000))
     assert "WARN indexes:" in checked(capfd, files, code=3)

@@ -24,6 +24,7 @@ _MOST_ROWS = 12
         options.reads,
         options.reference,
         options.samples,
+        options.sample_map,
         options.model,
         options.device,
         options.threads,
@@ -57,6 +58,7 @@ def check_command(**parsed: Any) -> int:
             model=parsed["model"],
             device=parsed["device"],
             samples=tuple(name for name in (parsed["samples"] or "").split(",") if name),
+            sample_map=parsed["sample_map"],
             n_threads=parsed["n_threads"],
             output=parsed["output"],
         )

@@ -220,10 +220,12 @@ def _open_scorer(chosen: FilterOptions, reader: VariantReader) -> EvidenceScorer
 def _model_name(chosen: FilterOptions) -> str:
     """The model as asked for; where the reads are to decide, the one that fits them."""
     from vcffilter.inspection.model_choice import AUTO, choose_model, facts_of_files
+    from vcffilter.pipeline.sample_reads import reads_file
 
     if chosen.model != AUTO:
         return chosen.model
-    name = choose_model(facts_of_files(chosen.reads_paths, chosen.reference_path))
+    paths = [reads_file(text).path for text in chosen.reads_paths]
+    name = choose_model(facts_of_files(paths, chosen.reference_path))
     logger.info("model by the reads: %s", name)
     return name
 

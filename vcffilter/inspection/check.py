@@ -25,6 +25,7 @@ from vcffilter.inspection.read_facts import ReadFacts
 from vcffilter.inspection.samples import named, samples_of_reads
 from vcffilter.models.training_ranges import TrainingRanges, training_ranges
 from vcffilter.pipeline.run_warnings import RunWarning
+from vcffilter.pipeline.sample_reads import read_sample_map, reads_file, relabelled
 from vcffilter.reads.alignment_file import AlignmentHeader, forbid_network_references, read_header
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
@@ -51,6 +52,7 @@ class CheckInputs:
     model: str
     device: str = "auto"
     samples: tuple[str, ...] = ()
+    sample_map: str | None = None
     n_threads: int = 1
     output: str = "."
 
@@ -120,15 +122,20 @@ def _reference(inputs: CheckInputs, report: CheckReport) -> ReferenceFile | None
 
 
 def _headers(inputs: CheckInputs, report: CheckReport) -> list[AlignmentHeader]:
+    """Of every file that can be opened, under the names of the calls."""
     headers = []
-    for path in inputs.reads_paths:
+    sample_of: dict[str, str] = {}
+    with report.findings.errors_as_failures("samples"):
+        sample_of = read_sample_map(inputs.sample_map) if inputs.sample_map else {}
+    for file in map(reads_file, inputs.reads_paths):
         with report.findings.errors_as_failures("reads"):
-            header = read_header(path, inputs.reference_path)
-            if inputs.samples:
-                header.groups_of(inputs.samples)
+            header = relabelled(read_header(file.path, inputs.reference_path), file, sample_of)
             headers.append(header)
             whose = named(samples_of_reads([header])) or "nobody named (no @RG SM)"
-            report.findings.ok("reads", f"{path}: {'CRAM' if header.is_cram else 'BAM'}, indexed, of {whose}")
+            report.findings.ok("reads", f"{file.path}: {'CRAM' if header.is_cram else 'BAM'}, indexed, of {whose}")
+    if inputs.samples and headers and not set(inputs.samples) & set(samples_of_reads(headers)):
+        with report.findings.errors_as_failures("samples"):
+            headers[0].groups_of(inputs.samples)
     return headers
 
 
@@ -216,7 +223,7 @@ def _names(
 ) -> None:
     """Samples, somatic callers, times of indexes: what `filter` looks at before its first record."""
     metadata = None if checkpoint is None else checkpoint.metadata
-    topics = {"sample_mismatch": "samples", "stale_index": "indexes", "somatic_calls": "caller"}
+    topics = {"sample_mismatch": "samples", "reads_left_out": "samples", "stale_index": "indexes", "somatic_calls": "caller"}
     warnings: list[RunWarning] = list(
         warnings_before_run(
             sample.header_text,
@@ -257,7 +264,7 @@ def _contigs(
     of_records = [row for row in report.contigs if row.name in sample.contigs]
     lacking = {
         path: [row.name for row in of_records if (row.fasta if is_fasta else row.reads) is None]
-        for path, is_fasta in ((inputs.reference_path, True), (", ".join(inputs.reads_paths), False))
+        for path, is_fasta in ((inputs.reference_path, True), (", ".join(header.path for header in headers), False))
         if (reference is not None if is_fasta else bool(headers))
     }
     _lacking(inputs, report, lacking, {inputs.reference_path: list(fasta)}, list(reads), len(of_records))
