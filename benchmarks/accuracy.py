@@ -13,6 +13,7 @@ import argparse
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ from accuracy_figures import (
     pooled_figures,
 )
 from accuracy_report import render
+from cut_data import CallSet, short_read_call_sets
+from cut_figures import by_type, of_library, passed, rule_figures
 
 from vcffilter.truth.call_sets import CallsFile
 from vcffilter.truth.normalise import normalised
@@ -203,7 +206,22 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         figures["thinned"] = thinned_figures(copies)
         figures["calibration"]["pooled, thinned too"] = calibration_figures([*pools.values(), *copies.values()])
     figures["hifi"] = hifi_figures(data, arguments.folds)
+    thresholds["none"] = thresholds_of(Path("illumina-germline"))
+    figures["call_sets"] = call_set_figures(short_read_call_sets(data, arguments.harvest), thresholds)
     return figures
+
+
+def call_set_figures(sets: Sequence[CallSet], thresholds: dict[str, dict[str, float]]) -> dict[str, Figures]:
+    """What the default of each set's own weights does to the callers' calls, by F1: whole reads set by set and by library, and
+    all copies by library.
+    """
+    decided = [replace(one, probability=passed(one, by_type(**thresholds[one.fold])).astype(float)) for one in sets]
+    whole, either = [one for one in decided if one.share == 1], by_type(0.5, 0.5)
+    return {
+        "whole reads, set by set": rule_figures([one for one in whole if one.label.sum() >= 5], either),
+        "whole reads, by library": rule_figures(of_library(whole), either),
+        "all copies, by library": rule_figures(of_library(decided), either),
+    }
 
 
 def thinned_records(harvest: Sequence[Path], data: Path) -> dict[str, list[Record]]:

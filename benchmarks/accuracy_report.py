@@ -242,10 +242,28 @@ def marks(figures: dict[str, Any]) -> list[tuple[str, str, bool]]:
                 best > max(one["called"], one["qual_cut"]),
             )
         )
+    found += _call_set_marks(figures.get("call_sets", {}))
     if figures.get("hifi"):
         revio = figures["hifi"]["revio"]
         for name in ("hard", "hard non-SNV"):
             add(f"HiFi {name}: AUROC 0.97 or more", revio[name]["model"]["auroc"], lambda x: x >= 0.97)
+    return found
+
+
+def _call_set_marks(call_sets: dict[str, Figures]) -> list[tuple[str, str, bool]]:
+    found = []
+    for where, one in call_sets.items():
+        found.append((f"F1 at the default, {where}: 0.99 or more", f"{one['f1']:.4f} of {one['n_sets']}", one["f1"] >= 0.99))
+        text = f"{one['made_worse']}, {one['made_worse_by_more']} of them by more than 0.002, at most by {one['most_worse']:.4f}"
+        met = one["made_worse"] <= 2 and one["made_worse_by_more"] == 0
+        found.append((f"call sets made worse, {where}: at most 2, none by more than 0.002", text, met))
+    if "all copies, by library" in call_sets:
+        few = call_sets["all copies, by library"]["few"]
+        kept, removed = few["kept"] / few["n_true"], few["removed"] / few["n_false"]
+        text = f"{100 * removed:.1f}% of {few['n_false']} removed, {100 * kept:.2f}% of {few['n_true']} kept"
+        found.append(
+            ("hard, 1-20 reads, default: 85% of false removed, 99% of true kept", text, removed >= 0.85 and kept >= 0.99)
+        )
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +27,11 @@ from accuracy_data import (
     withheld_alleles,
 )
 
-from vcffilter.truth.called_variants import CallsFile
+from vcffilter.truth.call_sets import CallsFile
 
 logger = logging.getLogger("cut_data")
 
-COLUMNS = ("label", "hard", "is_snv", "probability", "depth", "cut_0_1_0")
+COLUMNS = ("label", "hard", "is_snv", "probability", "depth", "cut_0_1_0", "part", "locus")
 HERE = Path(__file__).resolve().parent
 #: Of no fold: the shipped weights saw nothing of its chromosome.
 UNSEEN_SET = "na12878-pg-chr3-a"
@@ -52,7 +53,8 @@ class CallSet:
 
     share: of the read names; seed: of the thinning. label: 1 true, 0 false. hard: bool, the caller's QUAL (Mutect2: TLOD) is 1 or
     more. probability: calibrated, of weights that never saw the locus. depth: reads that informed. cut_0_1_0: float,
-    the default threshold that 0.1.0 held for the ALT.
+    the default threshold that 0.1.0 held for the ALT. part: int, quarter of hifi-revio-chr20; 0 elsewhere. locus:
+    int, the same for one ALT of one person whoever calls it in whichever copy.
     """
 
     set_name: str
@@ -65,6 +67,8 @@ class CallSet:
     probability: np.ndarray
     depth: np.ndarray
     cut_0_1_0: np.ndarray
+    part: np.ndarray
+    locus: np.ndarray
 
     @property
     def library(self) -> str:
@@ -95,7 +99,7 @@ def short_read_call_sets(data: Path, harvest: Sequence[Path]) -> list[CallSet]:
     found = []
     for set_name in [*FOLD_OF_SET, UNSEEN_SET]:
         fold = FOLD_OF_SET.get(set_name)
-        model = HERE / "folds" / f"illumina-without-{fold}.safetensors" if fold else "illumina-germline"
+        model = HERE / "folds" / f"illumina-germline-without-{fold}.safetensors" if fold else "illumina-germline"
         for copy in _copies(data, set_name, SHORT_CALLERS, harvest):
             keys = _keys(copy)
             found += _call_sets(data, copy, keys, *_scores(data, copy, keys, model))
@@ -107,18 +111,23 @@ def hifi_call_sets(data: Path, harvest: Sequence[Path]) -> list[CallSet]:
     found = []
     for copy in _copies(data, "hifi-revio-chr20", LONG_CALLERS, harvest):
         keys = _keys(copy)
-        quarter = np.searchsorted(np.array(HIFI_BORDERS), np.array([key[0] - 1 for key in keys]), side="right")
+        quarter = _quarter(keys)
         probability, depth = np.full(len(keys), np.nan), np.zeros(len(keys), np.int64)
-        for number in range(4):
+        for number in range(1, 5):
             chosen = np.flatnonzero(quarter == number)
-            model = HERE / "folds" / f"hifi-without-quarter{number + 1}.safetensors"
+            model = HERE / "folds" / f"hifi-germline-without-quarter{number}.safetensors"
             probability[chosen], depth[chosen] = _scores(data, copy, [keys[index] for index in chosen], model)
         found += _call_sets(data, copy, keys, probability, depth)
     for copy in _copies(data, "chm13-hifi-chr20", LONG_CALLERS, harvest):
         keys = _keys(copy)
-        model = HERE / "folds" / "hifi-without-chm13.safetensors"
+        model = HERE / "folds" / "hifi-germline-without-chm13.safetensors"
         found += _call_sets(data, copy, keys, *_scores(data, copy, keys, model))
     return found
+
+
+def _quarter(keys: Sequence[Key]) -> np.ndarray:
+    """int (n,), 1 to 4."""
+    return 1 + np.searchsorted(np.array(HIFI_BORDERS), np.array([key[0] - 1 for key in keys]), side="right")
 
 
 def _copies(data: Path, set_name: str, callers: Iterable[str], harvest: Sequence[Path]) -> list[_Copy]:
@@ -155,9 +164,9 @@ def _thinned(table: Path, set_name: str, reference: str, contig: str) -> _Copy:
         if path.exists():
             best: dict[Key, float] = {}
             with CallsFile(path) as calls:
-                of_contig = dict(calls.contigs()).get(contig, [])
+                of_contig = [call for call in calls.alleles() if call.contig == contig and call.has_sequence]
             for call in of_contig:
-                key = key_of(call.pos0 + 1, call.ref, call.alt, reference)
+                key = key_of(call.pos1, call.ref.upper(), call.alt.upper(), reference)
                 if key in labels:
                     best[key] = max(best.get(key, 0.0), float(np.nan_to_num(call.caller_score)))
             records[caller] = [(key, labels[key], score) for key, score in best.items()]
@@ -175,7 +184,12 @@ def _scores(data: Path, copy: _Copy, keys: list[Key], model: Path | str) -> tupl
 
 
 def _call_sets(data: Path, copy: _Copy, keys: list[Key], probability: np.ndarray, depth: np.ndarray) -> list[CallSet]:
+    folder = data / "real" / copy.set_name
     place = {key: index for index, key in enumerate(keys)}
+    person = "na19401" if copy.set_name.startswith("na19401") else ""
+    contig = contig_of(folder)
+    locus = np.array([zlib.crc32(f"{person} {contig} {key}".encode()) for key in keys], np.int64)
+    part = _quarter(keys) if "revio" in copy.set_name else np.zeros(len(keys), int)
     found = []
     limits = RULES_OF_0_1_0["hifi" if "hifi" in copy.set_name else FOLD_OF_SET.get(copy.set_name, "none")]
     for caller, records in copy.records.items():
@@ -195,6 +209,8 @@ def _call_sets(data: Path, copy: _Copy, keys: list[Key], probability: np.ndarray
                 probability[index][scored],
                 np.asarray(depth)[index][scored],
                 np.where(is_snv, np.array(limits["snv"])[deep], np.array(limits["indel"])[deep])[scored],
+                part[index][scored],
+                locus[index][scored],
             )
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -75,6 +76,11 @@ def _join(group: Sequence[CallSet]) -> CallSet:
     return CallSet(f"{first.library}-chr", first.share, first.seed, first.caller, **arrays)
 
 
+def taken(one: CallSet, chosen: np.ndarray) -> CallSet:
+    """Some of its ALTs, bool (n,)."""
+    return dataclasses.replace(one, **{name: getattr(one, name)[chosen] for name in COLUMNS})
+
+
 def labelled(sets: Sequence[CallSet]) -> LabelledCalls:
     """All call sets as presets are chosen from: one call set for every caller and copy of a library."""
     names = [f"{one.library} {one.share} {one.seed} {one.caller}" for one in sets]
@@ -86,6 +92,7 @@ def labelled(sets: Sequence[CallSet]) -> LabelledCalls:
         np.concatenate([one.is_snv for one in sets]),
         np.repeat(np.unique(names, return_inverse=True)[1], lengths),
         np.repeat(libraries, lengths),
+        np.concatenate([one.locus for one in sets]),
     )
 
 

@@ -159,8 +159,8 @@ def render(figures: Figures) -> str:
         depth_table(figures["depth"]),
         "## Chosen without a library, tried on it\n",
         left_out_table(figures["left_out"]),
-        "## What presets cost, illumina-germline\n\nOne-sided Clopper-Pearson limits, as if calls were independent; an ALT counts"
-        " once for every caller and copy, so they are wider in truth.\n",
+        "## What presets cost, illumina-germline\n\nAn ALT counts once for every caller and copy; the one-sided 95%"
+        " Clopper-Pearson limits are those of as many ALTs as there are different ones.\n",
         costs_table(figures["costs"]["illumina-germline"]),
         "## HiFi\n\nhifi-revio-chr20 by leave-a-quarter-out; CHM13, which has no true variant, adds false calls to the costs.\n",
         rules_table(figures["hifi_rules"]),

@@ -35,6 +35,7 @@ from cut_figures import (
     passed,
     rule_figures,
     smooth,
+    taken,
 )
 from cut_report import render
 
@@ -233,10 +234,14 @@ def install_all(short: Sequence[CallSet], hifi: Sequence[CallSet]) -> None:
     install("illumina-germline", short, where)
     install("hifi-germline", hifi, where)
     for fold in ("chr20", "chr21", "chr22"):
-        install(HERE / "folds" / f"illumina-without-{fold}.safetensors", [one for one in short if one.fold != fold], where)
-    for path in sorted((HERE / "folds").glob("hifi-*.safetensors")):
-        # The quarters are pieces of one region: too few true calls in three of them to choose by.
-        install(path, hifi, where)
+        install(
+            HERE / "folds" / f"illumina-germline-without-{fold}.safetensors", [one for one in short if one.fold != fold], where
+        )
+    for number in range(1, 5):
+        others = [taken(one, one.part != number) for one in hifi]
+        install(HERE / "folds" / f"hifi-germline-without-quarter{number}.safetensors", others, where)
+    revio = [one for one in hifi if one.library == "hifi-revio"]
+    install(HERE / "folds" / "hifi-germline-without-chm13.safetensors", revio, where)
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict[str, Any], list[list[Any]]]:

@@ -76,13 +76,13 @@ def _presets(card: dict[str, Any]) -> str:
     return (
         "## Presets\n\n"
         + _table(("preset", "SNV", "indel", "a lost true call counts as"), cuts)
-        + f"\n{card['measured_on']} Limits: Clopper-Pearson, one-sided, 95%, as if all calls were independent.\n\n".lstrip(" ")
+        + f"\n{card['measured_on']} Limits: Clopper-Pearson, one-sided, 95%, of as many ALTs as there are different ones.\n\n"
         + _table(header, costs)
     )
 
 
 def _of(row: dict[str, Any], part: str, whole: str, limit: str, words: str) -> tuple[str, str]:
-    """ "3 of 420", "at most 1.8%"."""
+    """Counts as "3 of 420", and their limit as "at most 1.8%"."""
     share = row.get(limit)
     return f"{row[part]} of {row[whole]}", "-" if share is None else f"{words} {100 * share:.2f}%"
 

@@ -1,5 +1,7 @@
 """Presets: cuts by one rule, what they cost, and that they stand in every checkpoint that is made."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -68,7 +70,7 @@ def test_every_library_counts_the_same():
         np.repeat(np.arange(7), len(low)),
         np.repeat([0, 0, 0, 0, 0, 0, 1], len(low)),
     )
-    once = LabelledCalls(*(getattr(many, name)[-2 * len(low) :] for name in many.__dataclass_fields__))
+    once = many.take(np.arange(5 * len(low), 7 * len(low)))
     # Six copies of one library are no reason to follow it: only the allowance for few calls differs.
     assert choose_cuts(many, 1.0)["snv"] == pytest.approx(choose_cuts(once, 1.0)["snv"], abs=0.03)
 
@@ -88,8 +90,7 @@ def test_one_type_can_have_too_few():
     data = calls()
     few = np.flatnonzero(~data.is_snv)[:30]
     chosen = np.concatenate([np.flatnonzero(data.is_snv), few])
-    data = LabelledCalls(*(getattr(data, name)[chosen] for name in data.__dataclass_fields__))
-    assert choose_cuts(data, 4.0)["indel"] == 0.2
+    assert choose_cuts(data.take(chosen), 4.0)["indel"] == 0.2
 
 
 def test_a_stricter_preset_never_passes_more():
@@ -120,6 +121,24 @@ def test_costs_are_counted():
     assert everything["lost_at_most"] == pytest.approx(upper_limit(1, 2), abs=1e-5)
     assert everything["removed_at_least"] == pytest.approx(lower_limit(1, 3), abs=1e-5)
     assert "removed_at_least" not in rows["a", "21 or more"]
+
+
+def test_copies_of_one_alt_do_not_narrow_the_limits():
+    data = calls(400)
+    many = LabelledCalls(
+        *(np.tile(getattr(data, name), 10) for name in ("probability", "is_true", "is_snv", "call_set", "library"))
+    )
+    cuts = {"balanced": {"snv": 0.3, "indel": 0.3}}
+
+    def row(of):
+        return preset_card(cuts, of, np.full(len(of), 9))["presets"]["balanced"]["measured"][-1]
+
+    apart, copied = row(many), row(replace(many, locus=np.tile(np.arange(400), 10)))
+    assert apart["true_lost"] == copied["true_lost"] == 10 * row(data)["true_lost"]
+    for limit in ("lost_at_most", "removed_at_least"):
+        assert copied[limit] == row(data)[limit]
+    assert apart["lost_at_most"] < copied["lost_at_most"]
+    assert apart["removed_at_least"] > copied["removed_at_least"]
 
 
 def test_a_share_to_keep_replaces_the_default():

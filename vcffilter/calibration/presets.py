@@ -9,8 +9,9 @@ depth: probabilities know the depth already.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,8 @@ class LabelledCalls:
 
     probability: float (n,), calibrated, of weights that did not see them. is_true, is_snv: bool (n,). call_set: int (n,), which
     caller's file on which reads. library: int (n,), what was sequenced together: every library counts the same, whatever the
-    number of its call sets.
+    number of its call sets. locus: int (n,), which ALT of which person's reads; None = all others. One that is there several
+    times (callers, thinned copies) is one fact: it does not narrow the limits of what cuts cost.
     """
 
     probability: np.ndarray
@@ -49,9 +51,14 @@ class LabelledCalls:
     is_snv: np.ndarray
     call_set: np.ndarray
     library: np.ndarray
+    locus: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.probability)
+
+    def take(self, index: np.ndarray) -> LabelledCalls:
+        """The calls at `index`: integers, or bool (n,)."""
+        return replace(self, **{name: array[index] for name, array in vars(self).items() if array is not None})
 
     @classmethod
     def of_one_set(cls, probability: np.ndarray, label: np.ndarray, is_snv: np.ndarray) -> LabelledCalls:
@@ -137,7 +144,7 @@ def preset_card(
     """What a checkpoint keeps of its presets: cuts, and their cost on labelled calls by depth and kind of caller.
 
     depth: int (n,), informing reads. callers: str (n,), kind of the caller of each ALT; None = of one kind. measured_on: one
-    sentence. An ALT that several call sets of one kind share counts as often as it was called.
+    sentence. Counted is every call of every call set; limits are those of as many ALTs as there are different ones.
     """
     kinds = np.full(len(calls), "all") if callers is None else np.asarray(callers)
     return {
@@ -164,19 +171,26 @@ def _costs(calls: LabelledCalls, thresholds: Mapping[str, float], depth: np.ndar
         for band, (low, high) in (*DEPTH_BANDS.items(), ("any", (0, 2**31))):
             chosen = of_kind & (depth >= low) & (depth <= high)
             if chosen.any():
-                rows.append({"callers": kind, "depth": band, **_cost(calls.is_true[chosen], passed[chosen])})
+                rows.append({"callers": kind, "depth": band, **_cost(calls, chosen, passed)})
     return rows
 
 
-def _cost(is_true: np.ndarray, passed: np.ndarray) -> dict[str, Any]:
-    n_true, n_lost = int(is_true.sum()), int((is_true & ~passed).sum())
-    n_false, n_removed = int((~is_true).sum()), int((~is_true & ~passed).sum())
+def _cost(calls: LabelledCalls, chosen: np.ndarray, passed: np.ndarray) -> dict[str, Any]:
+    true, false = chosen & calls.is_true, chosen & ~calls.is_true
+    n_true, n_lost = int(true.sum()), int((true & ~passed).sum())
+    n_false, n_removed = int(false.sum()), int((false & ~passed).sum())
     cost: dict[str, Any] = {"n_true": n_true, "true_lost": n_lost, "n_false": n_false, "false_removed": n_removed}
     if n_true:
-        cost["lost_at_most"] = round(upper_limit(n_lost, n_true), 5)
+        n_alts = _n_different(calls, true)
+        cost["lost_at_most"] = round(upper_limit(math.ceil(n_lost * n_alts / n_true), n_alts), 5)
     if n_false:
-        cost["removed_at_least"] = round(lower_limit(n_removed, n_false), 5)
+        n_alts = _n_different(calls, false)
+        cost["removed_at_least"] = round(lower_limit(n_removed * n_alts // n_false, n_alts), 5)
     return cost
+
+
+def _n_different(calls: LabelledCalls, chosen: np.ndarray) -> int:
+    return int(chosen.sum()) if calls.locus is None else len(np.unique(calls.locus[chosen]))
 
 
 def _tells(calls: LabelledCalls, of_type: np.ndarray) -> bool:

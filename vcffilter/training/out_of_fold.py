@@ -68,7 +68,12 @@ def calibrate(held: HeldOut, method: str) -> Calibration:
 
 def copies_of(examples: ArrayDataset) -> np.ndarray:
     """int64 (n,): how many examples show the same allele of the same set, at whatever depth."""
+    locus = locus_of(examples)
+    return np.bincount(locus)[locus]
+
+
+def locus_of(examples: ArrayDataset) -> np.ndarray:
+    """int64 (n,): a number of the example's allele in its set, the same at whatever depth."""
     numbers = [np.unique(column, return_inverse=True)[1] for column in (examples.set_name, examples.contig)]
     alleles = np.stack([*numbers, examples.pos0, examples.allele], axis=1)
-    _, same, counts = np.unique(alleles, axis=0, return_inverse=True, return_counts=True)
-    return counts[same.reshape(-1)]
+    return np.unique(alleles, axis=0, return_inverse=True)[1].reshape(-1)

@@ -32,7 +32,7 @@ from vcffilter.training.distributed import is_first_process, leave_world
 from vcffilter.training.fit import EpochReport, FitResult, fit, predict
 from vcffilter.training.grown_trees import Grown, check_kind, grow_network, is_grown
 from vcffilter.training.metrics import summarise_groups
-from vcffilter.training.out_of_fold import calibrate, cross_fit, fold_of
+from vcffilter.training.out_of_fold import calibrate, cross_fit, fold_of, locus_of
 from vcffilter.training.split import Split, load_split
 from vcffilter.version import __version__
 
@@ -300,7 +300,7 @@ def calibrate_out_of_fold(config: TrainConfig, examples: ArrayDataset, spec: Enc
     sets = np.unique(held.examples.set_name, return_inverse=True)[1]
     copies = np.unique(np.stack([sets, np.round(100 * held.examples.share)], axis=1), axis=0, return_inverse=True)[1]
     presets = presets_for_card(
-        LabelledCalls(probabilities, labels > 0.5, snv, copies.reshape(-1), sets),
+        LabelledCalls(probabilities, labels > 0.5, snv, copies.reshape(-1), sets, locus_of(held.examples)),
         depth,
         {"snv": config.recall_snv, "indel": config.recall_indel},
         "Measured on the examples of the folds, each scored by weights that never saw its fold.",
