@@ -189,7 +189,7 @@ def _regions(text: str | None, path: str | None) -> Regions | None:
     from vcffilter.variants.intervals import regions_from_file, regions_from_text
 
     if text is not None and path is not None:
-        raise UsageError("regions come from the command line or from a file, not both")
+        raise UsageError("regions come from the command line or from a file, not both", hint="Leave one out")
     if text is not None:
         return regions_from_text(text)
     return None if path is None else regions_from_file(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import logging
 import os
@@ -64,6 +65,12 @@ class _LazyGroup(click.Group):
         command: click.Command = getattr(module, entry.attribute)
         command.short_help = entry.summary
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        near = difflib.get_close_matches(args[0], _SUBCOMMANDS, n=1) if args else []
+        if near and args[0] not in _SUBCOMMANDS:
+            raise click.UsageError(f"no command is named '{args[0]}'. Did you mean '{near[0]}'?", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

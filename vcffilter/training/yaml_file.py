@@ -37,4 +37,9 @@ def read_yaml(path: str | Path) -> Any:
         raise TrainingError("the configuration is nested too deeply", path=str(path)) from error
     except (yaml.YAMLError, ValueError) as error:
         # ValueError: a date or a number that does not exist, such as 2001-99-99.
-        raise TrainingError(f"the configuration is no YAML ({error})", path=str(path)) from error
+        what = getattr(error, "problem", None) or str(error)
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise TrainingError(
+            f"the configuration is no YAML ({what}{where})", path=str(path), hint="Mend it there; recipes/ has examples"
+        ) from error

@@ -185,6 +185,7 @@ class VariantReader:
                 f"no region is on a contig of this file: asked for {wanted}, the file has "
                 f"{', '.join(known[:3])}{', ...' if len(known) > 3 else ''}",
                 path=self.name,
+                hint="Name contigs as the calls do: bcftools view -h FILE",
             )
         kind, compression = htslib.file_format(self._file)
         if compression != htslib.COMPRESSED_BGZF:
@@ -336,7 +337,9 @@ def _open(path: str, name: str) -> int:
             # Only looked at: to open a pipe and close it again would end the program that writes to it.
             is_folder = stat.S_ISDIR(os.stat(path).st_mode)
         except OSError as error:
-            raise VariantFileError(f"cannot be opened: {error.strerror}", path=name) from error
+            raise VariantFileError(
+                f"cannot be opened: {error.strerror}", path=name, hint="Give a VCF or BCF file, or - for stdin"
+            ) from error
         if is_folder:
             raise VariantFileError("is a folder", path=name, hint="Give a VCF or BCF file")
         refuse_other_kind(path, ("VCF", "BCF"), "the place of the calls", VariantFileError)
@@ -344,7 +347,7 @@ def _open(path: str, name: str) -> int:
     file = library.hts_open(os.fsencode(path), b"r")
     if not file:
         reason = os.strerror(ctypes.get_errno()) if ctypes.get_errno() else "it is empty or of an unknown format"
-        raise VariantFileError(f"cannot be opened: {reason}", path=name)
+        raise VariantFileError(f"cannot be opened: {reason}", path=name, hint="Give a VCF or BCF file, or - for stdin")
     return file
 
 
