@@ -102,18 +102,6 @@ def key_of(pos1: int, ref: str, alt: str, reference: str) -> Key | None:
     return pos0 + 1, ref, alt
 
 
-def allele_chunk(contig: str, keys: Sequence[Key]) -> AlleleChunk:
-    """Alleles of one contig, rising by position, as the scorer takes them."""
-
-    def flat(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        borders = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
-        return borders, np.frombuffer("".join(texts).upper().encode(), np.uint8)
-
-    start0, index = np.array([pos1 - 1 for pos1, _, _ in keys], np.int64), np.arange(len(keys), dtype=np.int32)
-    ref, alt = flat([ref for _, ref, _ in keys]), flat([alt for _, _, alt in keys])
-    return AlleleChunk(contig, start0, *ref, *alt, index, np.zeros_like(index))
-
-
 def _number(text: str) -> float:
     return float("nan") if text in (".", "") else float(text.split(",")[0])
 
@@ -164,7 +152,7 @@ def score_alleles(
     options = EvidenceOptions("benchmark", (str(bam),), str(reference), model=str(model), device="cpu", allow_ref_mismatch=True)
     scorer = open_scorer(options)
     try:
-        scores = scorer.score(allele_chunk(contig, keys))
+        scores = scorer.score(AlleleChunk.from_alleles(contig, [(pos1 - 1, ref, alt) for pos1, ref, alt in keys]))
     finally:
         scorer.close()
     return scores.probability.astype(np.float64), scores.n_reads

@@ -32,13 +32,16 @@ ALLOWED = {
     **{name: {*PLAIN, "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE for name in BESIDE},
     # Labels, training and reports stand on truth, not the other way round.
     "truth": {"errors", "variants", "reads"},
-    "commands": {*PLAIN, "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE,
+    # What the command line and the Python API share; the API draws, too.
+    "filter_job": {*PLAIN, "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE,
+    "api": {*PLAIN, "version", "kernels", "models", "calibration", "pipeline", "filter_job"} | MIDDLE | BESIDE,
+    "commands": {*PLAIN, "version", "kernels", "models", "calibration", "pipeline", "filter_job"} | MIDDLE | BESIDE,
     "errors": set(),
     "progress": set(),
     "files": {"errors"},
     "file_kind": {"errors"},
     "version": set(),
-    "__init__": {"version"},
+    "__init__": {"version", "api"},
     "__main__": {"commands"},
 }
 #: Libraries that only some floors may know.

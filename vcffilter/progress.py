@@ -45,6 +45,11 @@ class ProgressLine:
             self._width = 0
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal; one that was closed before the program began is none."""
+    return stream is not None and stream.isatty()
+
+
 @contextmanager
 def progress_line(stream: TextIO | None, unit: str, *, quiet: bool = False) -> Iterator[ProgressCallback]:
     """A line on `stream` while the block runs, where that is a terminal; nothing elsewhere."""

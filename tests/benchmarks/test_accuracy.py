@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from accuracy_data import Pool, Record, allele_chunk
+from accuracy_data import Pool, Record
 from accuracy_figures import best_qual_cut, compare, f1, hard_filter_figures, join, kept_at, passes_hard_filters
 
 
@@ -70,11 +70,3 @@ def test_join_keeps_order() -> None:
     both = join([pool, pool])
     assert both.keys == pool.keys * 2
     assert both.probability.tolist() == [0.1, 0.2, 0.1, 0.2]
-
-
-def test_allele_chunk_is_flat_and_zero_based() -> None:
-    chunk = allele_chunk("c", [(10, "AT", "a"), (12, "G", "GCC")])
-    assert chunk.start0.tolist() == [9, 11]
-    assert bytes(chunk.ref_bases) == b"ATG"
-    assert chunk.ref_offset.tolist() == [0, 2, 3]
-    assert bytes(chunk.alt_bases) == b"AGCC"

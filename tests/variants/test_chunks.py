@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vcffilter.variants.alleles import STATUS_NAMES
+from vcffilter.variants.alleles import STATUS_NAMES, AlleleChunk
 from vcffilter.variants.chunks import take_chunk
 from vcffilter.variants.reader import BatchLimits, VariantReader
 
@@ -106,3 +106,12 @@ def test_chunks_cover_every_record_once_and_never_mix_contigs(limits, tmp_path):
 
 def test_no_records_give_no_chunks(tmp_path):
     assert chunks_of(write(tmp_path, [])) == []
+
+
+def test_a_chunk_from_alleles_is_flat_and_upper_case():
+    chunk = AlleleChunk.from_alleles("c", [(9, "AT", "a"), (11, "G", "GCC")])
+    assert (chunk.contig, chunk.start0.tolist(), chunk.n_alleles) == ("c", [9, 11], 2)
+    assert (chunk.ref_offset.tolist(), bytes(chunk.ref_bases)) == ([0, 2, 3], b"ATG")
+    assert (chunk.alt_offset.tolist(), bytes(chunk.alt_bases)) == ([0, 1, 4], b"AGCC")
+    assert (chunk.record_index.tolist(), chunk.alt_index.tolist()) == ([0, 1], [0, 0])
+    assert AlleleChunk.from_alleles("c", []).n_alleles == 0

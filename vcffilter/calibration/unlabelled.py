@@ -111,17 +111,8 @@ def score_contig(contig: str, calls: Sequence[CalledAllele], score: Callable[[Al
 
 def _chunks(contig: str, calls: Sequence[CalledAllele]) -> Iterator[AlleleChunk]:
     for begin in range(0, len(calls), _PIECE):
-        some = [call.allele for call in calls[begin : begin + _PIECE]]
-        ref_offset, ref_bases = _flat([ref for _, ref, _ in some])
-        alt_offset, alt_bases = _flat([alt for _, _, alt in some])
-        index = np.arange(len(some), dtype=np.int32)
-        start0 = np.array([pos0 for pos0, _, _ in some], np.int64)
-        yield AlleleChunk(contig, start0, ref_offset, ref_bases, alt_offset, alt_bases, index, np.zeros_like(index))
+        yield AlleleChunk.from_alleles(contig, [call.allele for call in calls[begin : begin + _PIECE]])
 
-
-def _flat(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    borders = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
-    return borders, np.frombuffer("".join(texts).encode(), np.uint8)
 
 
 def _row(calls: UnlabelledCalls, name: str, of_type: np.ndarray, cut: float, *, is_default: bool) -> CutRow:

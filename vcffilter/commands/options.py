@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
@@ -60,11 +60,6 @@ def _spell_out_write_index(args: Sequence[str]) -> list[str]:
 def option(*declarations: str, group: str, **attributes: Any) -> Callable[[Any], Any]:
     """A decorator that adds an option to a group."""
     return click.option(*declarations, cls=GroupedOption, group=group, **attributes)
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a stream is a terminal; one that was closed before the program began is none."""
-    return stream is not None and stream.isatty()
 
 
 def usable_cpus() -> int:

@@ -48,7 +48,7 @@ class PileupSource:
     def pileup(self, contig: str, pos1: int, ref: str, alt: str, *, n_columns: int = 81, most_rows: int = 60) -> Pileup:
         """The pileup of one ALT. Raises ReferenceFileError where its REF is not the reference's, or the allele is too long."""
         self._check_contig(contig)
-        prepared = self._encoder.prepare(_chunk(contig, pos1, ref, alt))
+        prepared = self._encoder.prepare(AlleleChunk.from_alleles(contig, [(pos1 - 1, ref, alt)]))
         if prepared.alleles.problem[0] != FINE:
             raise self._undrawable(contig, pos1, ref, alt)
         return pileup_of(prepared, contig, 0, n_columns=n_columns, most_rows=most_rows)
@@ -62,7 +62,8 @@ class PileupSource:
         """
         self._check_contig(contig)
         spec = EncoderSpec(ENCODER_VERSION, (), channels, rows, columns)
-        encoded = ChunkEncoder(spec, self._files, self._reference).encode(_chunk(contig, pos1, ref, alt))
+        encoder = ChunkEncoder(spec, self._files, self._reference)
+        encoded = encoder.encode(AlleleChunk.from_alleles(contig, [(pos1 - 1, ref, alt)]))
         if encoded.problem[0] != FINE or encoded.reads is None:
             raise self._undrawable(contig, pos1, ref, alt)
         return encoded.reads[0]
@@ -78,14 +79,3 @@ class PileupSource:
             f"{ref[:20]}>{alt[:20]} cannot be drawn: REF is not what the reference has there, or an allele is too long",
             path=self._reference.path, contig=contig, pos1=pos1, hint="Give the FASTA that the calls were made with",
         )  # fmt: skip
-
-
-def _chunk(contig: str, pos1: int, ref: str, alt: str) -> AlleleChunk:
-    def letters(text: str) -> np.ndarray:
-        return np.frombuffer(text.upper().encode("ascii"), np.uint8)
-
-    def borders(text: str) -> np.ndarray:
-        return np.array([0, len(text)], np.int64)
-
-    zero = np.zeros(1, np.int32)
-    return AlleleChunk(contig, np.array([pos1 - 1]), borders(ref), letters(ref), borders(alt), letters(alt), zero, zero)

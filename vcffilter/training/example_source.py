@@ -130,7 +130,8 @@ class ExampleMaker:
                     yield self._encode(contig, alleles[begin : begin + PIECE], share * self.source.share)
 
     def _encode(self, contig: str, alleles: list[LabelledAllele], share: float) -> ArrayDataset:
-        encoded = self._encoder.encode(_chunk(contig, alleles))
+        called = [(allele.pos1 - 1, allele.ref, allele.alt) for allele in alleles]
+        encoded = self._encoder.encode(AlleleChunk.from_alleles(contig, called))
         usable = (encoded.n_informing > 0) & (encoded.problem == FINE)
         examples = ArrayDataset.create(
             encoded.features,
@@ -168,17 +169,3 @@ def labelled_alleles(source: ExampleSource) -> Iterator[tuple[str, list[Labelled
                     alleles.append(LabelledAllele(item.pos1, item.ref, item.alt, label, is_hard))
     if alleles:
         yield current, alleles
-
-
-def _chunk(contig: str, alleles: list[LabelledAllele]) -> AlleleChunk:
-    ref_offset, ref_bases = _flat([allele.ref for allele in alleles])
-    alt_offset, alt_bases = _flat([allele.alt for allele in alleles])
-    start0 = np.array([allele.pos1 - 1 for allele in alleles], np.int64)
-    index = np.arange(len(alleles), dtype=np.int32)
-    return AlleleChunk(contig, start0, ref_offset, ref_bases, alt_offset, alt_bases, index, np.zeros_like(index))
-
-
-def _flat(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Borders int64 (n + 1,) and upper-case bases uint8 of some texts."""
-    borders = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
-    return borders, np.frombuffer("".join(texts).upper().encode(), np.uint8)

@@ -5,6 +5,7 @@ Knows neither the VCF library nor reads: plain arrays, so that every floor can u
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,15 @@ class AlleleChunk:
     alt_index: np.ndarray
     carriers: np.ndarray | None = None
 
+    @classmethod
+    def from_alleles(cls, contig: str, alleles: Sequence[tuple[int, str, str]]) -> AlleleChunk:
+        """A chunk of (POS - 1, REF, ALT), each a record of its own, rising by position. Bases are made upper-case."""
+        ref_offset, ref_bases = _pool([ref for _, ref, _ in alleles])
+        alt_offset, alt_bases = _pool([alt for _, _, alt in alleles])
+        start0 = np.array([pos0 for pos0, _, _ in alleles], np.int64)
+        record_index = np.arange(len(alleles), dtype=np.int32)
+        return cls(contig, start0, ref_offset, ref_bases, alt_offset, alt_bases, record_index, np.zeros_like(record_index))
+
     @property
     def n_alleles(self) -> int:
         """Number of alleles in the chunk."""
@@ -71,6 +81,12 @@ class AlleleChunk:
             self.record_index[chosen],
             self.alt_index[chosen],
         )
+
+
+def _pool(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(borders int64 (n + 1,), upper-case bases uint8) of some texts."""
+    borders = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(text) for text in texts], dtype=np.int64)])
+    return borders, np.frombuffer("".join(texts).upper().encode("ascii"), np.uint8)
 
 
 def _pool_subset(offset: np.ndarray, bases: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

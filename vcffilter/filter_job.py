@@ -1,0 +1,344 @@
+"""The whole job of `filter`, from options to a summary: what the command line and the Python API share.
+
+Puts the stream reader -> scorer -> annotator -> writer together and lets inspection watch it; computes nothing itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vcffilter.errors import UsageError
+from vcffilter.files import UnfinishedFile, refuse_overwriting
+from vcffilter.version import __version__
+
+if TYPE_CHECKING:
+    from vcffilter.annotation.annotator import Annotator
+    from vcffilter.inspection.before_run import AskedRegions
+    from vcffilter.inspection.promise_depth import PromiseDepth
+    from vcffilter.inspection.watch import RunWatch, WatchedModel
+    from vcffilter.pipeline.evidence import EvidenceScorer
+    from vcffilter.pipeline.summary import RunSummary
+    from vcffilter.variants.alleles import AlleleScores
+    from vcffilter.variants.chunks import RecordChunk
+    from vcffilter.variants.intervals import Regions
+    from vcffilter.variants.reader import VariantReader
+    from vcffilter.variants.writer import OutputSpec
+
+logger = logging.getLogger(__name__)
+
+
+_INDEX_ENDINGS = (".bai", ".csi", ".tbi", ".crai", ".fai", ".gzi")
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """What a run is asked for; `pileup-filter filter --help` says what each means. Lists are comma-separated, as there."""
+
+    variants: str
+    reads_paths: tuple[str, ...]
+    reference_path: str
+    regions: str | None = None
+    regions_file: str | None = None
+    targets: str | None = None
+    targets_file: str | None = None
+    samples: str | None = None
+    sample_map: str | None = None
+    use_supplementary: bool = False
+    allow_ref_mismatch: bool = False
+    output: str = "-"
+    output_type: str | None = None
+    write_index: str | None = None
+    mode: str = "append"
+    annotate_only: bool = False
+    info_prefix: str = "PILEUP"
+    score_key: str | None = None
+    with_reasons: bool = False
+    sample_ft: bool = False
+    no_version: bool = False
+    summary_path: str | None = None
+    model: str = "illumina-germline"
+    device: str = "auto"
+    min_prob_snv: float | None = None
+    min_prob_indel: float | None = None
+    preset: str | None = None
+    target_recall: float | None = None
+    n_threads: int = 1
+    strict: bool = False
+    allow_unscored: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    @property
+    def sample_names(self) -> list[str]:
+        """Names of -s; empty when not given."""
+        return [name for name in (self.samples or "").split(",") if name]
+
+    @property
+    def input_paths(self) -> list[str]:
+        """Files that are read, their indexes included, whether there or not."""
+        named = [self.variants, *self.reads_paths, self.reference_path, self.model, self.regions_file, self.targets_file]
+        files = [name.removeprefix("^") for name in named if name not in (None, "-")]
+        return [*files, *(os.path.splitext(file)[0] + end for file in files for end in _INDEX_ENDINGS),
+                *(file + end for file in files for end in _INDEX_ENDINGS)]  # fmt: skip
+
+    @property
+    def output_paths(self) -> list[str]:
+        """Files that are written."""
+        index = f"{self.output}.{self.write_index}" if self.write_index else None
+        return [name for name in (self.output, index, self.summary_path) if name not in (None, "-")]
+
+
+def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
+    """Run the whole job. started: time.monotonic() of its beginning. Raises VcffilterError."""
+    from vcffilter.variants.htslib import set_log_level
+    from vcffilter.variants.reader import VariantReader
+    from vcffilter.variants.writer import output_spec
+
+    set_log_level(3 if chosen.verbose else 0)
+    output = output_spec(chosen.output, chosen.output_type, chosen.write_index)
+    regions, targets = _regions(chosen.regions, chosen.regions_file), _regions(chosen.targets, chosen.targets_file)
+    asked = _asked(chosen, regions, targets)
+    if chosen.variants == "-" and (sys.stdin is None or sys.stdin.isatty()):
+        what = "closed" if sys.stdin is None else "a terminal"
+        raise UsageError(f"no input: stdin is {what}", hint="Give a VCF, or pipe one in")
+    refuse_overwriting(chosen.output_paths, chosen.input_paths)
+    with VariantReader(
+        chosen.variants,
+        regions=regions,
+        targets=targets,
+        samples=chosen.sample_names or None,
+        declared_only=output.is_bcf,
+    ) as reader:
+        scorer = _open_scorer(chosen, reader)
+        try:
+            from vcffilter.scoring.network import one_intra_op_thread
+
+            watch = _watch(chosen, reader, scorer, asked)
+            # Set before the workers start: parallelism comes from them, not from within torch.
+            with one_intra_op_thread():
+                return _stream(chosen, reader, scorer, watch, output, started)
+        finally:
+            scorer.close()
+
+
+def _regions(text: str | None, path: str | None) -> Regions | None:
+    from vcffilter.variants.intervals import regions_from_file, regions_from_text
+
+    if text is not None and path is not None:
+        raise UsageError("regions come from the command line or from a file, not both", hint="Leave one out")
+    if text is not None:
+        return regions_from_text(text)
+    return None if path is None else regions_from_file(path)
+
+
+def _open_scorer(chosen: FilterOptions, reader: VariantReader) -> EvidenceScorer:
+    from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
+    from vcffilter.pipeline.sample_reads import read_sample_map
+
+    return open_scorer(
+        EvidenceOptions(
+            variants_path=reader.name,
+            reads_paths=chosen.reads_paths,
+            reference_path=chosen.reference_path,
+            samples=tuple(chosen.sample_names),
+            model=_model_name(chosen),
+            device=chosen.device,
+            use_supplementary=chosen.use_supplementary,
+            allow_ref_mismatch=chosen.allow_ref_mismatch,
+            want_reasons=chosen.with_reasons,
+            sample_of=read_sample_map(chosen.sample_map) if chosen.sample_map else {},
+            columns_of=tuple(reader.header.sample_names()),
+            known_samples=tuple(reader.all_samples),
+        )
+    )
+
+
+def _model_name(chosen: FilterOptions) -> str:
+    """The model as asked for; where the reads are to decide, the one that fits them."""
+    from vcffilter.inspection.model_choice import AUTO, choose_model, facts_of_files
+    from vcffilter.pipeline.sample_reads import reads_file
+
+    if chosen.model != AUTO:
+        return chosen.model
+    paths = [reads_file(text).path for text in chosen.reads_paths]
+    name = choose_model(facts_of_files(paths, chosen.reference_path))
+    logger.info("model by the reads: %s", name)
+    return name
+
+
+def _asked(chosen: FilterOptions, regions: Regions | None, targets: Regions | None) -> list[AskedRegions]:
+    from vcffilter.inspection.before_run import AskedRegions
+
+    asked = []
+    if regions is not None:
+        in_file = chosen.regions_file is not None
+        asked.append(AskedRegions("-R" if in_file else "-r", regions, in_file))
+    if targets is not None:
+        in_file = chosen.targets_file is not None
+        asked.append(AskedRegions("-T" if in_file else "-t", targets, in_file))
+    return asked
+
+
+def _watch(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer, asked: Sequence[AskedRegions]) -> RunWatch:
+    """The watch over this run, with what is known before its first record already said."""
+    from vcffilter.inspection.before_run import warnings_before_run
+    from vcffilter.inspection.model_choice import platform_warning
+    from vcffilter.inspection.watch import RunWatch
+    from vcffilter.pipeline.run_warnings import RunWarnings
+
+    warnings = RunWarnings()
+    metadata = scorer.metadata
+    warnings.add(
+        *warnings_before_run(
+            reader.header.text(),
+            reader.header.sample_names(),
+            scorer.headers,
+            variants_path=chosen.variants,
+            reference_path=chosen.reference_path,
+            model_id=metadata.model_id,
+            model_description=metadata.description,
+            all_samples=reader.all_samples,
+            asked=asked,
+            uses_index=chosen.regions is not None or chosen.regions_file is not None,
+        )
+    )
+    model = _watched_model(chosen, scorer)
+    if model is not None:
+        warning = platform_warning(model.reads, model.ranges, metadata.model_id)
+        warnings.add(*([] if warning is None else [warning]))
+    if chosen.strict:
+        warnings.refuse()
+    return RunWatch(warnings, reader.header, scorer.reference, model)
+
+
+def _watched_model(chosen: FilterOptions, scorer: EvidenceScorer) -> WatchedModel | None:
+    from vcffilter.inspection.model_choice import facts_of_files
+    from vcffilter.inspection.watch import WatchedModel
+    from vcffilter.models.training_ranges import training_ranges
+
+    metadata = scorer.metadata
+    ranges = training_ranges(metadata, scorer.model_path)
+    if ranges is None:
+        return None
+    reads = facts_of_files([header.path for header in scorer.headers], chosen.reference_path)
+    return WatchedModel(metadata.model_id, metadata.encoder.features, ranges, reads)
+
+
+def _promise(chosen: FilterOptions, scorer: EvidenceScorer) -> PromiseDepth:
+    """The watch over the depth that --target-recall was measured at."""
+    from vcffilter.calibration.thresholds import reaching
+    from vcffilter.inspection.promise_depth import PromiseDepth
+
+    recall = chosen.target_recall
+    return PromiseDepth(None if recall is None else reaching(scorer.operating_points, recall))
+
+
+def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer) -> Annotator:
+    from vcffilter.annotation.annotator import Annotator
+    from vcffilter.annotation.declarations import Provenance
+    from vcffilter.annotation.settings import AnnotationSettings, FilterMode, annotation_keys
+    from vcffilter.calibration.thresholds import choose_thresholds
+
+    settings = AnnotationSettings(
+        keys=annotation_keys(chosen.info_prefix, chosen.score_key),
+        thresholds=choose_thresholds(
+            scorer.thresholds,
+            scorer.operating_points,
+            presets=scorer.presets,
+            preset=chosen.preset,
+            target_recall=chosen.target_recall,
+            min_prob_snv=chosen.min_prob_snv,
+            min_prob_indel=chosen.min_prob_indel,
+        ),
+        mode=FilterMode[chosen.mode.upper()],
+        annotate_only=chosen.annotate_only,
+        with_reasons=chosen.with_reasons,
+        with_samples=scorer.columns is not None,
+        with_sample_verdicts=scorer.columns is not None and chosen.sample_ft,
+    )
+    scorer.explained_below = max(scorer.explained_below, *settings.thresholds.by_depth)
+    provenance = Provenance(
+        model_id=scorer.model_id,
+        model_sha256=scorer.model_sha256,
+        info_prefix=chosen.info_prefix,
+        version=None if chosen.no_version else __version__,
+        command=None if chosen.no_version else f"{shlex.join(sys.argv[1:])}; Date={time.ctime()}",
+    )
+    return Annotator(reader.header, settings, provenance, reader.name)
+
+
+def _n_records(chosen: FilterOptions) -> int | None:
+    """Records that will be read, for the line of progress; None where nobody knows."""
+    from vcffilter.variants.indexed_count import indexed_record_count
+
+    chosen_by_place = any((chosen.regions, chosen.regions_file, chosen.targets, chosen.targets_file))
+    return None if chosen.variants == "-" or chosen_by_place else indexed_record_count(chosen.variants)
+
+
+def _stream(
+    chosen: FilterOptions,
+    reader: VariantReader,
+    scorer: EvidenceScorer,
+    watch: RunWatch,
+    output: OutputSpec,
+    started: float,
+) -> RunSummary:
+    from vcffilter.pipeline.run import run_stream
+    from vcffilter.pipeline.summary import RunSummary, peak_memory_bytes
+    from vcffilter.progress import is_terminal, progress_line
+    from vcffilter.variants.writer import VariantWriter
+
+    annotator = _annotator(chosen, reader, scorer)
+    promise = _promise(chosen, scorer)
+
+    def observe(chunk: RecordChunk, scores: AlleleScores) -> None:
+        watch.saw(chunk, scores)
+        promise.saw(scores)
+
+    with ExitStack() as stack:
+        writer = stack.enter_context(VariantWriter(output, reader.header))
+        summary_file = None if chosen.summary_path is None else stack.enter_context(UnfinishedFile(chosen.summary_path))
+        with progress_line(sys.stderr, "records", quiet=chosen.quiet) as progress:
+            n_records = _n_records(chosen) if is_terminal(sys.stderr) else None
+            stages = run_stream(
+                reader,
+                scorer,
+                annotator,
+                writer,
+                n_threads=chosen.n_threads,
+                columns=scorer.columns,
+                progress=lambda done, contig, pos1: progress(done, n_records, f"{contig}:{pos1}"),
+                observe=observe,
+            )
+        watch.finish(chosen.allow_unscored)
+        if (note := promise.note()) is not None:
+            logger.warning("note: %s", note)
+        if chosen.strict:
+            watch.warnings.refuse()
+        writer.complete()
+        summary = RunSummary(
+            counts=annotator.counts(),
+            stages=stages,
+            thresholds=annotator.settings.thresholds,
+            model_id=scorer.model_id,
+            model_sha256=scorer.model_sha256,
+            elapsed_seconds=time.monotonic() - started,
+            peak_bytes=peak_memory_bytes(),
+            n_threads=chosen.n_threads,
+            warnings=watch.warnings.all(),
+            data=watch.data_to_json(),
+        )
+        if summary_file is None:
+            writer.commit()
+        else:
+            summary.save(summary_file)
+            writer.commit(summary_file)
+    return summary
