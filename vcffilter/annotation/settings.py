@@ -6,6 +6,8 @@ import re
 from dataclasses import astuple, dataclass, replace
 from enum import IntEnum
 
+import numpy as np
+
 from vcffilter.errors import UsageError
 
 SNV_FILTER = "LowPileupSNV"
@@ -58,6 +60,10 @@ class Thresholds:
         deep_snv = self.snv if self.snv_deep is None else self.snv_deep
         deep_indel = self.indel if self.indel_deep is None else self.indel_deep
         return self.snv, self.indel, deep_snv, deep_indel
+
+    def of_alleles(self, is_snv: np.ndarray, n_reads: np.ndarray) -> np.ndarray:
+        """The threshold of each ALT, float32 (n,). is_snv: bool (n,). n_reads: int (n,), that informed it."""
+        return np.array(self.by_depth, np.float32)[2 * (n_reads >= DEEP_READS) + ~is_snv]
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,10 @@ class PileupSource:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every file."""
         self._encoder.close()
 
     def pileup(self, contig: str, pos1: int, ref: str, alt: str, *, n_columns: int = 81, most_rows: int = 60) -> Pileup:

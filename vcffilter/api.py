@@ -1,0 +1,270 @@
+"""The Python face of the program, for notebooks and scripts: score alleles, filter a file, draw the reads behind a call.
+
+Computes nothing itself: what the command line does, it does. Heavy libraries are imported when they are used.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from vcffilter.annotation.settings import Thresholds
+    from vcffilter.pictures.facts import CallFacts
+    from vcffilter.pictures.painter import PileupSource
+    from vcffilter.pictures.pileup import Pileup
+    from vcffilter.pipeline.evidence import EvidenceScorer
+    from vcffilter.pipeline.summary import RunSummary
+    from vcffilter.variants.alleles import AlleleScores
+
+#: (contig, POS, REF, ALT), POS 1-based, as in a VCF.
+Allele = tuple[str, int, str, str]
+_COLUMNS = ("contig", "pos", "ref", "alt")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the model says of some alleles, in the order given.
+
+    probability: float32 (n,), calibrated; NaN where not scored. log_odds: float64 (n,). n_reads, ref_reads, alt_reads: int32
+    (n,), reads that informed the score, and those of them for REF and ALT. passes: bool (n,), at the thresholds of the `Filter`;
+    False where not scored. status: why an allele was not scored, "scored" otherwise. reasons: why it looks false, () where it
+    does not or where it was not asked for.
+    """
+
+    alleles: tuple[Allele, ...]
+    probability: np.ndarray
+    log_odds: np.ndarray
+    n_reads: np.ndarray
+    ref_reads: np.ndarray
+    alt_reads: np.ndarray
+    passes: np.ndarray
+    status: tuple[str, ...]
+    reasons: tuple[tuple[str, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.alleles)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas frame, one row an allele. Raises MissingExtraError without pandas."""
+        frame = _pandas().DataFrame(list(self.alleles), columns=list(_COLUMNS))
+        for name in ("probability", "log_odds", "n_reads", "ref_reads", "alt_reads", "passes"):
+            frame[name] = getattr(self, name)
+        return frame.assign(status=list(self.status), reasons=[",".join(names) for names in self.reasons])
+
+
+class Filter:
+    """A model with the reads and the reference that it looks at.
+
+    reads: BAM or CRAM files with index, of one sample. reference: FASTA with .fai. model: a name (`pileup-filter models`), a
+    .safetensors file, or "auto". preset: cut of the model's card; None = its default. samples: of the reads' @RG lines; empty =
+    all reads. reasons: whether they are looked for. A context manager; from one thread at a time. Raises VcffilterError.
+
+    >>> with Filter("reads.bam", "reference.fa") as model:
+    ...     scores = model.score([("chr20", 10008921, "A", "G")])
+    ...     model.filter_file("calls.vcf.gz", "filtered.vcf.gz")
+    """
+
+    def __init__(
+        self,
+        reads: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        reference: str | os.PathLike[str],
+        *,
+        model: str = "illumina-germline",
+        preset: str | None = None,
+        device: str = "auto",
+        samples: Sequence[str] = (),
+        reasons: bool = True,
+    ) -> None:
+        several = [reads] if isinstance(reads, str | os.PathLike) else list(reads)
+        self._reads = tuple(os.fspath(path) for path in several)
+        self._reference = os.fspath(reference)
+        self._preset, self._device, self._samples, self._want_reasons = preset, device, tuple(samples), reasons
+        self._model = self._chosen_model(model)
+        self._scorer: EvidenceScorer | None = None
+        self._source: PileupSource | None = None
+
+    def __enter__(self) -> Filter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every file."""
+        if self._scorer is not None:
+            self._scorer.close()
+            self._scorer = None
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+
+    @property
+    def model_id(self) -> str:
+        """Name of the model that scores."""
+        return self._opened().model_id
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Probability below which an ALT fails: "snv", and "indel" for all else."""
+        chosen = self._thresholds()
+        return {"snv": chosen.snv, "indel": chosen.indel}
+
+    def score(self, alleles: Iterable[Allele]) -> Scores:
+        """Score alleles: (contig, POS, REF, ALT), in any order. Scores are those of a VCF with these records."""
+        import numpy as np
+
+        from vcffilter.variants.alleles import AlleleChunk, AlleleScores
+
+        given = [(str(contig), int(pos1), str(ref), str(alt)) for contig, pos1, ref, alt in alleles]
+        order = sorted(range(len(given)), key=lambda index: given[index][:2])
+        parts: list[tuple[list[int], AlleleScores]] = []
+        for contig in dict.fromkeys(given[index][0] for index in order):
+            indices = [index for index in order if given[index][0] == contig]
+            called = [(given[index][1] - 1, given[index][2], given[index][3]) for index in indices]
+            scores = self._opened().score(AlleleChunk.from_alleles(contig, called))
+            assert isinstance(scores, AlleleScores), "reads are pooled where no samples' columns are named"
+            parts.append((indices, scores))
+        place = np.argsort([index for indices, _ in parts for index in indices])
+        return self._collected(given, [scores for _, scores in parts], place)
+
+    def score_frame(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """A frame with columns contig, pos, ref, alt, and the scores beside them; its index is kept."""
+        scores = self.score(frame[list(_COLUMNS)].itertuples(index=False, name=None)).to_frame()
+        scores.index = frame.index
+        return frame.join(scores.drop(columns=list(_COLUMNS)))
+
+    def filter_file(self, calls: str | os.PathLike[str], output: str | os.PathLike[str], **options: Any) -> RunSummary:
+        """Filter a VCF or BCF as `pileup-filter filter` does; the output's name says its format.
+
+        options: fields of `vcffilter.filter_job.FilterOptions`, such as mode="replace", write_index="tbi".
+        """
+        from vcffilter.filter_job import FilterOptions, run_filter
+
+        asked = {
+            "samples": ",".join(self._samples) or None,
+            "model": self._model,
+            "device": self._device,
+            "preset": self._preset,
+            "with_reasons": self._want_reasons,
+            "quiet": True,
+            **options,
+        }
+        chosen = FilterOptions(os.fspath(calls), self._reads, self._reference, output=os.fspath(output), **asked)
+        return run_filter(chosen, time.monotonic())
+
+    def pileup(self, allele: Allele, *, n_columns: int = 81, most_rows: int = 60) -> Pileup:
+        """The reads over an allele as arrays, grouped by what they support."""
+        contig, pos1, ref, alt = allele
+        return self._drawn().pileup(contig, pos1, ref, alt, n_columns=n_columns, most_rows=most_rows)
+
+    def svg(self, allele: Allele) -> str:
+        """The reads over an allele, drawn, as SVG text (in a notebook: IPython.display.SVG)."""
+        from vcffilter.pictures.drawing import to_svg
+        from vcffilter.pictures.layout import draw_pileup
+
+        return to_svg(draw_pileup(self.pileup(allele), self._facts(allele)))
+
+    def figure(self, allele: Allele) -> Figure:
+        """The reads over an allele, drawn, as a matplotlib figure. Raises MissingExtraError without matplotlib."""
+        from vcffilter.evaluation.plots import require_matplotlib
+        from vcffilter.pictures.drawing import to_pixels
+        from vcffilter.pictures.layout import draw_pileup
+
+        require_matplotlib()
+        from matplotlib.figure import Figure
+
+        pixels = to_pixels(draw_pileup(self.pileup(allele), self._facts(allele)), scale=2)
+        figure = Figure(figsize=(pixels.shape[1] / 200, pixels.shape[0] / 200), dpi=200)
+        axis = figure.add_axes((0, 0, 1, 1))
+        axis.imshow(pixels)
+        axis.set_axis_off()
+        return figure
+
+    # -- inside
+
+    def _chosen_model(self, model: str) -> str:
+        from vcffilter.inspection.model_choice import AUTO, choose_model, facts_of_files
+
+        return choose_model(facts_of_files(self._reads, self._reference)) if model == AUTO else model
+
+    def _opened(self) -> EvidenceScorer:
+        if self._scorer is None:
+            from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
+
+            options = EvidenceOptions(
+                "the alleles", self._reads, self._reference, self._samples, self._model, self._device,
+                allow_ref_mismatch=True, want_reasons=self._want_reasons,
+            )  # fmt: skip
+            self._scorer = open_scorer(options)
+        return self._scorer
+
+    def _drawn(self) -> PileupSource:
+        if self._source is None:
+            from vcffilter.pictures.painter import PileupSource
+
+            self._source = PileupSource(self._reads, self._reference, self._samples)
+        return self._source
+
+    def _thresholds(self) -> Thresholds:
+        from vcffilter.calibration.thresholds import choose_thresholds
+
+        scorer = self._opened()
+        return choose_thresholds(scorer.thresholds, scorer.operating_points, presets=scorer.presets, preset=self._preset)
+
+    def _facts(self, allele: Allele) -> CallFacts:
+        import numpy as np
+
+        from vcffilter.pictures.facts import CallFacts
+
+        contig, pos1, ref, alt = allele
+        scores = self.score([allele])
+        is_snv = np.array([len(ref) == len(alt) == 1])
+        return CallFacts(
+            contig, pos1, ref, alt, probability=float(scores.probability[0]), log_odds=float(scores.log_odds[0]),
+            threshold=float(self._thresholds().of_alleles(is_snv, scores.n_reads)[0]), n_reads=int(scores.n_reads[0]),
+            status="" if scores.status[0] == "scored" else scores.status[0], reasons=scores.reasons[0],
+        )  # fmt: skip
+
+    def _collected(self, given: list[Allele], parts: list[AlleleScores], place: np.ndarray) -> Scores:
+        import numpy as np
+
+        from vcffilter.annotation.reason_vocabulary import REASON_NAMES
+        from vcffilter.variants.alleles import READS_FOR_ALT, READS_FOR_REF, STATUS_NAMES
+
+        def joined(name: str, empty: np.ndarray) -> np.ndarray:
+            # Where a contig is missing nothing was asked for reasons.
+            found = [getattr(part, name) for part in parts]
+            none = [np.zeros(len(part.status), empty.dtype) for part in parts]
+            return np.concatenate([empty, *(zero if one is None else one for zero, one in zip(none, found, strict=True))])[place]
+
+        probability = joined("probability", np.empty(0, np.float32))
+        counts = joined("counts", np.empty((0, 3), np.int32))
+        bits = joined("reasons", np.empty(0, np.uint32)) if self._want_reasons else np.zeros(len(given), np.uint32)
+        is_snv = np.array([len(ref) == len(alt) == 1 for _, _, ref, alt in given], bool)
+        # NaN compares as False: what was not scored does not pass.
+        passes = probability >= self._thresholds().of_alleles(is_snv, joined("n_reads", np.empty(0, np.int32)))
+        return Scores(
+            tuple(given), probability, joined("log_odds", np.empty(0)), joined("n_reads", np.empty(0, np.int32)),
+            counts[:, READS_FOR_REF], counts[:, READS_FOR_ALT], passes,
+            tuple(STATUS_NAMES[code] for code in joined("status", np.empty(0, np.uint8))),
+            tuple(tuple(name for bit, name in enumerate(REASON_NAMES) if int(mask) >> bit & 1) for mask in bits),
+        )  # fmt: skip
+
+
+def _pandas() -> Any:
+    from vcffilter.errors import MissingExtraError
+
+    try:
+        import pandas
+    except ImportError as error:
+        raise MissingExtraError("frames need pandas", hint="Install it with: pip install 'vcffilter[frame]'") from error
+    return pandas
