@@ -116,7 +116,7 @@ def _reference(inputs: CheckInputs, report: CheckReport) -> ReferenceFile | None
     with report.findings.errors_as_failures("reference"):
         reference = ReferenceFile(inputs.reference_path)
         n = len(reference.length_of_contig)
-        report.findings.ok("reference", f"{inputs.reference_path}: {n} contigs, indexed")
+        report.findings.ok("reference", f"{inputs.reference_path}: {n} contig{'s' * (n != 1)}, indexed")
         return reference
     return None
 
@@ -307,13 +307,13 @@ def _differing(report: CheckReport) -> None:
         stated = ", ".join(f"{part} {one.length:,}" for part, one in _parts(first) if one and one.length is not None)
         report.findings.warn(
             "contigs",
-            f"{len(lengths)} contigs have other lengths: {first.name} ({stated})",
+            f"lengths differ for {len(lengths)} of the contigs: {first.name} ({stated})",
             "Calls, reads and FASTA are of different builds: use files of one",
         )
     if digests:
         report.findings.warn(
             "contigs",
-            f"{len(digests)} contigs of one name and length have other bases: {named([row.name for row in digests])}",
+            f"bases differ, by their digests, for {len(digests)} of the contigs: {named([row.name for row in digests])}",
             "The FASTA is another version, or masked: give the one that the reads were aligned to",
         )
 
@@ -345,7 +345,9 @@ def _depth(inputs: CheckInputs, report: CheckReport, sample: CallsSample, header
             )
         elif n_bare > _LOW_SHARE * len(spread):
             report.findings.warn(
-                "depth", f"no reads at {n_bare} of {len(spread)} calls looked at", "Are the reads of a part of the genome only?"
+                "depth",
+                f"no reads at {n_bare} of {len(spread)} calls looked at",
+                "Are the reads of a part only? A run fails where fewer than 2 of 100 calls can be scored",
             )
         else:
             report.findings.ok("depth", text)
