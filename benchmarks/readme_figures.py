@@ -2,8 +2,8 @@
 
     python benchmarks/readme_figures.py [--check]
 
-Writes the block between the markers of README.md from results/cut.json, and says so where it changed; --check only says so, with
-exit code 1.
+Writes what stands between the markers of README.md from results/cut.json and results/callers.json, and says so where it changed;
+--check only says so, with exit code 1.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from caller_table import table
+
 HERE = Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
-BEGIN, END = "<!-- figures: written by benchmarks/readme_figures.py -->", "<!-- end of figures -->"
+#: Name of a block, as its markers have it.
+FIGURES, CALLERS = "figures", "callers"
 
 
 def preset_table(presets: dict[str, Any]) -> str:
@@ -50,18 +53,24 @@ def block(cut: dict[str, Any]) -> str:
     return text + preset_table(cut["costs"]["illumina-germline"])
 
 
+def with_block(page: str, name: str, content: str) -> str:
+    """The page with what stands between a block's markers replaced. Raises SystemExit where it has no such markers."""
+    begin, end = f"<!-- {name}: written by benchmarks/readme_figures.py -->", f"<!-- end of {name} -->"
+    head, found_begin, rest = page.partition(begin)
+    _, found_end, tail = rest.partition(end)
+    if not (found_begin and found_end):
+        raise SystemExit(f"README.md has no markers {begin} and {end}")
+    return f"{head}{begin}\n\n{content}\n{end}{tail}"
+
+
 def main() -> int:
-    """Write the block, or check it."""
+    """Write the blocks, or check them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where README is not up to date")
     arguments = parser.parse_args()
     old = README.read_text()
-    head, begin, rest = old.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        print(f"README.md has no markers {BEGIN} and {END}", file=sys.stderr)
-        return 1
-    new = f"{head}{BEGIN}\n\n{block(json.loads((HERE / 'results' / 'cut.json').read_text()))}\n{END}{tail}"
+    new = with_block(old, FIGURES, block(json.loads((HERE / "results" / "cut.json").read_text())))
+    new = with_block(new, CALLERS, table(json.loads((HERE / "results" / "callers.json").read_text())))
     if new != old:
         print("README.md is not up to date" if arguments.check else "README.md written", file=sys.stderr)
         if arguments.check:
