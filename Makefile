@@ -33,6 +33,7 @@ test: $(VENV)/.installed-test
 docs: $(VENV)/.installed-docs
 	@$(VENV)/bin/python docs/make_commands.py --check || { echo "docs/commands.md is out of date: python docs/make_commands.py" >&2; exit 1; }
 	$(VENV)/bin/python docs/make_manual.py --check
+	$(VENV)/bin/python benchmarks/readme_figures.py --check
 	$(VENV)/bin/sphinx-build -W --keep-going -q -b html docs build/docs
 
 # The programs of this environment come first, not those of $(VENV).
