@@ -62,8 +62,9 @@ def ranking_and_speed(accuracy: dict[str, Any], speed: dict[str, Any]) -> str:
     model, qual = hard["model"], hard["QUAL"]
     return (
         "On three real Illumina sets (8x to 38x, segmental duplications among them), scored by weights that never saw their\n"
-        f"chromosome: AUROC {model['auroc']:.3f} on the records that the caller itself believed in (its own QUAL: {qual['auroc']:.3f}),\n"
-        f"with {model['removed_99']:.0%} of the false ones removed at 99% of the true ones kept (QUAL: {qual['removed_99']:.0%}); of all\n"
+        f"chromosome: AUROC {model['auroc']:.3f} on the records that the caller itself believed in "
+        f"(its own QUAL: {qual['auroc']:.3f}),\nwith {model['removed_99']:.0%} of the false ones removed at 99% of the true ones "
+        f"kept (QUAL: {qual['removed_99']:.0%}); of all\n"
         f"records {every['model']['removed_99']:.0%} (QUAL: {every['QUAL']['removed_99']:.0%}).\n\n"
         f"On two CPU cores, 36x reads: {job['records/s after start-up']:,.0f} records/s after {job['start-up']:.0f} seconds of "
         f"start-up, a genome's five million in {job['5 M variants, minutes']:.0f}\n"
