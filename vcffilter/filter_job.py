@@ -77,6 +77,13 @@ class FilterOptions:
     verbose: bool = False
 
     @property
+    def reads_files(self) -> list[str]:
+        """The files of -b, without the samples that they are given to."""
+        from vcffilter.pipeline.sample_reads import reads_file
+
+        return [reads_file(text).path for text in self.reads_paths]
+
+    @property
     def sample_names(self) -> list[str]:
         """Names of -s; empty when not given."""
         return [name for name in (self.samples or "").split(",") if name]
@@ -84,7 +91,8 @@ class FilterOptions:
     @property
     def input_paths(self) -> list[str]:
         """Files that are read, their indexes included, whether there or not."""
-        named = [self.variants, *self.reads_paths, self.reference_path, self.model, self.regions_file, self.targets_file]
+        optional = (self.regions_file, self.targets_file, self.sample_map)
+        named = [self.variants, *self.reads_files, self.reference_path, self.model, *optional]
         files = [name.removeprefix("^") for name in named if name not in (None, "-")]
         return [*files, *(os.path.splitext(file)[0] + end for file in files for end in _INDEX_ENDINGS),
                 *(file + end for file in files for end in _INDEX_ENDINGS)]  # fmt: skip
@@ -164,12 +172,10 @@ def _open_scorer(chosen: FilterOptions, reader: VariantReader) -> EvidenceScorer
 def _model_name(chosen: FilterOptions) -> str:
     """The model as asked for; where the reads are to decide, the one that fits them."""
     from vcffilter.inspection.model_choice import AUTO, choose_model, facts_of_files
-    from vcffilter.pipeline.sample_reads import reads_file
 
     if chosen.model != AUTO:
         return chosen.model
-    paths = [reads_file(text).path for text in chosen.reads_paths]
-    name = choose_model(facts_of_files(paths, chosen.reference_path))
+    name = choose_model(facts_of_files(chosen.reads_files, chosen.reference_path))
     logger.info("model by the reads: %s", name)
     return name
 

@@ -6,7 +6,7 @@ Knows neither the VCF library nor reads: plain arrays, so that every floor can u
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -102,6 +102,7 @@ class SampleScores:
     """Scores of several samples, each by its own reads: fields of `AlleleScores` with an axis of samples before that of alleles.
 
     columns: int64 (n_samples,), the samples' columns in the records. status: `no_carrier` where a sample does not have the ALT.
+    features_of: by the place of a sample in `columns`, (indices of alleles, their features).
     """
 
     columns: np.ndarray
@@ -110,6 +111,7 @@ class SampleScores:
     counts: np.ndarray
     status: np.ndarray
     reasons: np.ndarray
+    features_of: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     @classmethod
     def without_carriers(cls, columns: np.ndarray, n_alleles: int) -> SampleScores:
@@ -132,6 +134,8 @@ class SampleScores:
         self.status[sample, alleles] = scores.status
         if scores.reasons is not None:
             self.reasons[sample, alleles] = scores.reasons
+        if scores.features is not None:
+            self.features_of[sample] = (alleles, scores.features)
 
     def of_samples(self, chosen: np.ndarray) -> AlleleScores:
         """For each allele the scores of one sample. chosen: int64 (n_alleles,), places in `columns`."""
@@ -143,8 +147,19 @@ class SampleScores:
             self.counts[one],
             self.status[one],
             self.reasons[one],
+            self._features_of(chosen),
             samples=self,
         )
+
+    def _features_of(self, chosen: np.ndarray) -> np.ndarray | None:
+        """What the network was given for the chosen sample's alleles; 0 where it was given nothing."""
+        found = None
+        for sample, (alleles, features) in self.features_of.items():
+            if found is None:
+                found = np.zeros((len(chosen), features.shape[1]), np.float32)
+            own = chosen[alleles] == sample
+            found[alleles[own]] = features[own]
+        return found
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,213 @@
+"""Several samples: FORMAT in and out beside bcftools, memory along the file, and what scoring 1, 3 and 20 samples costs.
+
+Run: python benchmarks/samples.py [--cohorts 20x100000 2504x6000] [--rounds 3]
+"FORMAT in and out" scores nothing: a scorer in the place of the reads gives every carrier the same.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pysam
+from common import Report, Table, measure, parser
+from tiling import Sample
+from whole_job import run_filter, timed_process
+from workloads import describe, model, simulated, thinned_calls
+
+from vcffilter.annotation.annotator import Annotator
+from vcffilter.annotation.declarations import Provenance
+from vcffilter.annotation.settings import AnnotationSettings, Thresholds, annotation_keys
+from vcffilter.pipeline.run import run_stream
+from vcffilter.variants.alleles import AlleleChunk, SampleScores
+from vcffilter.variants.reader import VariantReader
+from vcffilter.variants.writer import VariantWriter, output_spec
+
+_MEBIBYTE = 2**20
+_SCORED = (1, 3, 20)
+
+
+class ConstantScorer:
+    """Every carrier at 0.9876 by 30 reads."""
+
+    def __init__(self, columns: np.ndarray) -> None:
+        self._columns = columns
+
+    def score(self, chunk: AlleleChunk) -> SampleScores:
+        """At once."""
+        scores = SampleScores.without_carriers(self._columns, chunk.n_alleles)
+        carried = chunk.carriers
+        scores.status[carried] = 0
+        scores.probability[carried] = 0.9876
+        scores.log_odds[carried] = 4.3773
+        scores.counts[carried] = 30, 14, 15
+        return scores
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def annotate(calls: str, out: str, kind: str, n_scored: int) -> None:
+    """Every record in, FORMAT of the first samples written, and out."""
+    columns = np.arange(n_scored)
+    settings = AnnotationSettings(annotation_keys(), Thresholds(0.5, 0.5), with_samples=True, with_sample_verdicts=True)
+    with VariantReader(calls) as reader:
+        annotator = Annotator(reader.header, settings, Provenance("constant", "0"), calls)
+        with VariantWriter(output_spec(out, kind, None), reader.header) as writer:
+            run_stream(reader, ConstantScorer(columns), annotator, writer, columns=columns)
+            writer.commit()
+
+
+def cohort(work: Path, n_samples: int, n_records: int) -> Path:
+    """A VCF.gz of a cohort with GT, AD, DP and GQ; made once. A sample carries an ALT at one site in eight."""
+    path = work / f"cohort-{n_samples}x{n_records}.vcf.gz"
+    if path.exists():
+        return path
+    work.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(1)
+    cells = ["0/0:30,0:30:90", "0/1:16,14:30:99", "./.:.:.:.", "1/1:0,28:28:84"]
+    two = ["0/0:30,0,0:30:90", "0/2:16,0,14:30:99", "./.:.:.:.", "1/2:0,15,13:28:84"]
+    choices = [np.array(cells), np.array(two)]
+    formats = (("GT", "1", "String"), ("AD", "R", "Integer"), ("DP", "1", "Integer"), ("GQ", "1", "Integer"))
+    with pysam.BGZFile(str(path) + ".part", "wb") as file:
+        lines = [
+            "##fileformat=VCFv4.2",
+            "##contig=<ID=1,length=250000000>",
+            '##INFO=<ID=DP,Number=1,Type=Integer,Description="d">',
+        ]
+        lines += [f'##FORMAT=<ID={name},Number={number},Type={kind},Description="d">' for name, number, kind in formats]
+        names = [f"S{number}" for number in range(n_samples)]
+        lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *names]))
+        file.write(("\n".join(lines) + "\n").encode())
+        for record in range(n_records):
+            has_two = record % 20 == 0
+            drawn = random.choice(4, n_samples, p=(0.8, 0.1, 0.075, 0.025))
+            columns = "\t".join(choices[has_two][drawn])
+            fixed = f"1\t{1000 + 300 * record}\t.\tA\t{'C,G' if has_two else 'C'}\t50\t.\tDP={30 * n_samples}\tGT:AD:DP:GQ\t"
+            file.write((fixed + columns + "\n").encode())
+    Path(str(path) + ".part").rename(path)
+    return path
+
+
+def _here(calls: Path, out: Path, kind: str, n_scored: int) -> list[str]:
+    return [sys.executable, __file__, "--annotate", str(calls), str(out), kind, str(n_scored)]
+
+
+def format_tables(work: Path, cohorts: Sequence[tuple[int, int]], rounds: int) -> tuple[Table, Table]:
+    """Time beside bcftools, and peak memory of half of the file and of all of it."""
+    columns = ["samples x records", "output", "scored", "seconds", "bcftools view", "bcftools annotate -x", "of annotate's time"]
+    times = Table("FORMAT in and out, nothing scored (fastest round)", columns)
+    memory = Table("Peak memory, MiB", ["samples x records", "scored", "half of the records", "all"])
+    out = work / "out"
+    for n_samples, n_records in cohorts:
+        one, half, calls = (cohort(work, n_samples, number) for number in (1, n_records // 2, n_records))
+        scored = [number for number in _SCORED if number <= n_samples]
+        label = f"{n_samples:,} x {n_records:,}"
+        for kind in ("v", "z"):
+            commands = {str(number): _here(calls, out, kind, number) for number in scored}
+            commands["start"] = _here(one, out, kind, 1)
+            commands["view"] = ["bcftools", "view", "--no-version", f"-O{kind}", "-o", str(out), str(calls)]
+            commands["edit"] = [
+                "bcftools",
+                "annotate",
+                "--no-version",
+                "-x",
+                "FORMAT/GQ",
+                f"-O{kind}",
+                "-o",
+                str(out),
+                str(calls),
+            ]
+            timings = measure({name: partial(timed_process, command) for name, command in commands.items()}, rounds)
+            start, view, edit = (timings[name].best for name in ("start", "view", "edit"))
+            for number in scored:
+                seconds = timings[str(number)].best - start
+                times.add(label, f"-O{kind}", number, seconds, view, edit, f"{seconds / edit:.2f} x")
+        for number in scored:
+            peaks = [timed_process(_here(path, out, "v", number)).peak_bytes for path in (half, calls)]
+            memory.add(label, number, *(peak / _MEBIBYTE for peak in peaks))
+    out.unlink(missing_ok=True)
+    times.note = (
+        "Input VCF.gz. Here: PILEUP keys in INFO, FILTER, and PROB, AD, DP and FT in FORMAT of every record that a scored sample "
+        "has an ALT in; the time of one record (start-up) is taken off. bcftools: whole processes; annotate -x FORMAT/GQ changes "
+        "FORMAT, too."
+    )
+    return times, memory
+
+
+def several(calls: Path, n_samples: int, out: Path) -> Path:
+    """The calls of one sample as those of several, each with the same genotypes."""
+    source = pysam.VariantFile(str(calls))
+    header = source.header.copy()
+    with open(out, "w") as file:
+        text = str(header).rstrip("\n").rsplit("\n", 1)[0]
+        names = "\t".join(f"S{number}" for number in range(n_samples))
+        file.write(f"{text}\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{names}\n")
+        for record in source:
+            alts = ",".join(record.alts)
+            cells = "\t".join(["/".join(map(str, range(len(record.alts) + 1)))] * n_samples)
+            file.write(f"{record.contig}\t{record.pos}\t.\t{record.ref}\t{alts}\t.\t.\t.\tGT\t{cells}\n")
+    return out
+
+
+def scoring_table(made: Sample, used: str, work: Path, rounds: int) -> Table:
+    """The whole job with 1, 3 and 20 samples that all carry every ALT, each with a BAM of its own."""
+    table = Table(
+        "Scoring samples that all carry every ALT, 30x each (fastest round, 1 thread)",
+        ["samples", "records", "ALTs scored, over all samples", "seconds", "us an ALT and sample after start-up", "peak MiB"],
+    )
+    one, _ = thinned_calls(made, 0, at_most=1)
+    calls, _ = thinned_calls(made, 0)
+    start = min(run_filter(made, one, used, "--threads", "1").seconds for _ in range(rounds + 1))
+    for n_samples in _SCORED:
+        bams = [_copy(made.reads, work / f"S{number}.bam") for number in range(n_samples)]
+        joint = several(calls, max(n_samples, 2), work / "joint.vcf")
+        named = [word for number, bam in enumerate(bams) for word in ("-b", f"S{number}={bam}")]
+        command = [sys.executable, "-m", "vcffilter", "filter", str(joint), *named, "-f", str(made.reference)]
+        command += ["--model", used, "-q", "--threads", "1", "-o", str(work / "out.vcf")]
+        runs = [timed_process(command) for _ in range(rounds)]
+        n_alts = sum(len(record.alts) for record in pysam.VariantFile(str(calls)))
+        n_records = sum(1 for _ in pysam.VariantFile(str(calls)))
+        best = min(run.seconds for run in runs)
+        cost = 1e6 * (best - start) / (n_alts * n_samples)
+        table.add(n_samples, n_records, n_alts * n_samples, best, cost, max(run.peak_bytes for run in runs) / _MEBIBYTE)
+        for bam in bams:
+            bam.unlink()
+    table.note = f"{describe(made)}; start-up {start:.2f} s."
+    return table
+
+
+def _copy(reads: Path, target: Path) -> Path:
+    shutil.copy(reads, target)
+    pysam.index(str(target))
+    return target
+
+
+def _size(text: str) -> tuple[int, int]:
+    n_samples, _, n_records = text.partition("x")
+    return int(n_samples), int(n_records)
+
+
+def main() -> None:
+    """Print and save the tables; or, as its own child, annotate one file."""
+    if sys.argv[1:2] == ["--annotate"]:
+        annotate(sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]))
+        return
+    options = parser(__doc__)
+    options.add_argument("--cohorts", type=_size, nargs="+", default=[(20, 100_000), (2504, 6_000)], help="SAMPLESxRECORDS")
+    arguments = options.parse_args()
+    report = Report("samples", arguments)
+    work = arguments.work / "samples"
+    for table in format_tables(work, arguments.cohorts, arguments.rounds):
+        report.add(table)
+    made = simulated(arguments.work, min(arguments.megabases, 1.0), arguments.depth, 200)
+    report.add(scoring_table(made, model(arguments), work, arguments.rounds))
+    report.save()
+
+
+if __name__ == "__main__":
+    main()
