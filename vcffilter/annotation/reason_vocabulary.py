@@ -17,4 +17,6 @@ REASON_NAMES = (
     "tandem_repeat",
     "few_distinct_starts",
     "other",
+    "no_alt_reads",
+    "linked_variants",
 )
