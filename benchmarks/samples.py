@@ -123,7 +123,7 @@ def format_tables(work: Path, cohorts: Sequence[tuple[int, int]], rounds: int) -
             peaks = [timed_process(_here(path, work / "copy", "v", number)).peak_bytes for path in (half, calls)]
             memory.add(label, number, *(peak / _MEBIBYTE for peak in peaks))
     times.note = (
-        "Input VCF.gz; here INFO, FILTER, and PROB, AD, DP and FT in FORMAT of every record in which a scored sample has an ALT; the "
+        "Input VCF.gz; here INFO, FILTER, and PROB, AD, DP, FT in FORMAT of every record where a scored sample has an ALT; the "
         "time of one record (start-up) is taken off. bcftools: whole processes, input and output of the kind of the output here."
     )
     return times, memory

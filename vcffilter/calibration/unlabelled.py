@@ -114,7 +114,6 @@ def _chunks(contig: str, calls: Sequence[CalledAllele]) -> Iterator[AlleleChunk]
         yield AlleleChunk.from_alleles(contig, [call.allele for call in calls[begin : begin + _PIECE]])
 
 
-
 def _row(calls: UnlabelledCalls, name: str, of_type: np.ndarray, cut: float, *, is_default: bool) -> CutRow:
     # Probabilities are written and compared with four decimals.
     kept = of_type & (np.round(calls.probability, 4) >= cut)
