@@ -6,6 +6,7 @@ Every block function fills `out` in the order of the names tuple above it.
 from __future__ import annotations
 
 import math
+from enum import IntEnum
 
 import numpy as np
 
@@ -19,29 +20,34 @@ GC_REACH, NARROW_REACH, NEAR_REACH = 50, 20, 10
 MAX_RUN = 60
 MAX_UNIT = 6
 
-CONTEXT_FEATURES = (
-    "is_snv",
-    "is_insertion",
-    "is_deletion",
-    "is_complex",
-    "length_change",
-    "log_allele_length",
-    "is_transition",
-    "run_left",
-    "run_right",
-    "run_at_event",
-    "alt_joins_run",
-    "longest_run_near",
-    "repeat_unit",
-    "repeat_tract",
-    "repeat_copies",
-    "indel_is_whole_units",
-    "log_shift_range",
-    "gc_50",
-    "entropy_20",
-    "distinct_3mers_20",
-    "cpg",
-)
+
+class ContextFeature(IntEnum):
+    """Places of the values that `write_context_features` writes; their names in lower case are the features'."""
+
+    IS_SNV = 0
+    IS_INSERTION = 1
+    IS_DELETION = 2
+    IS_COMPLEX = 3
+    LENGTH_CHANGE = 4
+    LOG_ALLELE_LENGTH = 5
+    IS_TRANSITION = 6
+    RUN_LEFT = 7
+    RUN_RIGHT = 8
+    RUN_AT_EVENT = 9
+    ALT_JOINS_RUN = 10
+    LONGEST_RUN_NEAR = 11
+    REPEAT_UNIT = 12
+    REPEAT_TRACT = 13
+    REPEAT_COPIES = 14
+    INDEL_IS_WHOLE_UNITS = 15
+    LOG_SHIFT_RANGE = 16
+    GC_50 = 17
+    ENTROPY_20 = 18
+    DISTINCT_3MERS_20 = 19
+    CPG = 20
+
+
+CONTEXT_FEATURES = tuple(one.name.lower() for one in ContextFeature)
 #: Features that change places where a site is seen from the other strand; all others are the same on both.
 MIRRORED_FEATURES = (("run_left", "run_right"),)
 assert {name for pair in MIRRORED_FEATURES for name in pair} <= set(CONTEXT_FEATURES), "a mirrored feature is not written"
@@ -186,27 +192,31 @@ def write_context_features(
     run_right = _run_length(segments, segment, end0, forward)
     run_through = _run_length(segments, segment, start0, forward) + _run_length(segments, segment, start0, backward) - 1
     unit, tract = _best_repeat(segments, segment, start0)
-    out[0] = 1.0 if single else 0.0
-    out[1] = 1.0 if kind == INSERTION else 0.0
-    out[2] = 1.0 if kind == DELETION else 0.0
-    out[3] = 1.0 if kind == COMPLEX or (kind == SUBSTITUTION and not single) else 0.0
-    out[4] = min(max(change, -50), 50)
-    out[5] = math.log2(max(n_new, n_replaced))
-    out[6] = 1.0 if single and _is_transition(reference_code(segments, segment, start0), alleles.alt_codes[first_alt]) else 0.0
-    out[7] = run_left
-    out[8] = run_right
-    out[9] = max(run_through, 0)
-    out[10] = _alt_joins_run(allele, alleles, segments, run_left, run_right)
-    out[11] = _longest_run(segments, segment, start0 - NEAR_REACH, shift_end0 + NEAR_REACH)
-    out[12] = unit
-    out[13] = tract
-    out[14] = tract / unit if unit > 0 else 0.0
-    out[15] = 1.0 if unit > 0 and change != 0 and abs(change) % unit == 0 and shift_end0 > end0 else 0.0
-    out[16] = math.log2(1.0 + (shift_end0 - end0))
-    out[17] = _gc_share(segments, segment, start0 - GC_REACH, end0 + GC_REACH)
-    out[18] = _dinucleotide_entropy(segments, segment, start0 - NARROW_REACH, end0 + NARROW_REACH, tally)
-    out[19] = _distinct_3mers(segments, segment, start0 - NARROW_REACH, end0 + NARROW_REACH, tally)
-    out[20] = _in_cpg(segments, segment, start0)
+    out[ContextFeature.IS_SNV] = 1.0 if single else 0.0
+    out[ContextFeature.IS_INSERTION] = 1.0 if kind == INSERTION else 0.0
+    out[ContextFeature.IS_DELETION] = 1.0 if kind == DELETION else 0.0
+    out[ContextFeature.IS_COMPLEX] = 1.0 if kind == COMPLEX or (kind == SUBSTITUTION and not single) else 0.0
+    out[ContextFeature.LENGTH_CHANGE] = min(max(change, -50), 50)
+    out[ContextFeature.LOG_ALLELE_LENGTH] = math.log2(max(n_new, n_replaced))
+    out[ContextFeature.IS_TRANSITION] = (
+        1.0 if single and _is_transition(reference_code(segments, segment, start0), alleles.alt_codes[first_alt]) else 0.0
+    )
+    out[ContextFeature.RUN_LEFT] = run_left
+    out[ContextFeature.RUN_RIGHT] = run_right
+    out[ContextFeature.RUN_AT_EVENT] = max(run_through, 0)
+    out[ContextFeature.ALT_JOINS_RUN] = _alt_joins_run(allele, alleles, segments, run_left, run_right)
+    out[ContextFeature.LONGEST_RUN_NEAR] = _longest_run(segments, segment, start0 - NEAR_REACH, shift_end0 + NEAR_REACH)
+    out[ContextFeature.REPEAT_UNIT] = unit
+    out[ContextFeature.REPEAT_TRACT] = tract
+    out[ContextFeature.REPEAT_COPIES] = tract / unit if unit > 0 else 0.0
+    out[ContextFeature.INDEL_IS_WHOLE_UNITS] = (
+        1.0 if unit > 0 and change != 0 and abs(change) % unit == 0 and shift_end0 > end0 else 0.0
+    )
+    out[ContextFeature.LOG_SHIFT_RANGE] = math.log2(1.0 + (shift_end0 - end0))
+    out[ContextFeature.GC_50] = _gc_share(segments, segment, start0 - GC_REACH, end0 + GC_REACH)
+    out[ContextFeature.ENTROPY_20] = _dinucleotide_entropy(segments, segment, start0 - NARROW_REACH, end0 + NARROW_REACH, tally)
+    out[ContextFeature.DISTINCT_3MERS_20] = _distinct_3mers(segments, segment, start0 - NARROW_REACH, end0 + NARROW_REACH, tally)
+    out[ContextFeature.CPG] = _in_cpg(segments, segment, start0)
 
 
 @inline_kernel

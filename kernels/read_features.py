@@ -6,6 +6,7 @@ Every block function fills `out` in the order of the names tuple above it. Value
 from __future__ import annotations
 
 import math
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -32,40 +33,7 @@ MAX_LAGGING_RUN = 10
 START_SLOTS = 4096
 
 #: Per-read values that are summed over each group.
-_SUMMED = (
-    "n",
-    "reverse",
-    "mapq",
-    "mapq0",
-    "low_mapq",
-    "base_quality",
-    "low_base_quality",
-    "end_distance",
-    "end_distance_squared",
-    "near_end",
-    "five_prime",
-    "clipped",
-    "clipped_bases",
-    "good_mismatches",
-    "poor_mismatches",
-    "near_mismatches",
-    "other_indels",
-    "improper",
-    "mate_elsewhere",
-    "log_insert",
-    "margin",
-    "strong_margin",
-    "spans",
-    "exact_indel",
-    "third",
-    "distinct_starts",
-    "supplementary",
-    "literal",
-    "log_likelihood_ratio",
-    "beside_quality",
-    "lagging_run",
-)
-N_SUMMED = len(_SUMMED)
+N_SUMMED = 31
 (
     N,
     REVERSE,
@@ -101,13 +69,15 @@ N_SUMMED = len(_SUMMED)
 ) = range(N_SUMMED)
 #: Rows of the sums.
 UNINFORMATIVE_ROW, REF_ROW, ALT_ROW, ALL_ROW = 0, 1, 2, 3
+#: Columns of the extremes: of the mapping quality, the distance from the read's end, the margin.
+LARGEST_MAPQ, LARGEST_DISTANCE, SMALLEST_MARGIN, LARGEST_MARGIN = range(4)
 
 
 class SiteScratch(NamedTuple):
     """Room for one site's sums; reused.
 
-    sums: float64 (4, N_SUMMED), rows as above. extremes: float64 (4, 4): largest mapq, largest end distance, smallest margin,
-    largest margin of each row. seen_starts: uint8 (3, 2, START_SLOTS). columns: int32 (3, 2 * COLUMN_REACH + 1), good
+    sums: float64 (4, N_SUMMED), rows as above. extremes: float64 (4, 4), rows as above.
+    seen_starts: uint8 (3, 2, START_SLOTS). columns: int32 (3, 2 * COLUMN_REACH + 1), good
     mismatches at each column by group. shift_range: int64 (2,). tally: int64 (64,).
     """
 
@@ -293,10 +263,10 @@ def _add_read(
     sums[LOG_LIKELIHOOD_RATIO] += math.log10(0.5 + 0.5 * 10.0 ** (min(margin, 40) / 10.0))
     sums[BESIDE_QUALITY] += _beside_quality(reads, read, query_index)
     sums[LAGGING_RUN] += _lagging_run(reads, read, query_index)
-    extremes[0] = max(extremes[0], mapq)
-    extremes[1] = max(extremes[1], min(distance, 100))
-    extremes[2] = min(extremes[2], abs(margin))
-    extremes[3] = max(extremes[3], abs(margin))
+    extremes[LARGEST_MAPQ] = max(extremes[LARGEST_MAPQ], mapq)
+    extremes[LARGEST_DISTANCE] = max(extremes[LARGEST_DISTANCE], min(distance, 100))
+    extremes[SMALLEST_MARGIN] = min(extremes[SMALLEST_MARGIN], abs(margin))
+    extremes[LARGEST_MARGIN] = max(extremes[LARGEST_MARGIN], abs(margin))
     if site.exact_indel[slot] == 1:
         scratch.shift_range[0] = min(scratch.shift_range[0], site.indel_shift[slot])
         scratch.shift_range[1] = max(scratch.shift_range[1], site.indel_shift[slot])
@@ -315,7 +285,7 @@ def sum_site(
     """Fill the sums of one site from its weighed reads. counts: int64 (4,) scratch."""
     scratch.sums[:] = 0.0
     scratch.extremes[:] = 0.0
-    scratch.extremes[:, 2] = 99.0
+    scratch.extremes[:, SMALLEST_MARGIN] = 99.0
     scratch.columns[:] = 0
     scratch.shift_range[0] = 1 << 30
     scratch.shift_range[1] = -(1 << 30)
@@ -326,42 +296,50 @@ def sum_site(
     sums = scratch.sums
     for column in range(N_SUMMED):
         sums[ALL_ROW, column] = sums[UNINFORMATIVE_ROW, column] + sums[REF_ROW, column] + sums[ALT_ROW, column]
-    scratch.extremes[ALL_ROW, 0] = max(scratch.extremes[0, 0], scratch.extremes[1, 0], scratch.extremes[2, 0])
+    scratch.extremes[ALL_ROW, LARGEST_MAPQ] = max(
+        scratch.extremes[UNINFORMATIVE_ROW, LARGEST_MAPQ],
+        scratch.extremes[REF_ROW, LARGEST_MAPQ],
+        scratch.extremes[ALT_ROW, LARGEST_MAPQ],
+    )
 
 
-SUPPORT_FEATURES = (
-    "log_depth",
-    "log_alt_reads",
-    "log_ref_reads",
-    "alt_share_informative",
-    "alt_share_all",
-    "uninformative_share",
-    "third_share",
-    "spanning_share",
-    "alt_spanning_share",
-    "alt_exact_indel_share",
-    "alt_strong_share",
-    "ref_strong_share",
-    "alt_margin_mean",
-    "alt_margin_min",
-    "alt_margin_max",
-    "ref_margin_mean",
-    "het_deviation",
-    "hom_deviation",
-    "log_het_likelihood_ratio",
-    "log_distinct_alt_starts",
-    "alt_distinct_start_share",
-    "alt_minor_strand_share",
-    "strand_log_odds",
-    "alt_reverse_share_contrast",
-    "mates_agree_share",
-    "mates_contradict_share",
-    "log_indel_shift_range",
-    "indel_shift_max",
-    "literal_share",
-    "log_likelihood_ratio",
-    "log_likelihood_ratio_per_read",
-)
+class SupportFeature(IntEnum):
+    """Places of the values that `write_support_features` writes; their names in lower case are the features'."""
+
+    LOG_DEPTH = 0
+    LOG_ALT_READS = 1
+    LOG_REF_READS = 2
+    ALT_SHARE_INFORMATIVE = 3
+    ALT_SHARE_ALL = 4
+    UNINFORMATIVE_SHARE = 5
+    THIRD_SHARE = 6
+    SPANNING_SHARE = 7
+    ALT_SPANNING_SHARE = 8
+    ALT_EXACT_INDEL_SHARE = 9
+    ALT_STRONG_SHARE = 10
+    REF_STRONG_SHARE = 11
+    ALT_MARGIN_MEAN = 12
+    ALT_MARGIN_MIN = 13
+    ALT_MARGIN_MAX = 14
+    REF_MARGIN_MEAN = 15
+    HET_DEVIATION = 16
+    HOM_DEVIATION = 17
+    LOG_HET_LIKELIHOOD_RATIO = 18
+    LOG_DISTINCT_ALT_STARTS = 19
+    ALT_DISTINCT_START_SHARE = 20
+    ALT_MINOR_STRAND_SHARE = 21
+    STRAND_LOG_ODDS = 22
+    ALT_REVERSE_SHARE_CONTRAST = 23
+    MATES_AGREE_SHARE = 24
+    MATES_CONTRADICT_SHARE = 25
+    LOG_INDEL_SHIFT_RANGE = 26
+    INDEL_SHIFT_MAX = 27
+    LITERAL_SHARE = 28
+    LOG_LIKELIHOOD_RATIO = 29
+    LOG_LIKELIHOOD_RATIO_PER_READ = 30
+
+
+SUPPORT_FEATURES = tuple(one.name.lower() for one in SupportFeature)
 
 
 @inline_kernel
@@ -392,38 +370,42 @@ def write_support_features(site: SiteReads, scratch: SiteScratch, out: np.ndarra
     informative = n_alt + n_ref
     alt_forward, ref_forward = n_alt - alt[REVERSE], n_ref - ref[REVERSE]
     extremes = scratch.extremes
-    out[0] = _log1(n)
-    out[1] = _log1(n_alt)
-    out[2] = _log1(n_ref)
-    out[3] = _share(n_alt, informative)
-    out[4] = _share(n_alt, n)
-    out[5] = _share(n - informative, n)
-    out[6] = _share(everything[THIRD], n)
-    out[7] = _share(everything[SPANS], n)
-    out[8] = _share(alt[SPANS], n_alt)
-    out[9] = _share(alt[EXACT_INDEL], n_alt)
-    out[10] = _share(alt[STRONG_MARGIN], n_alt)
-    out[11] = _share(ref[STRONG_MARGIN], n_ref)
-    out[12] = _share(alt[MARGIN], n_alt)
-    out[13] = extremes[ALT_ROW, 2] if n_alt > 0 else 0.0
-    out[14] = extremes[ALT_ROW, 3]
-    out[15] = _share(ref[MARGIN], n_ref)
-    out[16] = (n_alt - 0.5 * informative) / math.sqrt(0.25 * informative + 0.5)
-    out[17] = n_ref / math.sqrt(0.02 * informative + 1.0)
-    out[18] = _binomial_log_ratio(n_alt, informative)
-    out[19] = _log1(alt[DISTINCT_STARTS])
-    out[20] = _share(alt[DISTINCT_STARTS], n_alt)
-    out[21] = _share(min(alt[REVERSE], alt_forward), n_alt)
-    out[22] = abs(math.log((alt_forward + 1.0) * (ref[REVERSE] + 1.0)) - math.log((alt[REVERSE] + 1.0) * (ref_forward + 1.0)))
-    out[23] = abs(_share(alt[REVERSE], n_alt) - _share(ref[REVERSE], n_ref)) if n_alt > 0 and n_ref > 0 else 0.0
-    out[24] = _share(site.counts[1], n)
-    out[25] = _share(site.counts[2], n)
+    out[SupportFeature.LOG_DEPTH] = _log1(n)
+    out[SupportFeature.LOG_ALT_READS] = _log1(n_alt)
+    out[SupportFeature.LOG_REF_READS] = _log1(n_ref)
+    out[SupportFeature.ALT_SHARE_INFORMATIVE] = _share(n_alt, informative)
+    out[SupportFeature.ALT_SHARE_ALL] = _share(n_alt, n)
+    out[SupportFeature.UNINFORMATIVE_SHARE] = _share(n - informative, n)
+    out[SupportFeature.THIRD_SHARE] = _share(everything[THIRD], n)
+    out[SupportFeature.SPANNING_SHARE] = _share(everything[SPANS], n)
+    out[SupportFeature.ALT_SPANNING_SHARE] = _share(alt[SPANS], n_alt)
+    out[SupportFeature.ALT_EXACT_INDEL_SHARE] = _share(alt[EXACT_INDEL], n_alt)
+    out[SupportFeature.ALT_STRONG_SHARE] = _share(alt[STRONG_MARGIN], n_alt)
+    out[SupportFeature.REF_STRONG_SHARE] = _share(ref[STRONG_MARGIN], n_ref)
+    out[SupportFeature.ALT_MARGIN_MEAN] = _share(alt[MARGIN], n_alt)
+    out[SupportFeature.ALT_MARGIN_MIN] = extremes[ALT_ROW, SMALLEST_MARGIN] if n_alt > 0 else 0.0
+    out[SupportFeature.ALT_MARGIN_MAX] = extremes[ALT_ROW, LARGEST_MARGIN]
+    out[SupportFeature.REF_MARGIN_MEAN] = _share(ref[MARGIN], n_ref)
+    out[SupportFeature.HET_DEVIATION] = (n_alt - 0.5 * informative) / math.sqrt(0.25 * informative + 0.5)
+    out[SupportFeature.HOM_DEVIATION] = n_ref / math.sqrt(0.02 * informative + 1.0)
+    out[SupportFeature.LOG_HET_LIKELIHOOD_RATIO] = _binomial_log_ratio(n_alt, informative)
+    out[SupportFeature.LOG_DISTINCT_ALT_STARTS] = _log1(alt[DISTINCT_STARTS])
+    out[SupportFeature.ALT_DISTINCT_START_SHARE] = _share(alt[DISTINCT_STARTS], n_alt)
+    out[SupportFeature.ALT_MINOR_STRAND_SHARE] = _share(min(alt[REVERSE], alt_forward), n_alt)
+    out[SupportFeature.STRAND_LOG_ODDS] = abs(
+        math.log((alt_forward + 1.0) * (ref[REVERSE] + 1.0)) - math.log((alt[REVERSE] + 1.0) * (ref_forward + 1.0))
+    )
+    out[SupportFeature.ALT_REVERSE_SHARE_CONTRAST] = (
+        abs(_share(alt[REVERSE], n_alt) - _share(ref[REVERSE], n_ref)) if n_alt > 0 and n_ref > 0 else 0.0
+    )
+    out[SupportFeature.MATES_AGREE_SHARE] = _share(site.counts[1], n)
+    out[SupportFeature.MATES_CONTRADICT_SHARE] = _share(site.counts[2], n)
     has_indel = alt[EXACT_INDEL] + ref[EXACT_INDEL] + scratch.sums[UNINFORMATIVE_ROW][EXACT_INDEL] > 0
-    out[26] = _log1(scratch.shift_range[1] - scratch.shift_range[0]) if has_indel else 0.0
-    out[27] = min(scratch.shift_range[1], 50) if has_indel else 0.0
-    out[28] = _share(everything[LITERAL], n)
-    out[29] = min(max(everything[LOG_LIKELIHOOD_RATIO], -30.0), 60.0)
-    out[30] = _share(everything[LOG_LIKELIHOOD_RATIO], n)
+    out[SupportFeature.LOG_INDEL_SHIFT_RANGE] = _log1(scratch.shift_range[1] - scratch.shift_range[0]) if has_indel else 0.0
+    out[SupportFeature.INDEL_SHIFT_MAX] = min(scratch.shift_range[1], 50) if has_indel else 0.0
+    out[SupportFeature.LITERAL_SHARE] = _share(everything[LITERAL], n)
+    out[SupportFeature.LOG_LIKELIHOOD_RATIO] = min(max(everything[LOG_LIKELIHOOD_RATIO], -30.0), 60.0)
+    out[SupportFeature.LOG_LIKELIHOOD_RATIO_PER_READ] = _share(everything[LOG_LIKELIHOOD_RATIO], n)
 
 
 #: Means of per-read values: of ALT reads, of all other reads, and the contrast between ALT and REF reads.
@@ -466,19 +448,23 @@ def write_contrast_features(scratch: SiteScratch, out: np.ndarray) -> None:
         out[3 * index + 2] = alt_mean - _share(ref[column], ref[N]) if both else 0.0
 
 
-NEIGHBOURHOOD_FEATURES = (
-    "alt_end_distance_spread",
-    "alt_end_distance_max",
-    "alt_mapq_max",
-    "noisy_columns",
-    "noisiest_column_share",
-    "linked_columns",
-    "most_linked_share",
-    "ref_linked_columns",
-    "nearby_indels",
-    "nearby_indel_share",
-    "explaining_indels",
-)
+class NeighbourhoodFeature(IntEnum):
+    """Places of the values that `write_neighbourhood_features` writes; their names in lower case are the features'."""
+
+    ALT_END_DISTANCE_SPREAD = 0
+    ALT_END_DISTANCE_MAX = 1
+    ALT_MAPQ_MAX = 2
+    NOISY_COLUMNS = 3
+    NOISIEST_COLUMN_SHARE = 4
+    LINKED_COLUMNS = 5
+    MOST_LINKED_SHARE = 6
+    REF_LINKED_COLUMNS = 7
+    NEARBY_INDELS = 8
+    NEARBY_INDEL_SHARE = 9
+    EXPLAINING_INDELS = 10
+
+
+NEIGHBOURHOOD_FEATURES = tuple(one.name.lower() for one in NeighbourhoodFeature)
 
 
 @inline_kernel
@@ -491,9 +477,11 @@ def write_neighbourhood_features(haplotypes: Haplotypes, scratch: SiteScratch, o
     alt, ref, everything = scratch.sums[ALT_ROW], scratch.sums[REF_ROW], scratch.sums[ALL_ROW]
     n_alt, n_ref, n = alt[N], ref[N], everything[N]
     mean = _share(alt[END_DISTANCE], n_alt)
-    out[0] = math.sqrt(max(_share(alt[END_DISTANCE_SQUARED], n_alt) - mean * mean, 0.0))
-    out[1] = scratch.extremes[ALT_ROW, 1]
-    out[2] = scratch.extremes[ALT_ROW, 0]
+    out[NeighbourhoodFeature.ALT_END_DISTANCE_SPREAD] = math.sqrt(
+        max(_share(alt[END_DISTANCE_SQUARED], n_alt) - mean * mean, 0.0)
+    )
+    out[NeighbourhoodFeature.ALT_END_DISTANCE_MAX] = scratch.extremes[ALT_ROW, LARGEST_DISTANCE]
+    out[NeighbourhoodFeature.ALT_MAPQ_MAX] = scratch.extremes[ALT_ROW, LARGEST_MAPQ]
     n_noisy, n_linked, n_ref_linked = 0, 0, 0
     noisiest, most_linked = 0.0, 0.0
     for column in range(N_COLUMNS):
@@ -511,17 +499,17 @@ def write_neighbourhood_features(haplotypes: Haplotypes, scratch: SiteScratch, o
             most_linked = max(most_linked, alt_share - ref_share)
         if in_ref >= 2 and ref_share >= 0.5 and alt_share < 0.2:
             n_ref_linked += 1
-    out[3] = n_noisy
-    out[4] = noisiest
-    out[5] = n_linked
-    out[6] = most_linked
-    out[7] = n_ref_linked
+    out[NeighbourhoodFeature.NOISY_COLUMNS] = n_noisy
+    out[NeighbourhoodFeature.NOISIEST_COLUMN_SHARE] = noisiest
+    out[NeighbourhoodFeature.LINKED_COLUMNS] = n_linked
+    out[NeighbourhoodFeature.MOST_LINKED_SHARE] = most_linked
+    out[NeighbourhoodFeature.REF_LINKED_COLUMNS] = n_ref_linked
     n_carrying, n_distinct = 0, haplotypes.n_nearby[0]
     for index in range(n_distinct):
         n_carrying += haplotypes.nearby_count[index]
-    out[8] = min(n_distinct, 20)
-    out[9] = _share(n_carrying, n)
-    out[10] = haplotypes.n_nearby[1]
+    out[NeighbourhoodFeature.NEARBY_INDELS] = min(n_distinct, 20)
+    out[NeighbourhoodFeature.NEARBY_INDEL_SHARE] = _share(n_carrying, n)
+    out[NeighbourhoodFeature.EXPLAINING_INDELS] = haplotypes.n_nearby[1]
 
 
 assert (UNINFORMATIVE_ROW, REF_ROW, ALT_ROW) == (UNINFORMATIVE, SUPPORTS_REF, SUPPORTS_ALT)

@@ -6,6 +6,7 @@ equals depends on the site and the read's name only.
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -22,27 +23,32 @@ from vcffilter.kernels.support import MATE_COUNTED, MAX_MARGIN_PHRED, SUPPORTS_A
 
 #: What differs from column to column.
 COLUMN_CHANNELS = ("base", "differs", "base_quality", "insertion", "deletion", "soft_clip")
-#: What is one value for the whole read, written in every column of its row.
-READ_CHANNELS = (
-    "present",
-    "support",
-    "margin",
-    "mapping_quality",
-    "strand",
-    "event_quality",
-    "end_distance",
-    "five_prime",
-    "clipped_bases",
-    "good_mismatches",
-    "poor_mismatches",
-    "other_indels",
-    "exact_indel",
-    "third_allele",
-    "mate",
-    "insert_size",
-    "haplotype_tag",
-    "spans",
-)
+
+
+class ReadChannel(IntEnum):
+    """What is one value for the whole read, written in every column of its row, behind the column channels."""
+
+    PRESENT = 0
+    SUPPORT = 1
+    MARGIN = 2
+    MAPPING_QUALITY = 3
+    STRAND = 4
+    EVENT_QUALITY = 5
+    END_DISTANCE = 6
+    FIVE_PRIME = 7
+    CLIPPED_BASES = 8
+    GOOD_MISMATCHES = 9
+    POOR_MISMATCHES = 10
+    OTHER_INDELS = 11
+    EXACT_INDEL = 12
+    THIRD_ALLELE = 13
+    MATE = 14
+    INSERT_SIZE = 15
+    HAPLOTYPE_TAG = 16
+    SPANS = 17
+
+
+READ_CHANNELS = tuple(one.name.lower() for one in ReadChannel)
 CHANNEL_NAMES = COLUMN_CHANNELS + READ_CHANNELS
 #: Channels whose values swap in pairs that add up to this where a site is seen from the other strand: A 60 and T 240, C 120 and
 #: G 180; forward 80 and reverse 240.
@@ -214,28 +220,28 @@ def _fill_read_cell(
     counts = scratch.mismatches
     _count_differences(allele, alleles, events, read, counts)
     cell = scratch.cell[N_COLUMN_CHANNELS:]
-    cell[0] = 255
-    cell[1] = SUPPORT_NEITHER
+    cell[ReadChannel.PRESENT] = 255
+    cell[ReadChannel.SUPPORT] = SUPPORT_NEITHER
     if site.group[slot] == SUPPORTS_ALT:
-        cell[1] = SUPPORT_ALT
+        cell[ReadChannel.SUPPORT] = SUPPORT_ALT
     elif site.group[slot] == SUPPORTS_REF:
-        cell[1] = SUPPORT_REF
-    cell[2] = 128 + 2 * site.margin_phred[slot] * 60 // MAX_MARGIN_PHRED
-    cell[3] = scratch.quality_level[reads.mapq[read]]
-    cell[4] = 240 if flag & sam.FLAG_REVERSE != 0 else 80
-    cell[5] = _scaled(event_quality(reads, site, slot, substitution), 60.0)
-    cell[6] = _scaled(end_distance(reads, read, query_index), 100.0)
-    cell[7] = _scaled(five_prime_share(reads, read, query_index), 1.0)
-    cell[8] = _scaled(reads.soft_left[read] + reads.soft_right[read], 100.0)
-    cell[9] = 17 * min(counts[0], 15)
-    cell[10] = 17 * min(counts[1], 15)
-    cell[11] = 51 * min(max(counts[3] - site.exact_indel[slot], 0), 5)
-    cell[12] = 255 * site.exact_indel[slot]
-    cell[13] = 255 * site.third[slot]
-    cell[14] = _mate_level(flag, reads.mate_elsewhere[read])
-    cell[15] = _scaled(reads.insert_size[read], 1000.0)
-    cell[16] = 120 * reads.haplotype_tag[read]
-    cell[17] = 255 * site.spans[slot]
+        cell[ReadChannel.SUPPORT] = SUPPORT_REF
+    cell[ReadChannel.MARGIN] = 128 + 2 * site.margin_phred[slot] * 60 // MAX_MARGIN_PHRED
+    cell[ReadChannel.MAPPING_QUALITY] = scratch.quality_level[reads.mapq[read]]
+    cell[ReadChannel.STRAND] = 240 if flag & sam.FLAG_REVERSE != 0 else 80
+    cell[ReadChannel.EVENT_QUALITY] = _scaled(event_quality(reads, site, slot, substitution), 60.0)
+    cell[ReadChannel.END_DISTANCE] = _scaled(end_distance(reads, read, query_index), 100.0)
+    cell[ReadChannel.FIVE_PRIME] = _scaled(five_prime_share(reads, read, query_index), 1.0)
+    cell[ReadChannel.CLIPPED_BASES] = _scaled(reads.soft_left[read] + reads.soft_right[read], 100.0)
+    cell[ReadChannel.GOOD_MISMATCHES] = 17 * min(counts[0], 15)
+    cell[ReadChannel.POOR_MISMATCHES] = 17 * min(counts[1], 15)
+    cell[ReadChannel.OTHER_INDELS] = 51 * min(max(counts[3] - site.exact_indel[slot], 0), 5)
+    cell[ReadChannel.EXACT_INDEL] = 255 * site.exact_indel[slot]
+    cell[ReadChannel.THIRD_ALLELE] = 255 * site.third[slot]
+    cell[ReadChannel.MATE] = _mate_level(flag, reads.mate_elsewhere[read])
+    cell[ReadChannel.INSERT_SIZE] = _scaled(reads.insert_size[read], 1000.0)
+    cell[ReadChannel.HAPLOTYPE_TAG] = 120 * reads.haplotype_tag[read]
+    cell[ReadChannel.SPANS] = 255 * site.spans[slot]
 
 
 @inline_kernel
@@ -401,8 +407,8 @@ def _write_reference_row(
     n_new = alleles.alt_offset[allele + 1] - alleles.alt_offset[allele]
     cell = scratch.cell
     cell[:] = 0
-    cell[N_COLUMN_CHANNELS] = 255
-    cell[N_COLUMN_CHANNELS + 1] = REFERENCE_ROW
+    cell[N_COLUMN_CHANNELS + ReadChannel.PRESENT] = 255
+    cell[N_COLUMN_CHANNELS + ReadChannel.SUPPORT] = REFERENCE_ROW
     _spread_cell(row, channels, scratch)
     for column in range(row.shape[0]):
         pos0 = first0 + column
