@@ -10,9 +10,9 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vcffilter.errors import UsageError
@@ -70,6 +70,7 @@ class FilterOptions:
     min_prob_indel: float | None = None
     preset: str | None = None
     target_recall: float | None = None
+    fdr: float | None = None
     n_threads: int = 1
     strict: bool = False
     allow_unscored: bool = False
@@ -117,14 +118,19 @@ def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
     if chosen.variants == "-" and (sys.stdin is None or sys.stdin.isatty()):
         what = "closed" if sys.stdin is None else "a terminal"
         raise UsageError(f"no input: stdin is {what}", hint="Give a VCF, or pipe one in")
+    _check_fdr(chosen)
     refuse_overwriting(chosen.output_paths, chosen.input_paths)
-    with VariantReader(
-        chosen.variants,
-        regions=regions,
-        targets=targets,
-        samples=chosen.sample_names or None,
-        declared_only=output.is_bcf,
-    ) as reader:
+
+    def open_reader() -> VariantReader:
+        return VariantReader(
+            chosen.variants,
+            regions=regions,
+            targets=targets,
+            samples=chosen.sample_names or None,
+            declared_only=output.is_bcf,
+        )
+
+    with open_reader() as reader:
         scorer = _open_scorer(chosen, reader)
         try:
             from vcffilter.scoring.network import one_intra_op_thread
@@ -132,9 +138,45 @@ def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
             watch = _watch(chosen, reader, scorer, asked)
             # Set before the workers start: parallelism comes from them, not from within torch.
             with one_intra_op_thread():
+                if chosen.fdr is not None:
+                    chosen = _cut_for_rate(chosen, chosen.fdr, open_reader, scorer)
                 return _stream(chosen, reader, scorer, watch, output, started)
         finally:
             scorer.close()
+
+
+def _check_fdr(chosen: FilterOptions) -> None:
+    """Raises UsageError where --fdr cannot be had."""
+    if chosen.fdr is None:
+        return
+    if chosen.preset is not None or chosen.target_recall is not None:
+        raise UsageError("--fdr, --preset and --target-recall each choose the thresholds", hint="Give one of them")
+    if not os.path.isfile(chosen.variants):
+        raise UsageError(
+            "--fdr looks at all calls before it decides on the first: a stream cannot be read twice",
+            hint="Give a file, or a threshold: --preset, --min-prob-snv and --min-prob-indel",
+        )
+
+
+def _cut_for_rate(
+    chosen: FilterOptions, rate: float, open_reader: Callable[[], VariantReader], scorer: EvidenceScorer
+) -> FilterOptions:
+    """The options with the threshold that keeps the expected false discovery rate of this file; one for both types."""
+    from vcffilter.pipeline.first_pass import count_probabilities
+
+    with open_reader() as first:
+        counts = count_probabilities(first, scorer, n_threads=chosen.n_threads, columns=scorer.columns)
+    cut = counts.cut_for_rate(rate)
+    n_kept, n_false = counts.expected(cut)
+    logger.warning(
+        "note: --fdr %g: ALTs with a probability of %g or more pass, %d of %d; of these %.1f are expected to be false",
+        rate, cut, n_kept, counts.total, n_false,
+    )  # fmt: skip
+    return replace(
+        chosen,
+        min_prob_snv=cut if chosen.min_prob_snv is None else chosen.min_prob_snv,
+        min_prob_indel=cut if chosen.min_prob_indel is None else chosen.min_prob_indel,
+    )
 
 
 def _regions(text: str | None, path: str | None) -> Regions | None:
@@ -327,6 +369,8 @@ def _stream(
         watch.finish(chosen.allow_unscored)
         if (note := promise.note()) is not None:
             logger.warning("note: %s", note)
+        if chosen.fdr is not None and any(one.code == "foreign_data" for one in watch.warnings.all()):
+            logger.warning("note: --fdr trusts the model's probabilities, and on data unlike its training they may be wrong")
         if chosen.strict:
             watch.warnings.refuse()
         writer.complete()

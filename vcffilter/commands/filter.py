@@ -41,6 +41,7 @@ from vcffilter.commands import options
         options.min_prob_indel,
         options.preset,
         options.target_recall,
+        options.fdr,
         options.threads,
         options.batch_size,
         options.strict,

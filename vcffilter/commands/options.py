@@ -157,6 +157,12 @@ target_recall = option(
     help="Thresholds that keep this share of true variants, from the model's card.",
 )  # fmt: skip
 
+fdr = option(
+    "--fdr", group=_MODEL, type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="X",
+    help="Lowest threshold at which the probabilities of this very file expect a share X of false ones among what passes. The "
+    "file is read and scored twice: not for stdin.",
+)  # fmt: skip
+
 threads = option(
     "--threads", "n_threads", group=_GENERAL, type=click.IntRange(1), default=usable_cpus, metavar="N",
     help="Scoring threads. [default: the CPUs of this process]",
