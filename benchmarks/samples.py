@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pysam
 from common import Report, Table, measure, parser
-from tiling import Sample
 from whole_job import run_filter, timed_process
 from workloads import describe, model, simulated, thinned_calls
 
@@ -23,6 +22,7 @@ from vcffilter.annotation.annotator import Annotator
 from vcffilter.annotation.declarations import Provenance
 from vcffilter.annotation.settings import AnnotationSettings, Thresholds, annotation_keys
 from vcffilter.pipeline.run import run_stream
+from vcffilter.simulation.tiling import Sample
 from vcffilter.variants.alleles import AlleleChunk, SampleScores
 from vcffilter.variants.reader import VariantReader
 from vcffilter.variants.writer import VariantWriter, output_spec

@@ -96,3 +96,13 @@ def test_tiles_repeat_reads_and_calls(work: Path) -> None:
         (r.reference_start, r.query_sequence) for r in second if r.reference_start >= 40_000
     ]
     assert not {read.query_name for read in first} & {read.query_name for read in second if read.reference_start >= 40_000}
+
+
+def test_samples_writes_format_beside_bcftools_and_scores_one_three_and_twenty(bcftools: str, work: Path) -> None:
+    report = run("samples", work, "--cohorts", "20x40")
+    copied = table(report, "FORMAT in and out")
+    assert [(row["output"], row["scored"]) for row in copied] == [(kind, n) for kind in ("-Ov", "-Oz") for n in (1, 3, 20)]
+    assert all(row["bcftools view of the result"] > 0 for row in copied)
+    assert all(row["all"] > 50 for row in table(report, "Peak memory"))
+    scored = {row["samples"]: row["ALTs scored, over all samples"] for row in table(report, "Scoring samples")}
+    assert scored[20] == 20 * scored[1] > 0
