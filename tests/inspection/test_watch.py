@@ -11,7 +11,8 @@ import pytest
 from vcffilter.inspection.contradictions import ContradictedCalls
 from vcffilter.inspection.reference_bases import ReferenceBases
 from vcffilter.inspection.unscored import UnscoredAlts
-from vcffilter.pipeline.run_warnings import UnscoredError
+from vcffilter.inspection.watch import RunWatch
+from vcffilter.pipeline.run_warnings import RunWarnings, UnscoredError
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.variants.alleles import READS_FOR_ALT, STATUS_CODE, AlleleChunk
 
@@ -148,3 +149,39 @@ def test_other_bases_and_ends_are_no_unknown_ones(masked):
     bases.saw(masked, chunk_of([5], contig="2").alleles)
     assert (bases.n_same, bases.n_other, bases.n_unknown, bases.first_other) == (0, 3, 0, "1:6")
     assert bases.warning("ref.fa") is None
+
+
+class Header:
+    """Of the calls: keeps what is added."""
+
+    def __init__(self):
+        self.lines = []
+
+    def append(self, line):
+        self.lines.append(line)
+
+
+def watched(masked, *starts):
+    """(codes of warnings, header lines) of a run with a chunk of calls from each start."""
+    header, warnings = Header(), RunWarnings()
+    watch = RunWatch(warnings, header, masked)
+    for start in starts:
+        watch.saw(chunk_of(range(start, start + 1000, 10)), SimpleNamespace(**vars(scores_of(100, alt_reads=5)), features=None))
+    watch.finish()
+    return [warning.code for warning in warnings.all()], header.lines
+
+
+def test_what_the_first_chunk_shows_is_in_the_header(masked):
+    codes, lines = watched(masked, 1000, 1000)
+    assert codes == ["reference_unknown_bases"]
+    assert [line.partition(":")[0] for line in lines] == ["##vcffilter_filterWarning=reference_unknown_bases"]
+
+
+def test_what_later_ones_show_is_said_at_the_end(masked):
+    codes, lines = watched(masked, 0, 1000)
+    assert codes == ["reference_unknown_bases"]
+    assert lines == []
+
+
+def test_nothing_is_said_of_a_run_that_fits(masked):
+    assert watched(masked, 0, 0) == ([], [])

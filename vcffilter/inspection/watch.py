@@ -63,8 +63,8 @@ class RunWatch:
         self._contradicted.saw(chunk, scores)
         if self._foreign is not None and scores.features is not None:
             self._foreign.saw(scores.features[scores.status == 0])
-        if self._header_is_open and self._reference is not None:
-            self._add(self._bases.warning(self._reference.path), self._foreign_warning())
+        if self._header_is_open:
+            self._add(self._bases_warning(), self._foreign_warning())
         self._declare()
 
     def finish(self, allow_unscored: bool = False) -> None:
@@ -72,7 +72,7 @@ class RunWatch:
         self._declare()
         if not allow_unscored:
             self.unscored.refuse()
-        self._add(self.unscored.warning(), self._contradicted.warning(), self._foreign_warning())
+        self._add(self.unscored.warning(), self._contradicted.warning(), self._bases_warning(), self._foreign_warning())
 
     def data_to_json(self) -> dict[str, Any] | None:
         """The reads and how many ALTs lie outside the model's training data, as a plain dictionary; None where it is unknown."""
@@ -86,12 +86,21 @@ class RunWatch:
             "alleles_outside_training_share": round(n_outside / n_alts, 4) if n_alts else None,
         }
 
+    def _bases_warning(self) -> RunWarning | None:
+        """Of the FASTA, once: by the first chunk, or by all."""
+        if self._reference is None or self._has_said("reference_unknown_bases"):
+            return None
+        return self._bases.warning(self._reference.path)
+
+    def _has_said(self, code: str) -> bool:
+        return any(warning.code == code for warning in self.warnings.all())
+
     def _foreign_warning(self) -> RunWarning | None:
         """Of the features, judged once; not where the platform was warned of already."""
         if self._model is None or self._foreign is None or self._foreign_is_judged or not self._foreign.can_judge:
             return None
         self._foreign_is_judged = True
-        if any(warning.code == "foreign_data" for warning in self.warnings.all()):
+        if self._has_said("foreign_data"):
             return None
         platforms = {facts.platform for facts in self._model.reads.values()} or {self._model.ranges.platform}
         return self._foreign.warning(self._model.model_id, advice(platforms.pop(), self._model.model_id))
