@@ -25,7 +25,7 @@ assert run(["filter", calls, "-b", reads, "-f", reference, "-o", "/dev/null", "-
 assert run(["filter", calls, "-b", reads, "-f", reference, "-o", "/dev/null", "-q", "-Ou"]) == 0
 asked = signatures()
 print({name: found - ahead.get(name, set()) for name, found in asked.items() if found - ahead.get(name, set())})
-print(sum(map(len, ahead.values())))
+print(sum(map(len, ahead.values())), len(asked["encode_alleles"]))
 """
 
 
@@ -34,6 +34,9 @@ def test_a_run_compiles_nothing_more(simulated: SampleReport) -> None:
     arguments = [str(path) for path in (files.calls, files.reads, files.reference)]
     done = subprocess.run([sys.executable, "-c", _SCRIPT, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    more, n_ahead = done.stdout.splitlines()
+    more, numbers = done.stdout.splitlines()
+    n_ahead, n_encoders = map(int, numbers.split())
     assert more == "{}"
-    assert int(n_ahead) > 15
+    assert n_ahead > 15
+    # With tensors and without: what is loaded before the workers begin is what they ask for.
+    assert n_encoders == 2

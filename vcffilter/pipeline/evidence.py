@@ -18,6 +18,7 @@ import numpy as np
 from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles, check_spec
 from vcffilter.errors import ReferenceFileError
 from vcffilter.kernels.alleles import NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
+from vcffilter.kernels.warm import load_encoder
 from vcffilter.models.checkpoint import Checkpoint, load_checkpoint
 from vcffilter.pipeline.sample_reads import (
     SampleReads,
@@ -307,6 +308,8 @@ def open_scorer(options: EvidenceOptions) -> EvidenceScorer:
         encoder = ChunkEncoder(spec, (), ReferenceFile(options.reference_path))
         return SampleEncoder(encoder, open_files)
 
+    if spec.rows == 0:
+        load_encoder()
     encoders = EncoderPool(open_encoder)
     network = NetworkScorer(checkpoint, options.device)
     return EvidenceScorer(options, headers, samples, encoders, reference, checkpoint, network)
