@@ -78,7 +78,26 @@ def _presets(card: dict[str, Any]) -> str:
         + _table(("preset", "SNV", "indel", "a lost true call counts as"), cuts)
         + f"\n{card['measured_on']} Limits: Clopper-Pearson, one-sided, 95%, of as many ALTs as there are different ones.\n\n"
         + _table(header, costs)
+        + _sure(card.get("sure", []))
     )
+
+
+def _sure(rows: list[dict[str, Any]]) -> str:
+    """Calls that need no second look."""
+    if not rows:
+        return ""
+    cells = [
+        (
+            row["probability"],
+            row["reads"],
+            f"{row['n_false']} of {row['n']}",
+            f"at most {100 * row['false_at_most']:.2f}%",
+            f"{100 * row['share_of_true']:.1f}%",
+        )  # fmt: skip
+        for row in rows
+    ]
+    header = ("PILEUP_PROB at least", "PILEUP_DP at least", "false", "limit", "of all true calls")
+    return "\nSure calls, measured as above:\n\n" + _table(header, cells)
 
 
 def _of(row: dict[str, Any], part: str, whole: str, limit: str, words: str) -> tuple[str, str]:

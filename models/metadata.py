@@ -64,9 +64,21 @@ class Preset(TypedDict):
     measured: list[PresetCost]
 
 
+class SureCalls(TypedDict):
+    """Calls at or above a probability and a number of reads: how many are false, with a one-sided 95% limit of their share."""
+
+    probability: Probability
+    reads: int
+    n: int
+    n_false: int
+    false_at_most: Probability
+    share_of_true: Probability
+
+
 class PresetCard(TypedDict, total=False):
     """`vcffilter.calibration.presets.preset_card`."""
 
+    sure: list[SureCalls]
     measured_on: str
     presets: dict[str, Preset]
 

@@ -123,6 +123,20 @@ def test_costs_are_counted():
     assert "removed_at_least" not in rows["a", "21 or more"]
 
 
+def test_sure_calls_are_counted():
+    data = calls(2000)
+    depth = np.where(np.arange(2000) % 3 == 0, 30, 5)
+    rows = {(row["probability"], row["reads"]): row for row in preset_card({}, data, depth)["sure"]}
+    chosen = (np.round(data.probability, 4) >= 0.99) & (depth == 30)
+    row = rows[0.99, 8]
+    assert row == rows[0.99, 21] | {"reads": 8}
+    n, n_false = chosen.sum(), (chosen & ~data.is_true).sum()
+    assert (row["n"], row["n_false"]) == (n, n_false)
+    assert n_false / n < row["false_at_most"] == pytest.approx(upper_limit(n_false, n), abs=1e-5)
+    assert row["share_of_true"] == pytest.approx((n - n_false) / data.is_true.sum(), abs=1e-4)
+    assert rows[0.9, 1]["n"] > rows[0.999, 1]["n"] > rows[0.999, 21]["n"]
+
+
 def test_copies_of_one_alt_do_not_narrow_the_limits():
     data = calls(400)
     many = LabelledCalls(

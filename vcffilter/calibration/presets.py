@@ -32,6 +32,8 @@ _TOLERANCE, _TOLERATED_CALLS = 0.001, 1.5
 #: Types with fewer false calls, and call sets with fewer true ones, say nothing of a cut.
 FEWEST_FALSE = 20
 _FEWEST_TRUE_OF_SET = 20
+#: Calls so probable, with so many informing reads, are told apart as the ones that need no second look.
+SURE_PROBABILITIES, SURE_READS = (0.9, 0.99, 0.999), (1, 8, 21)
 #: Informing reads of the bands that costs are told for: name -> (least, most).
 DEPTH_BANDS = {"1-7": (1, 7), "8-20": (8, 20), "21 or more": (21, 2**31)}
 
@@ -149,6 +151,7 @@ def preset_card(
     kinds = np.full(len(calls), "all") if callers is None else np.asarray(callers)
     return {
         "measured_on": measured_on,
+        "sure": [_sure(calls, np.asarray(depth), least, reads) for least in SURE_PROBABILITIES for reads in SURE_READS],
         "presets": {
             name: {
                 "false_per_true": FALSE_PER_TRUE[name],
@@ -157,6 +160,21 @@ def preset_card(
             }
             for name, thresholds in presets.items()
         },
+    }
+
+
+def _sure(calls: LabelledCalls, depth: np.ndarray, least: float, reads: int) -> dict[str, Any]:
+    """How many of the calls at or above a probability and a number of reads are false, and their share of all true ones."""
+    chosen = (np.round(calls.probability, DECIMALS) >= least) & (depth >= reads)
+    n, n_false, n_true = int(chosen.sum()), int((chosen & ~calls.is_true).sum()), int(calls.is_true.sum())
+    n_alts = _n_different(calls, chosen)
+    return {
+        "probability": least,
+        "reads": reads,
+        "n": n,
+        "n_false": n_false,
+        "false_at_most": round(upper_limit(math.ceil(n_false * n_alts / max(n, 1)), n_alts), 5),
+        "share_of_true": round((n - n_false) / max(n_true, 1), 4),
     }
 
 
