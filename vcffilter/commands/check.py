@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ from vcffilter.commands.findings_text import findings_as_text
 from vcffilter.errors import UsageError
 
 if TYPE_CHECKING:
-    from vcffilter.inspection.check import CheckReport
+    from vcffilter.inspection.check_report import CheckReport
 
 _MOST_ROWS = 12
 
@@ -42,12 +43,15 @@ def check_command(**parsed: Any) -> int:
     \b
     pileup-filter check calls.vcf.gz -b reads.bam -f reference.fa
     """
-    from vcffilter.inspection.check import CheckInputs, check
+    from vcffilter.inspection.check import check
+    from vcffilter.inspection.check_report import CheckInputs
     from vcffilter.inspection.findings import EXIT_CODES
     from vcffilter.variants.htslib import set_log_level
 
     if parsed["variants"] == "-":
         raise UsageError("check looks at a file twice, and stdin passes once", hint="Give a VCF or BCF file")
+    if os.path.exists(parsed["variants"]) and not os.path.isfile(parsed["variants"]):
+        raise UsageError(f"{parsed['variants']} is no file: check looks at it twice", hint="Give a VCF or BCF file")
     options.start_logging(quiet=not parsed["verbose"], verbose=parsed["verbose"])
     set_log_level(3 if parsed["verbose"] else 0)
     report = check(
