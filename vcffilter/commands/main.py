@@ -41,6 +41,7 @@ _SUBCOMMANDS = {
     "evaluate": _Subcommand("evaluate", "evaluate", "Recall, precision, F1 before and after filtering; the scores' worth."),
     "report": _Subcommand("report", "report", "One HTML page about a filtered call set: what fails, why, and what to look at."),
     "show": _Subcommand("show", "show", "Draw the reads behind chosen calls: in the terminal, as SVG or PNG."),
+    "explain": _Subcommand("explain", "explain", "What makes the log-odds of chosen calls, in parts that add up."),
     "calibrate": _Subcommand("calibrate", "calibrate", "Fit probabilities and thresholds to labelled calls; show what cuts do."),
     "compare": _Subcommand("compare", "compare", "Several models on the same data and folds, with tests and costs."),
     "simulate": _Subcommand("simulate", "simulate", "Make a sample with known variants: reads, truth, and calls true and false."),

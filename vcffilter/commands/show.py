@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 
 _WHICH, _PICTURE = "Which calls", "Picture"
 
+#: Which calls are meant, beside places: of every command that `chosen_calls` chooses for.
+choosing = (
+    option("--failed", group=_WHICH, type=click.IntRange(1), metavar="N",
+           help="The N failing ALTs that the caller was surest of (QUAL)."),
+    option("--borderline", group=_WHICH, type=click.IntRange(1), metavar="N",
+           help="The N ALTs nearest to their threshold."),
+    option("--lost", group=_WHICH, type=click.Path(path_type=Path), metavar="TSV",
+           help="Failing ALTs that these labels (pileup-filter label) call true."),
+)  # fmt: skip
+
 
 @click.command("show", cls=options.GroupedCommand, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("variants", metavar="INPUT")
@@ -29,12 +39,7 @@ _WHICH, _PICTURE = "Which calls", "Picture"
         options.reads,
         options.reference,
         option("-s", "--samples", group="Input", metavar="LIST", help="Only the reads of these samples' read groups."),
-        option("--failed", group=_WHICH, type=click.IntRange(1), metavar="N",
-               help="The N failing ALTs that the caller was surest of (QUAL)."),
-        option("--borderline", group=_WHICH, type=click.IntRange(1), metavar="N",
-               help="The N ALTs nearest to their threshold."),
-        option("--lost", group=_WHICH, type=click.Path(path_type=Path), metavar="TSV",
-               help="Failing ALTs that these labels (pileup-filter label) call true."),
+        *choosing,
         option("-o", "--output", "folder", group=_PICTURE, type=click.Path(path_type=Path), metavar="DIR",
                help="Write pictures there, one file a call. [default: text to stdout]"),
         option("--format", "kinds", group=_PICTURE, type=click.Choice(["svg", "png", "txt"]), multiple=True,
@@ -83,14 +88,14 @@ def show(
     if channels is not None and folder is None:
         raise UsageError("--channels draws pictures", hint="Say where to: -o DIR")
     calls = CallFile(variants, info_prefix)
-    chosen = _chosen(calls, places, failed, borderline, lost)
+    chosen = chosen_calls(calls, places, failed, borderline, lost)
     with PileupSource(reads_paths, reference_path, tuple(samples.split(",")) if samples else ()) as source:
         for facts in chosen:
             pileup = source.pileup(facts.contig, facts.pos1, facts.ref, facts.alt, n_columns=n_columns, most_rows=most_rows)
             if folder is None:
                 click.echo(pileup_text(pileup, facts, colour=sys.stdout.isatty()))
             else:
-                _write(folder, kinds, facts, draw_pileup(pileup, facts), pileup_text(pileup, facts, colour=False))
+                write_pictures(folder, kinds, facts, draw_pileup(pileup, facts), pileup_text(pileup, facts, colour=False))
                 if channels is not None:
                     _write_channels(folder, kinds, facts, source, channels)
     if not chosen:
@@ -99,7 +104,7 @@ def show(
         click.echo(f"{len(chosen)} calls drawn in {folder}", err=True)
 
 
-def _chosen(
+def chosen_calls(
     calls: CallFile, places: tuple[str, ...], failed: int | None, borderline: int | None, lost: Path | None
 ) -> list[CallFacts]:
     """Calls by place, then those of the three kinds; each once."""
@@ -118,7 +123,9 @@ def _chosen(
     return list(dict.fromkeys(found))
 
 
-def _write(folder: Path, kinds: tuple[str, ...], facts: CallFacts, drawing: Drawing, text: str, suffix: str = "") -> None:
+def write_pictures(
+    folder: Path, kinds: tuple[str, ...], facts: CallFacts, drawing: Drawing, text: str, suffix: str = ""
+) -> None:
     """One file of each kind; text is what a .txt file holds."""
     from vcffilter.files import make_folder, write_bytes
     from vcffilter.pictures.drawing import to_png, to_svg
@@ -137,4 +144,4 @@ def _write_channels(folder: Path, kinds: tuple[str, ...], facts: CallFacts, sour
     tensor = source.tensor(facts.contig, facts.pos1, facts.ref, facts.alt, names)
     drawing = draw_channels(tensor, names, facts.place, facts.lines()[1])
     pictures = tuple(kind for kind in kinds if kind != "txt")
-    _write(folder, pictures, facts, drawing, "", "_channels")
+    write_pictures(folder, pictures, facts, drawing, "", "_channels")

@@ -6,7 +6,7 @@ Lengths in pixels, origin at the top left.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,19 @@ class Drawing:
     shapes: tuple[Shape, ...]
     title: str
     description: str
+
+
+def beside(left: Drawing, right: Drawing) -> Drawing:
+    """Two drawings side by side as one; the title is that of the left one."""
+    shapes = (*left.shapes, *(_moved(shape, left.width) for shape in right.shapes))
+    description = f"{left.description}. {right.description}"
+    return Drawing(left.width + right.width, max(left.height, right.height), shapes, left.title, description)
+
+
+def _moved(shape: Shape, to_right: float) -> Shape:
+    if isinstance(shape, Polygon):
+        return replace(shape, points=tuple((x + to_right, y) for x, y in shape.points))
+    return replace(shape, x=shape.x + to_right)
 
 
 def to_svg(drawing: Drawing) -> str:

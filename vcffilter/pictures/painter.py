@@ -10,7 +10,7 @@ from types import TracebackType
 
 import numpy as np
 
-from vcffilter.encoding.encoder import ENCODER_VERSION, ChunkEncoder
+from vcffilter.encoding.encoder import ENCODER_VERSION, ChunkEncoder, EncodedAlleles
 from vcffilter.errors import ReferenceFileError
 from vcffilter.kernels.alleles import FINE
 from vcffilter.models.encoder_spec import EncoderSpec
@@ -64,13 +64,19 @@ class PileupSource:
 
         Raises ModelError on an unknown channel, ReferenceFileError as `pileup`.
         """
+        encoded = self.encoded(contig, pos1, ref, alt, EncoderSpec(ENCODER_VERSION, (), channels, rows, columns))
+        assert encoded.reads is not None
+        tensor: np.ndarray = encoded.reads[0]
+        return tensor
+
+    def encoded(self, contig: str, pos1: int, ref: str, alt: str, spec: EncoderSpec) -> EncodedAlleles:
+        """The arrays of one ALT as a network with this spec gets them. Raises as `tensor`."""
         self._check_contig(contig)
-        spec = EncoderSpec(ENCODER_VERSION, (), channels, rows, columns)
-        encoder = ChunkEncoder(spec, self._files, self._reference)
-        encoded = encoder.encode(AlleleChunk.from_alleles(contig, [(pos1 - 1, ref, alt)]))
-        if encoded.problem[0] != FINE or encoded.reads is None:
+        chunk = AlleleChunk.from_alleles(contig, [(pos1 - 1, ref, alt)])
+        encoded = ChunkEncoder(spec, self._files, self._reference).encode(chunk)
+        if encoded.problem[0] != FINE:
             raise self._undrawable(contig, pos1, ref, alt)
-        return encoded.reads[0]
+        return encoded
 
     def _check_contig(self, contig: str) -> None:
         contigs = frozenset(self._reference.length_of_contig)

@@ -93,8 +93,9 @@ _RATIO_PER_READ = np.log10(0.5 + 0.5 * 10.0**3.3) / 2 + np.log10(0.5) / 2
 _MISMATCHES = ("good_mismatches", "poor_mismatches", "near_mismatches")
 _MAPPING = ("mapq0", "low_mapq", "mate_elsewhere", "improper")
 
+IMBALANCE = "allele_imbalance"
 #: Reads for ALT up to which they are few; a bias of strands or shares shows from one more on.
-_FEW_READS = 3
+MOST_FEW_READS = 3
 #: Share of the reads that tell REF from ALT below which ALT has too few of them for a heterozygous call.
 _LOW_SHARE = 0.35
 #: Mismatches of an ALT read, beyond those that all of them share, from which its load is no matter of linked variants alone.
@@ -111,7 +112,7 @@ def _indel_explains(log_alt: np.ndarray, log_depth: np.ndarray, literal: np.ndar
     """Reads whose own alignment shows the ALT speak for an indel beside it; or such an indel takes the place of the ALT."""
     n_alt, n = _reads(log_alt), _reads(log_depth)
     n_beyond = np.rint(literal * n) - n_alt
-    return (explaining > 0) & ((n_beyond >= np.where(n_alt == 0, 1, 2)) | ((third >= 0.15) & (n_alt <= _FEW_READS)))
+    return (explaining > 0) & ((n_beyond >= np.where(n_alt == 0, 1, 2)) | ((third >= 0.15) & (n_alt <= MOST_FEW_READS)))
 
 
 def _too_poor_to_count(log_alt: np.ndarray, log_depth: np.ndarray, literal: np.ndarray, explaining: np.ndarray) -> np.ndarray:
@@ -166,7 +167,7 @@ COUNTERFACTUALS = (
         {"alt_minor_strand_share": 0.45, **_zero("strand_log_odds", "alt_reverse_share_contrast")},
         Condition(
             ("log_alt_reads", "alt_minor_strand_share"),
-            lambda log_alt, minor: (_reads(log_alt) > _FEW_READS) & (minor <= 0.25),
+            lambda log_alt, minor: (_reads(log_alt) > MOST_FEW_READS) & (minor <= 0.25),
         ),
     ),
     Counterfactual(
@@ -273,7 +274,7 @@ COUNTERFACTUALS = (
         ),
     ),
     Counterfactual(
-        "allele_imbalance",
+        IMBALANCE,
         {
             "log_depth": lambda support: np.log2(1 + support.depth),
             **dict.fromkeys(
@@ -288,12 +289,12 @@ COUNTERFACTUALS = (
         },
         Condition(
             ("log_alt_reads", "alt_share_informative"),
-            lambda log_alt, share: (_reads(log_alt) > 0) & ((_reads(log_alt) <= _FEW_READS) | (share < _LOW_SHARE)),
+            lambda log_alt, share: (_reads(log_alt) > 0) & ((_reads(log_alt) <= MOST_FEW_READS) | (share < _LOW_SHARE)),
         ),
     ),
 )
-#: Instead of an imbalance, where no more ALT reads than `_FEW_READS` are there.
-_FEW = "few_alt_reads"
+#: Instead of an imbalance, where no more ALT reads than `MOST_FEW_READS` are there.
+FEW_ALT_READS = "few_alt_reads"
 _OTHER = "other"
 
 
@@ -323,35 +324,36 @@ class ReasonFinder:
         facts = {fact: self._holds(fact.condition, seen, default=False) for fact in FACTS}
         for fact, holds in facts.items():
             bits[chosen] |= np.where(holds, _bit(fact.reason), np.uint32(0))
-        gains = self._gains(seen, chosen)
+        gains = self.gains(seen, chosen)
         # Of reads that are not there, or are there for another reason, nothing else is to be said.
-        n_alt = self._n_alt(seen)
+        n_alt = self.n_alt_reads(seen)
         gains[:, n_alt == 0] = -np.inf
-        few = n_alt <= _FEW_READS
-        imbalance = [one.reason for one in COUNTERFACTUALS].index("allele_imbalance")
+        few = n_alt <= MOST_FEW_READS
+        imbalance = [one.reason for one in COUNTERFACTUALS].index(IMBALANCE)
         gains[imbalance, facts[EXPLAINED]] = -np.inf
         n_left = MAX_REASONS - sum(holds.astype(np.int64) for holds in facts.values())
         is_named = (gains >= MIN_GAIN) & (np.argsort(np.argsort(-gains, axis=0, kind="stable"), axis=0) < n_left)
         for index, one in enumerate(COUNTERFACTUALS):
             bit = np.full(len(chosen), _bit(one.reason))
             if index == imbalance:
-                bit[few] = _bit(_FEW)
+                bit[few] = _bit(FEW_ALT_READS)
             bits[chosen] |= np.where(is_named[index], bit, np.uint32(0))
         bits[chosen[bits[chosen] == 0]] = _bit(_OTHER)
         return bits
 
-    def _gains(self, features: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    def gains(self, features: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         """Log-odds that each counterfactual gives back: float64 (n_counterfactuals, n); minus infinity where it is not so."""
         before = self._log_odds(features, chosen)
         by_group: dict[int, np.ndarray] = {}
         gains = np.empty((len(COUNTERFACTUALS), len(chosen)))
         for index, one in enumerate(COUNTERFACTUALS):
             if id(one.clean) not in by_group:
-                by_group[id(one.clean)] = self._log_odds(self._clean(features, one.clean), chosen) - before
+                by_group[id(one.clean)] = self._log_odds(self.cleaned(features, one.clean), chosen) - before
             gains[index] = np.where(self._holds(one.condition, features, default=True), by_group[id(one.clean)], -np.inf)
         return gains
 
-    def _n_alt(self, features: np.ndarray) -> np.ndarray:
+    def n_alt_reads(self, features: np.ndarray) -> np.ndarray:
+        """Reads that show the ALT, float32 (n,)."""
         return _reads(features[:, self._column["log_alt_reads"]])
 
     def _holds(self, condition: Condition, features: np.ndarray, *, default: bool) -> np.ndarray:
@@ -360,7 +362,7 @@ class ReasonFinder:
             return np.full(len(features), default)
         return condition.holds(*(features[:, self._column[name]] for name in condition.features))
 
-    def _clean(self, features: np.ndarray, clean: Mapping[str, CleanValue]) -> np.ndarray:
+    def cleaned(self, features: np.ndarray, clean: Mapping[str, CleanValue]) -> np.ndarray:
         """The features with some made clean; those that this network does not take are left out."""
         changed = features.copy()
         depth = np.maximum(np.exp2(features[:, self._column["log_depth"]]) - 1, 8.0)

@@ -1,0 +1,183 @@
+"""`pileup-filter explain`: what makes the log-odds of chosen calls, in parts that add up, and what would have to change."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vcffilter.commands import options
+from vcffilter.commands.options import option
+from vcffilter.commands.show import choosing, chosen_calls, write_pictures
+from vcffilter.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from vcffilter.explanation.covers import Covers
+    from vcffilter.explanation.explainer import Explainer, Explanation
+    from vcffilter.models.checkpoint import Checkpoint
+    from vcffilter.models.encoder_spec import EncoderSpec
+    from vcffilter.models.network import Network
+    from vcffilter.pictures.facts import CallFacts
+    from vcffilter.pictures.painter import PileupSource
+    from vcffilter.pictures.selection import CallFile
+
+logger = logging.getLogger(__name__)
+
+_DEFAULT_MODEL = "illumina-germline"
+#: Calls of INPUT that are counted where nobody has counted the trees' examples.
+_MOST_COUNTED = 2000
+#: Log-odds by which a file's own may differ from those that are explained.
+_SAME_LOG_ODDS = 0.01
+
+
+@click.command("explain", cls=options.GroupedCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("variants", metavar="INPUT")
+@click.argument("places", metavar="[CHROM:POS]...", nargs=-1)
+@options.apply(
+    [
+        options.reads,
+        options.reference,
+        option("-s", "--samples", group="Input", metavar="LIST", help="Only the reads of these samples' read groups."),
+        option("--info-prefix", group="Input", default="PILEUP", show_default=True, metavar="TEXT", help="Of the INFO keys."),
+        *choosing,
+        option("--model", group="Model", metavar="NAME|FILE",
+               help="A model that ships, or a .safetensors file. [default: the one that filtered INPUT]"),
+        option("--json", "as_json", group="Output", is_flag=True, help="One JSON object a line, with every fact."),
+        option("-o", "--output", "folder", group="Output", type=click.Path(path_type=Path), metavar="DIR",
+               help="Also draw the contributions beside the reads there, one file a call."),
+        option("--format", "kinds", group="Output", type=click.Choice(["svg", "png"]), multiple=True, default=["svg"],
+               show_default=True, help="Of the files in DIR; may be given twice."),
+        options.quiet,
+        options.verbose,
+    ]
+)  # fmt: skip
+def explain(
+    variants: str,
+    places: tuple[str, ...],
+    reads_paths: tuple[str, ...],
+    reference_path: str,
+    samples: str | None,
+    info_prefix: str,
+    failed: int | None,
+    borderline: int | None,
+    lost: Path | None,
+    model: str | None,
+    as_json: bool,
+    folder: Path | None,
+    kinds: tuple[str, ...],
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Explain chosen calls of INPUT, a filtered VCF or BCF: what every family of facts adds to the log-odds that an ALT is real.
+
+    The parts are Shapley values of the model's trees and add up. Beside them: the facts that weigh most, and which family, made
+    to look like a clean call's, would raise the log-odds. docs/explain.md says what they mean and what not.
+
+    pileup-filter explain filtered.vcf.gz -b reads.bam -f reference.fa chr20:10008921
+    """
+    from vcffilter.explanation.explainer import Explainer
+    from vcffilter.explanation.text import explanation_json, explanation_text
+    from vcffilter.models.checkpoint import load_checkpoint
+    from vcffilter.pictures.painter import PileupSource
+    from vcffilter.pictures.selection import CallFile
+    from vcffilter.scoring.network import NetworkScorer
+
+    options.start_logging(quiet=quiet, verbose=verbose)
+    calls = CallFile(variants, info_prefix)
+    chosen = chosen_calls(calls, places, failed, borderline, lost)
+    checkpoint = load_checkpoint(model or _model_of(calls))
+    module, scorer = checkpoint.build(), NetworkScorer(checkpoint, "cpu")
+    with PileupSource(reads_paths, reference_path, tuple(samples.split(",")) if samples else ()) as source:
+        covers = _covers(module, checkpoint, calls, source)
+        explainer = Explainer(module, scorer, covers)
+        logger.info("base: the expected output over %s", covers.about)
+        for call in chosen:
+            explanation = _explained(explainer, source, scorer.encoder, call)
+            if explanation is None:
+                click.echo(f"{call.place}: no reads inform it", err=True)
+                continue
+            _compare(call, explanation)
+            click.echo(json.dumps(explanation_json(explanation, call)) if as_json else explanation_text(explanation, call))
+            if folder is not None:
+                _draw(folder, kinds, source, call, explanation)
+    if not chosen:
+        click.echo("No call is of that kind.", err=True)
+
+
+def _model_of(calls: CallFile) -> str:
+    """The shipped model that filtered the calls. Raises UsageError where it was another one."""
+    from vcffilter.models.checkpoint import available_weights
+
+    if not calls.model_id:
+        return _DEFAULT_MODEL
+    if calls.model_id in available_weights():
+        return calls.model_id
+    raise UsageError(f"{calls.path} was filtered by {calls.model_id}, which does not ship", hint="Give the file: --model FILE")
+
+
+def _covers(module: Network, checkpoint: Checkpoint, calls: CallFile, source: PileupSource) -> Covers:
+    """Of the trees; where nobody has counted them, counted over calls of INPUT, spread evenly."""
+    from vcffilter.explanation.covers import count_covers, find_covers
+
+    found = find_covers(module, checkpoint.path)
+    if found is not None:
+        return found
+    n_calls = sum(1 for _ in calls.calls())
+    step = max(-(-n_calls // _MOST_COUNTED), 1)
+    encoder = checkpoint.metadata.encoder
+    features = list(_features((call for index, call in enumerate(calls.calls()) if index % step == 0), source, encoder))
+    if not features:
+        raise UsageError("no call of INPUT has reads", hint="Give the reads that the calls were made from")
+    import numpy as np
+
+    logger.warning("no file has the counts of this model's trees: taken over %d calls of %s", len(features), calls.path)
+    return count_covers(module, np.concatenate(features), f"{len(features):,} calls of {Path(calls.path).name}")
+
+
+def _features(calls: Iterator[CallFacts], source: PileupSource, encoder: EncoderSpec) -> Iterator[np.ndarray]:
+    """Of the calls that have reads, float32 (1, n_features) each."""
+    from vcffilter.errors import ReferenceFileError
+
+    for call in calls:
+        try:
+            encoded = source.encoded(call.contig, call.pos1, call.ref, call.alt, encoder)
+        except ReferenceFileError:  # an allele that cannot be scored
+            continue
+        if encoded.n_informing[0]:
+            yield encoded.features
+
+
+def _explained(explainer: Explainer, source: PileupSource, encoder: EncoderSpec, call: CallFacts) -> Explanation | None:
+    """None where no reads inform the call."""
+    import numpy as np
+
+    encoded = source.encoded(call.contig, call.pos1, call.ref, call.alt, encoder)
+    if not encoded.n_informing[0]:
+        return None
+    is_snv = np.array([len(call.ref) == len(call.alt) == 1])
+    return explainer.explain(encoded.features, is_snv, encoded.n_informing)[0]
+
+
+def _compare(call: CallFacts, explanation: Explanation) -> None:
+    """Warn where the file says something else than what is explained."""
+    if not math.isnan(call.log_odds) and abs(call.log_odds - explanation.log_odds) > _SAME_LOG_ODDS:
+        logger.warning(
+            "%s: INPUT has log-odds %.2f, these reads and this model give %.2f: other reads, samples (-s) or --model?",
+            call.place, call.log_odds, explanation.log_odds,
+        )  # fmt: skip
+
+
+def _draw(folder: Path, kinds: Sequence[str], source: PileupSource, call: CallFacts, explanation: Explanation) -> None:
+    from vcffilter.explanation.bars import draw_bars
+    from vcffilter.pictures.drawing import beside
+    from vcffilter.pictures.layout import draw_pileup
+
+    pileup = source.pileup(call.contig, call.pos1, call.ref, call.alt)
+    write_pictures(folder, tuple(kinds), call, beside(draw_pileup(pileup, call), draw_bars(explanation, call)), "", "_explained")

@@ -1,0 +1,121 @@
+"""One call explained: what each fact adds to its log-odds, and what would have to change. Knows arrays and models; no reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vcffilter.explanation.covers import Covers, check_covers
+from vcffilter.explanation.families import FAMILIES, FAMILY_OF_FEATURE, by_family
+from vcffilter.explanation.forest_contributions import Contributions, ForestExplainer, rescaled
+from vcffilter.scoring.reason_finder import COUNTERFACTUALS, FEW_READS, IMBALANCE, MAX_REASONS, MIN_GAIN, ReasonFinder
+
+if TYPE_CHECKING:
+    from vcffilter.models.network import Network
+    from vcffilter.scoring.network import NetworkScorer
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A site feature: its value, and its contribution in log-odds."""
+
+    name: str
+    value: float
+    log_odds: float
+    family: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """A family made to look like a clean call's. log_odds: after it. values: name -> (is, would be), what weighs most first."""
+
+    reason: str
+    log_odds: float
+    values: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Of one ALT; all in calibrated log-odds (natural logarithm). base + the families' sum is log_odds, and so with the facts'.
+
+    families: (name, contribution), the largest first. facts: every feature that contributes, the largest first. changes: those
+    that give back at least MIN_GAIN, the largest first, no more than MAX_REASONS.
+    """
+
+    base: float
+    log_odds: float
+    families: tuple[tuple[str, float], ...]
+    facts: tuple[Fact, ...]
+    changes: tuple[Change, ...]
+
+
+class Explainer:
+    """Explains what a model of trees says. Raises ModelError where the model is none, or the covers are not of its trees."""
+
+    def __init__(self, module: Network, scorer: NetworkScorer, covers: Covers) -> None:
+        check_covers(module, covers)
+        self.feature_names: Sequence[str] = scorer.encoder.features
+        self._forest = ForestExplainer(module, covers)
+        self._scorer = scorer
+
+    def contributions(self, features: np.ndarray, is_snv: np.ndarray, depth: np.ndarray) -> Contributions:
+        """To the calibrated log-odds. features: float32 (n, n_features). is_snv: bool (n,). depth: int (n,), informing reads."""
+        calibration = self._scorer.calibration
+        return rescaled(self._forest.contributions(features), lambda logits: calibration.logits(logits, is_snv, depth))
+
+    def explain(self, features: np.ndarray, is_snv: np.ndarray, depth: np.ndarray) -> list[Explanation]:
+        """One explanation an allele; arguments as `contributions`."""
+        found = self.contributions(features, is_snv, depth)
+        families = by_family(found.of_feature, self.feature_names)
+        finder = ReasonFinder(self.feature_names, lambda seen, of: self._scorer.log_odds(seen, None, is_snv[of], depth[of]))
+        everything = np.arange(len(features))
+        gains = finder.gains(features, everything)
+        few = finder.has_few_alt_reads(features)
+        explained = []
+        for one in everything:
+            facts = self._facts(features[one], found.of_feature[one], is_few=bool(few[one]))
+            names = (_named(name, is_few=bool(few[one])) for name in FAMILIES)
+            named = [(name, float(amount)) for name, amount in zip(names, families[one], strict=True)]
+            total = float(found.total[one])
+            changes = self._changes(finder, features[one], gains[:, one], total, facts, is_few=bool(few[one]))
+            explained.append(Explanation(float(found.base[one]), total, _largest_first(named), facts, changes))
+        return explained
+
+    def _facts(self, values: np.ndarray, amounts: np.ndarray, *, is_few: bool) -> tuple[Fact, ...]:
+        facts = [
+            Fact(name, float(value), float(amount), _named(FAMILY_OF_FEATURE[name], is_few=is_few))
+            for name, value, amount in zip(self.feature_names, values, amounts, strict=True)
+            if amount != 0
+        ]
+        return tuple(sorted(facts, key=lambda fact: -abs(fact.log_odds)))
+
+    def _changes(
+        self, finder: ReasonFinder, values: np.ndarray, gains: np.ndarray, total: float, facts: Sequence[Fact], *, is_few: bool
+    ) -> tuple[Change, ...]:
+        weight = {fact.name: abs(fact.log_odds) for fact in facts}
+        changes = []
+        for index in np.argsort(-gains, kind="stable")[:MAX_REASONS]:
+            if gains[index] < MIN_GAIN:
+                break
+            one = COUNTERFACTUALS[index]
+            clean = finder.cleaned(values[None], one)[0]
+            moved = [
+                (name, float(before), float(after))
+                for name, before, after in zip(self.feature_names, values, clean, strict=True)
+                if before != after
+            ]
+            moved.sort(key=lambda change: -weight.get(change[0], 0.0))
+            changes.append(Change(_named(one.reason, is_few=is_few), total + float(gains[index]), tuple(moved)))
+        return tuple(changes)
+
+
+def _named(family: str, *, is_few: bool) -> str:
+    """As PILEUP_REASON calls it."""
+    return FEW_READS if family == IMBALANCE and is_few else family
+
+
+def _largest_first(named: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    return tuple(sorted((entry for entry in named if entry[1] != 0), key=lambda entry: -abs(entry[1])))
