@@ -15,6 +15,7 @@ MIDDLE = {"variants", "reads", "encoding", "scoring", "annotation"}
 #: What stands beside the stream: labels, training and the like. The stream never needs it.
 BESIDE = {
     "inspection", "truth", "labelling", "training", "evaluation", "experiments", "simulation", "pictures", "report",
+    "explanation",
     "calibration/upper",
 }  # fmt: skip
 #: What scoring needs of calibration is numpy alone and lies below it; what fits a checkpoint to labelled reads stands beside the

@@ -18,7 +18,7 @@ from vcffilter.pictures.facts import CallFacts
 from vcffilter.pictures.layout import draw_pileup
 from vcffilter.pictures.painter import PileupSource
 from vcffilter.pictures.pileup import DELETED, GROUPS, NO_INSERTION, NOTHING
-from vcffilter.pictures.selection import CallFile, trimmed
+from vcffilter.pictures.selection import CallFile, Cuts, trimmed
 from vcffilter.pictures.terminal import pileup_text
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -226,6 +226,12 @@ def test_lost_are_true_calls_that_fail(filtered, simulated, tmp_path):
         [*failing, passing], ["TP", "FP", "TP"], strict=True)]  # fmt: skip
     table.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
     assert calls.lost(table) == failing[:1]
+
+
+def test_older_models_have_other_thresholds_for_many_reads():
+    cuts = Cuts({"snv": 0.1, "indel": 0.2}, {"snv": 0.5})
+    assert [cuts.of("A", "C", n_reads) for n_reads in (20, 21, np.nan)] == [0.1, 0.5, 0.1]
+    assert cuts.of("A", "CC", 40) == 0.2
 
 
 def test_places_and_what_is_not_there(filtered, simulated, capsys):

@@ -11,7 +11,7 @@ _WIDTH, _NAMES, _PLOT, _ROW, _TOP = 460.0, 132.0, 250.0, 18.0, 46.0
 _TEXT, _SMALL, _TITLE = 10.0, 8.5, 12.0
 #: Okabe and Ito's blue and vermilion; direction and sign say the same without colour.
 _FOR, _AGAINST, _LINE = "#0072b2", "#d55e00", "#555555"
-_MOST_FACTS = 6
+_MOST_FACTS, _TIP = 6, 6.0
 
 
 def draw_bars(explanation: Explanation, call: CallFacts) -> Drawing:
@@ -58,13 +58,12 @@ def _end(name: str, log_odds: float, at: float, y: float) -> list[Shape]:
 
 def _bar(name: str, amount: float, before: float, after: float, y: float) -> list[Shape]:
     colour, middle = (_FOR if amount > 0 else _AGAINST), y + _ROW / 2
-    left, width = min(before, after), abs(after - before)
-    shapes: list[Shape] = [
+    width = abs(after - before)
+    tip = min(width, _TIP)
+    neck = after - tip if amount > 0 else after + tip
+    return [
         Label(_NAMES - 8, middle, name, _TEXT, anchor="end"),
-        Rectangle(left, y + 3, max(width, 0.75), _ROW - 6, colour),
+        Rectangle(min(before, neck), y + 3, max(width - tip, 0.75), _ROW - 6, colour),
+        Polygon(((neck, y + 1), (after, middle), (neck, y + _ROW - 1)), colour),
         Label(_WIDTH - 8, middle, f"{amount:+.2f}", _TEXT, colour, "end"),
     ]
-    tip = 5.0 if amount > 0 else -5.0
-    if width > abs(tip):
-        shapes.append(Polygon(((after, y + 1), (after + tip, middle), (after, y + _ROW - 1)), colour))
-    return shapes

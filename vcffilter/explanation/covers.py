@@ -22,7 +22,7 @@ from vcffilter.models.checkpoint import WEIGHTS_DIR
 from vcffilter.models.forest import Forest
 
 if TYPE_CHECKING:
-    from torch import nn
+    from vcffilter.models.network import Network
 
 _ENDING = ".covers.npz"
 _SPLITS, _ABOUT = "splits", "about"
@@ -43,12 +43,12 @@ class Covers:
     about: str
 
 
-def forests_of(module: nn.Module) -> dict[str, Forest]:
+def forests_of(module: Network) -> dict[str, Forest]:
     """The forests within a network by their names; a network that is one itself has the name `forest`."""
     return {name or "forest": part for name, part in module.named_modules() if isinstance(part, Forest)}
 
 
-def digest_of_splits(module: nn.Module) -> str:
+def digest_of_splits(module: Network) -> str:
     """sha256 of where a network's trees split, whatever their leaves hold."""
     digest = hashlib.sha256()
     for name, forest in sorted(forests_of(module).items()):
@@ -58,7 +58,7 @@ def digest_of_splits(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def count_covers(module: nn.Module, features: np.ndarray, about: str) -> Covers:
+def count_covers(module: Network, features: np.ndarray, about: str) -> Covers:
     """Send examples through the trees. features: float32 (n, n_features), as the network takes them."""
     from vcffilter.kernels.trees import walk_trees
 
@@ -103,7 +103,7 @@ def read_covers(path: str | Path) -> Covers:
     return Covers({name: cover.astype(np.float64) for name, cover in arrays.items()}, splits, about)
 
 
-def find_covers(module: nn.Module, weights_path: str = "") -> Covers | None:
+def find_covers(module: Network, weights_path: str = "") -> Covers | None:
     """Those beside the weights, else those of shipped weights with the same splits; None where none are. Raises ModelError."""
     splits = digest_of_splits(module)
     beside = covers_path(weights_path) if weights_path else None
@@ -117,7 +117,7 @@ def find_covers(module: nn.Module, weights_path: str = "") -> Covers | None:
     return None
 
 
-def check_covers(module: nn.Module, covers: Covers, path: str = "") -> None:
+def check_covers(module: Network, covers: Covers, path: str = "") -> None:
     """Raise ModelError unless there is a count for every node."""
     nodes = {name: forest.config.n_nodes for name, forest in forests_of(module).items()}
     if nodes != {name: len(cover) for name, cover in covers.of_forest.items()}:

@@ -2,8 +2,8 @@
 
 A forest of logits adds its trees up: Shapley values of its output as they are. A forest of probabilities averages them: its
 values are those of the mean probability, and the logit of it is no sum. There, and in every step after it (members averaged, the
-map of the calibration), all contributions of an allele are scaled by one factor, (change of the output) / (change of the input) from the
-base to the allele (`rescaled`): shares, signs and order stay, and all still adds up.
+map of the calibration), all contributions of an allele are scaled by one factor, (change of the output) / (change of the input)
+from the base to the allele (`rescaled`): shares, signs and order stay, and all still adds up.
 """
 
 from __future__ import annotations

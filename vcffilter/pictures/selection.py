@@ -6,10 +6,11 @@ import heapq
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vcffilter.annotation.settings import DEEP_READS
 from vcffilter.errors import RegionError, UsageError, VariantFileError
 from vcffilter.pictures.facts import CallFacts
 
@@ -23,13 +24,15 @@ _MODEL_LINE = re.compile(r"^##vcffilter_model=<(.*)>$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Cuts:
-    """Thresholds that a filtered file's header names; empty where it names none."""
+    """Thresholds that a filtered file's header names; empty where it names none. deep: those of many reads, of older models."""
 
     thresholds: dict[str, float]
+    deep: dict[str, float] = field(default_factory=dict)
 
-    def of(self, ref: str, alt: str) -> float | None:
-        """The threshold of an ALT, by its type."""
-        return self.thresholds.get("snv" if len(ref) == len(alt) == 1 else "indel")
+    def of(self, ref: str, alt: str, n_reads: float = 0) -> float | None:
+        """The threshold of an ALT, by its type and the reads that informed it (NaN = unknown)."""
+        kind = "snv" if len(ref) == len(alt) == 1 else "indel"
+        return self.deep.get(kind, self.thresholds.get(kind)) if n_reads >= DEEP_READS else self.thresholds.get(kind)
 
 
 class CallFile:
@@ -121,7 +124,8 @@ class CallFile:
             yield CallFacts(
                 contig=record.CHROM, pos1=record.POS, ref=record.REF, alt=alt, qual_phred=record.QUAL,
                 filters=";".join(record.FILTERS) if record.FILTERS else ".", genotype=genotype, sample=sample,
-                probability=_at(probabilities, index), log_odds=_at(log_odds, index), threshold=self.cuts.of(record.REF, alt),
+                probability=_at(probabilities, index), log_odds=_at(log_odds, index),
+                threshold=self.cuts.of(record.REF, alt, reads),
                 n_reads=None if math.isnan(reads) else int(reads), own_verdict=_verdict(verdicts, index),
                 status=info.get(f"{self._prefix}_STATUS") or "",
                 reasons=_reasons(reasons, index),
@@ -151,8 +155,12 @@ def _cuts_of(header: str) -> Cuts:
     if not lines:
         return Cuts({})
     fields = dict(field.split("=", 1) for field in lines[-1].split(",") if "=" in field)
-    names = {"snv": "min_prob_snv", "indel": "min_prob_indel"}
-    return Cuts({kind: float(fields[name]) for kind, name in names.items() if name in fields})
+
+    def named(ending: str) -> dict[str, float]:
+        names = {kind: f"min_prob_{kind}{ending}" for kind in ("snv", "indel")}
+        return {kind: float(fields[name]) for kind, name in names.items() if name in fields}
+
+    return Cuts(named(""), named("_deep"))
 
 
 def _model_id(header: str) -> str:

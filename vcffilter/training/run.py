@@ -18,6 +18,7 @@ from vcffilter.calibration.maps import Calibration, fit_calibration
 from vcffilter.calibration.operating_points import operating_points
 from vcffilter.calibration.presets import LabelledCalls, default_thresholds, presets_for_card
 from vcffilter.errors import TrainingError
+from vcffilter.explanation.covers import count_covers, covers_path, write_covers
 from vcffilter.files import write_text
 from vcffilter.models.card import render_card
 from vcffilter.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -82,6 +83,9 @@ def _train_split(
     metadata = _metadata(config, architecture, model_config, spec, split, result, data_facts, started_from)
     save_checkpoint(target, result.module, metadata)
     write_text(target.with_suffix(".md"), render_card(load_checkpoint(target)))
+    if grows:
+        about = f"the {len(split.train):,} examples that {config.model_id} grew on"
+        write_covers(covers_path(target), count_covers(result.module, np.nan_to_num(split.train.features), about))
     logger.info("weights and card written to %s", target)
     return target
 
