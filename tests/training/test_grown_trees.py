@@ -10,6 +10,7 @@ from training_examples import make_examples, make_spec
 
 from vcffilter.commands.main import run
 from vcffilter.errors import TrainingError
+from vcffilter.explanation.covers import find_covers
 from vcffilter.models.checkpoint import load_checkpoint
 from vcffilter.scoring.network import NetworkScorer
 from vcffilter.training.dataset import concatenate, without_reads, write_examples
@@ -52,6 +53,11 @@ def test_trees_are_grown_calibrated_and_written(folder):
     assert metadata.encoder == without_reads(make_spec())
     assert metadata.training["grown"] == {"architecture": "trees:both", "model": SMALL}
     assert set(metadata.thresholds) == {"snv", "indel"}
+    covers = find_covers(checkpoint.build(), checkpoint.path)
+    assert covers.about == "the 1,500 examples that grown-1 grew on"
+    assert {int(cover.sum()) for cover in covers.of_forest.values()} == {
+        1500 * member["config"]["n_trees"] for member in metadata.config["members"]
+    }
     facts = json.loads((folder / "run" / "metrics.jsonl").read_text())
     held = make_examples(600, seed=1, contig="chr2")
     p = NetworkScorer(checkpoint, "cpu").probabilities(held.features, None, held.is_snv)

@@ -8,14 +8,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vcffilter.annotation.reason_vocabulary import REASON_NAMES
 from vcffilter.explanation.covers import Covers, check_covers
 from vcffilter.explanation.families import FAMILIES, FAMILY_OF_FEATURE, by_family
 from vcffilter.explanation.forest_contributions import Contributions, ForestExplainer, rescaled
-from vcffilter.scoring.reason_finder import COUNTERFACTUALS, FEW_READS, IMBALANCE, MAX_REASONS, MIN_GAIN, ReasonFinder
+from vcffilter.scoring.reason_finder import (
+    COUNTERFACTUALS,
+    FEW_ALT_READS,
+    IMBALANCE,
+    MAX_REASONS,
+    MIN_GAIN,
+    MOST_FEW_READS,
+    ReasonFinder,
+)
 
 if TYPE_CHECKING:
     from vcffilter.models.network import Network
     from vcffilter.scoring.network import NetworkScorer
+
+_NO_ALT_READS = "no_alt_reads"
 
 
 @dataclass(frozen=True)
@@ -41,12 +52,14 @@ class Change:
 class Explanation:
     """Of one ALT; all in calibrated log-odds (natural logarithm). base + the families' sum is log_odds, and so with the facts'.
 
-    families: (name, contribution), the largest first. facts: every feature that contributes, the largest first. changes: those
-    that give back at least MIN_GAIN, the largest first, no more than MAX_REASONS.
+    reasons: as PILEUP_REASON has them for a failing ALT. families: (name, contribution), the largest first. facts: every feature
+    that contributes, the largest first. changes: those that the reads bear out and that give back at least MIN_GAIN, the largest
+    first, no more than MAX_REASONS.
     """
 
     base: float
     log_odds: float
+    reasons: tuple[str, ...]
     families: tuple[tuple[str, float], ...]
     facts: tuple[Fact, ...]
     changes: tuple[Change, ...]
@@ -72,49 +85,52 @@ class Explainer:
         families = by_family(found.of_feature, self.feature_names)
         finder = ReasonFinder(self.feature_names, lambda seen, of: self._scorer.log_odds(seen, None, is_snv[of], depth[of]))
         everything = np.arange(len(features))
-        gains = finder.gains(features, everything)
-        few = finder.has_few_alt_reads(features)
+        gains, reasons = finder.gains(features, everything), finder.find(features, everything)
+        n_alt = finder.n_alt_reads(features)
         explained = []
         for one in everything:
-            facts = self._facts(features[one], found.of_feature[one], is_few=bool(few[one]))
-            names = (_named(name, is_few=bool(few[one])) for name in FAMILIES)
-            named = [(name, float(amount)) for name, amount in zip(names, families[one], strict=True)]
+            facts = self._facts(features[one], found.of_feature[one], n_alt[one])
+            named = [(_named(name, n_alt[one]), float(amount)) for name, amount in zip(FAMILIES, families[one], strict=True)]
             total = float(found.total[one])
-            changes = self._changes(finder, features[one], gains[:, one], total, facts, is_few=bool(few[one]))
-            explained.append(Explanation(float(found.base[one]), total, _largest_first(named), facts, changes))
+            changes = self._changes(finder, features[one], gains[:, one], total, facts)
+            names = tuple(name for bit, name in enumerate(REASON_NAMES) if int(reasons[one]) >> bit & 1)
+            explained.append(Explanation(float(found.base[one]), total, names, _largest_first(named), facts, changes))
         return explained
 
-    def _facts(self, values: np.ndarray, amounts: np.ndarray, *, is_few: bool) -> tuple[Fact, ...]:
+    def _facts(self, values: np.ndarray, amounts: np.ndarray, n_alt: float) -> tuple[Fact, ...]:
         facts = [
-            Fact(name, float(value), float(amount), _named(FAMILY_OF_FEATURE[name], is_few=is_few))
+            Fact(name, float(value), float(amount), _named(FAMILY_OF_FEATURE[name], n_alt))
             for name, value, amount in zip(self.feature_names, values, amounts, strict=True)
             if amount != 0
         ]
         return tuple(sorted(facts, key=lambda fact: -abs(fact.log_odds)))
 
     def _changes(
-        self, finder: ReasonFinder, values: np.ndarray, gains: np.ndarray, total: float, facts: Sequence[Fact], *, is_few: bool
+        self, finder: ReasonFinder, values: np.ndarray, gains: np.ndarray, total: float, facts: Sequence[Fact]
     ) -> tuple[Change, ...]:
         weight = {fact.name: abs(fact.log_odds) for fact in facts}
+        n_alt = float(finder.n_alt_reads(values[None])[0])
         changes = []
         for index in np.argsort(-gains, kind="stable")[:MAX_REASONS]:
             if gains[index] < MIN_GAIN:
                 break
             one = COUNTERFACTUALS[index]
-            clean = finder.cleaned(values[None], one)[0]
+            clean = finder.cleaned(values[None], one.clean)[0]
             moved = [
                 (name, float(before), float(after))
                 for name, before, after in zip(self.feature_names, values, clean, strict=True)
                 if before != after
             ]
             moved.sort(key=lambda change: -weight.get(change[0], 0.0))
-            changes.append(Change(_named(one.reason, is_few=is_few), total + float(gains[index]), tuple(moved)))
+            changes.append(Change(_named(one.reason, n_alt), total + float(gains[index]), tuple(moved)))
         return tuple(changes)
 
 
-def _named(family: str, *, is_few: bool) -> str:
+def _named(family: str, n_alt_reads: float) -> str:
     """As PILEUP_REASON calls it."""
-    return FEW_READS if family == IMBALANCE and is_few else family
+    if family != IMBALANCE or n_alt_reads > MOST_FEW_READS:
+        return family
+    return FEW_ALT_READS if n_alt_reads else _NO_ALT_READS
 
 
 def _largest_first(named: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:

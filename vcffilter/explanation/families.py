@@ -23,6 +23,7 @@ _BESIDE: dict[str, tuple[str, ...]] = {
         *("is_snv", "is_insertion", "is_deletion", "is_complex", "length_change", "log_allele_length", "is_transition"),
         *("gc_50", "cpg"),
     ),
+    "linked_variants": ("linked_columns", "most_linked_share", "ref_linked_columns"),
     "read_end": ("all_end_distance", "all_near_end", "all_five_prime"),
     "homopolymer": ("all_lagging_run",),
     "tandem_repeat": ("log_indel_shift_range", "indel_shift_max"),

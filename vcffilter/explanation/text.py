@@ -46,7 +46,7 @@ def _bar_line(name: str, amount: float, longest: float) -> str:
 
 def _change_lines(explanation: Explanation, cut: float | None) -> list[str]:
     if not explanation.changes:
-        return ["no family, made to look like a clean call's, would raise the log-odds by 1 or more"]
+        return ["no family that the reads bear out would, made to look like a clean call's, raise it by 1 or more"]
     return ["what would raise it: a family made to look like a clean call's"] + [
         f"  {change.reason:<20}{change.log_odds:+6.2f}{_verdict_after(change, cut)}  {_values(change)}"
         for change in explanation.changes
@@ -79,6 +79,7 @@ def explanation_json(explanation: Explanation, call: CallFacts) -> dict[str, Any
         "log_odds_in_file": None if math.isnan(call.log_odds) else call.log_odds,
         "threshold_log_odds": threshold_log_odds(call),
         "base": explanation.base,
+        "reasons": list(explanation.reasons),
         "families": dict(explanation.families),
         "facts": [
             {"name": fact.name, "value": fact.value, "log_odds": fact.log_odds, "family": fact.family}
