@@ -345,6 +345,8 @@ def _stream(
     from vcffilter.variants.writer import VariantWriter
 
     annotator = _annotator(chosen, reader, scorer)
+    if scorer.columns is not None:
+        reader.share_room(len(scorer.columns))
     promise = _promise(chosen, scorer)
 
     def observe(chunk: RecordChunk, scores: AlleleScores) -> None:

@@ -248,3 +248,15 @@ def test_a_key_of_another_meaning_is_refused(tmp_path):
     chosen = AnnotationSettings(annotation_keys(), Thresholds(0.5, 0.5), with_samples=True)
     with VariantReader(str(source)) as reader, pytest.raises(VariantFileError, match="FORMAT/PILEUP_PROB"):
         Annotator(reader.header, chosen, Provenance("m", "0" * 64), reader.name)
+
+
+def test_batches_shrink_with_the_samples_that_are_scored(tmp_path):
+    source = tmp_path / "in.vcf"
+    source.write_text(HEADER + "".join(f"1\t{index + 1}\t.\tA\tC\t.\t.\t.\tGT\t.\t.\t.\t.\n" for index in range(2000)))
+
+    def largest(n_samples: int) -> int:
+        with VariantReader(str(source), limits=BatchLimits(n_alts=1000)) as reader:
+            reader.share_room(n_samples)
+            return max(batch.n_records for batch in reader.batches())
+
+    assert [largest(n) for n in (1, 32, 64, 5000)] == [1000, 1000, 500, 64]

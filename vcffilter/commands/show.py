@@ -123,9 +123,7 @@ def chosen_calls(
     return list(dict.fromkeys(found))
 
 
-def write_pictures(
-    folder: Path, kinds: tuple[str, ...], facts: CallFacts, drawing: Drawing, text: str, suffix: str = ""
-) -> None:
+def write_pictures(folder: Path, kinds: tuple[str, ...], facts: CallFacts, drawing: Drawing, text: str, suffix: str = "") -> None:
     """One file of each kind; text is what a .txt file holds."""
     from vcffilter.files import make_folder, write_bytes
     from vcffilter.pictures.drawing import to_png, to_svg

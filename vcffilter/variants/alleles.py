@@ -102,7 +102,8 @@ class SampleScores:
     """Scores of several samples, each by its own reads: fields of `AlleleScores` with an axis of samples before that of alleles.
 
     columns: int64 (n_samples,), the samples' columns in the records. status: `no_carrier` where a sample does not have the ALT.
-    features_of: by the place of a sample in `columns`, (indices of alleles, their features).
+    features: "features" of the first carrier of each allele, float32 (n_alleles, n_features), once there are any, and "known",
+    whose are there; not of every sample, which would fill the memory.
     """
 
     columns: np.ndarray
@@ -111,7 +112,7 @@ class SampleScores:
     counts: np.ndarray
     status: np.ndarray
     reasons: np.ndarray
-    features_of: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    features: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def without_carriers(cls, columns: np.ndarray, n_alleles: int) -> SampleScores:
@@ -135,7 +136,11 @@ class SampleScores:
         if scores.reasons is not None:
             self.reasons[sample, alleles] = scores.reasons
         if scores.features is not None:
-            self.features_of[sample] = (alleles, scores.features)
+            kept = self.features.setdefault("features", np.zeros((self.status.shape[1], scores.features.shape[1]), np.float32))
+            known = self.features.setdefault("known", np.zeros(self.status.shape[1], bool))
+            new = (scores.status == 0) & ~known[alleles]
+            kept[alleles[new]] = scores.features[new]
+            known[alleles[new]] = True
 
     def of_samples(self, chosen: np.ndarray) -> AlleleScores:
         """For each allele the scores of one sample. chosen: int64 (n_alleles,), places in `columns`."""
@@ -147,19 +152,9 @@ class SampleScores:
             self.counts[one],
             self.status[one],
             self.reasons[one],
-            self._features_of(chosen),
+            self.features.get("features"),
             samples=self,
         )
-
-    def _features_of(self, chosen: np.ndarray) -> np.ndarray | None:
-        """What the network was given for the chosen sample's alleles; 0 where it was given nothing."""
-        found = None
-        for sample, (alleles, features) in self.features_of.items():
-            if found is None:
-                found = np.zeros((len(chosen), features.shape[1]), np.float32)
-            own = chosen[alleles] == sample
-            found[alleles[own]] = features[own]
-        return found
 
 
 @dataclass(frozen=True)

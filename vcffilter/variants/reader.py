@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 import numpy as np
@@ -38,6 +38,10 @@ _ERRCODE_MEANING = {
     32: "its contig name is invalid",
     64: "it holds an invalid key",
 }
+
+
+# Samples scored from which on batches shrink, and the fewest ALTs of a batch.
+_SAMPLES_OF_A_FULL_BATCH, _LEAST_ALTS = 32, 64
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,11 @@ class VariantReader:
     def n_records_read(self) -> int:
         """Records read so far, those that regions or targets left out included."""
         return int(self._state[kernels.STATE_NUMBER])
+
+    def share_room(self, n_samples: int) -> None:
+        """Make batches smaller where so many samples are scored, each with arrays of its own; before the first batch."""
+        n_alts = max(_LEAST_ALTS, self._limits.n_alts * _SAMPLES_OF_A_FULL_BATCH // max(_SAMPLES_OF_A_FULL_BATCH, n_samples))
+        self._limits = replace(self._limits, n_alts=n_alts)
 
     def batches(self) -> Iterator[RecordBatch]:
         """Batches of one contig each, in input order. Give each back with `release` when done with it."""
