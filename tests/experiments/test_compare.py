@@ -164,7 +164,7 @@ TOY = {"name": "a", "architecture": "site_mlp"}
     ("changes", "message"),
     [
         ({"experiments": []}, "experiments"),
-        ({"experiments": [TOY] * 2}, "name of its own"),
+        ({"experiments": [TOY, dict(TOY)]}, "name of its own"),
         ({"experiments": [{"name": "a", "architecture": "site_mlp", "fit": {"epoch": 3}}]}, "a.fit.epoch"),
         ({"experiments": [{"name": "a", "architecture": "trees:oak"}]}, "oak"),
         ({"experiments": [{"name": "a", "architecture": "nothing"}]}, "nothing"),
