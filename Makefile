@@ -4,17 +4,19 @@
 #   make test PYTEST_ARGS="-k vcf"                      some of the tests
 # make docs: the documentation site in build/docs, links checked.  make test-oldest: kernel, reader and command tests with the oldest
 # versions that pyproject.toml declares, in .venv-oldest.
+# make fuzz: damaged files of every kind, FUZZ_CASES of them (1500).
 # The environment is made again only when pyproject.toml, setup.cfg or constraints.txt change.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest docs clean
+.PHONY: help demo test fuzz test-oldest docs clean
 
 VENV ?= .venv
 PYTHON ?=
 PYTEST_ARGS ?=
+FUZZ_CASES ?= 1500
 DECLARED := pyproject.toml setup.cfg constraints.txt
 # Programs of the environment come first, for tests that start them.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
@@ -29,6 +31,9 @@ test: $(VENV)/.installed-test
 	@$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.installed-test
+	@$(VENV)/bin/python tests/fuzz/run.py --cases $(FUZZ_CASES)
 
 docs: $(VENV)/.installed-docs
 	@$(VENV)/bin/python docs/make_commands.py --check || { echo "docs/commands.md is out of date: python docs/make_commands.py" >&2; exit 1; }

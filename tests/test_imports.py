@@ -22,7 +22,7 @@ BESIDE = {
 #: stream, as does what a run's thresholds are chosen by.
 UPPER = {f"calibration.{name}": "calibration/upper" for name in ("recalibration", "thresholds", "unlabelled")}
 #: Small modules at the bottom.
-PLAIN = {"errors", "files", "file_kind", "progress"}
+PLAIN = {"errors", "files", "file_kind", "index_file", "progress"}
 #: For each floor the parts of vcffilter that it may import; itself always.
 ALLOWED = {
     "kernels": set(),
@@ -32,7 +32,7 @@ ALLOWED = {
     "pipeline": {*PLAIN, "version", "kernels", "models", "calibration"} | MIDDLE,
     **{name: {*PLAIN, "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE for name in BESIDE},
     # Labels, training and reports stand on truth, not the other way round.
-    "truth": {"errors", "variants", "reads"},
+    "truth": {"errors", "index_file", "variants", "reads"},
     # What the command line and the Python API share; the API draws, too.
     "filter_job": {*PLAIN, "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE,
     "api": {*PLAIN, "version", "kernels", "models", "calibration", "pipeline", "filter_job"} | MIDDLE | BESIDE,
@@ -41,6 +41,7 @@ ALLOWED = {
     "progress": set(),
     "files": {"errors"},
     "file_kind": {"errors"},
+    "index_file": {"errors"},
     "version": set(),
     "__init__": {"version", "api"},
     "__main__": {"commands"},

@@ -64,7 +64,10 @@ def _calls(folder: Path, calls: Path) -> None:
     pysam.tabix_index(str(folder / "calls.vcf.gz"), preset="vcf", force=True)
     shutil.copy(folder / "calls.vcf.gz", folder / "calls.csi.vcf.gz")
     pysam.tabix_index(str(folder / "calls.csi.vcf.gz"), preset="vcf", force=True, csi=True)
-    with pysam.VariantFile(str(calls)) as source, pysam.VariantFile(str(folder / "packed.bcf"), "wb", header=source.header) as bcf:
+    with (
+        pysam.VariantFile(str(calls)) as source,
+        pysam.VariantFile(str(folder / "packed.bcf"), "wb", header=source.header) as bcf,
+    ):
         for record in source:
             bcf.write(record)
     (folder / "calls.bcf").write_bytes(mutations.bgzf(gzip.decompress((folder / "packed.bcf").read_bytes())))

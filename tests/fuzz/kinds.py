@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The kinds of fuzz cases: which file is changed, how, and the command that then reads it."""
 
 from __future__ import annotations
@@ -6,7 +7,6 @@ import gzip
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
 import mutations
@@ -34,7 +34,9 @@ _MODEL = "--model {base}/tiny.safetensors --threads 1 -q"
 _FILTER = f"filter {{calls}} -b {{reads}} -f {{reference}} -o {{out}}/o.vcf {_MODEL}"
 
 
-def _filter(calls: str = "{base}/calls.vcf", reads: str = "{base}/reads.bam", reference: str = "{base}/reference.fa", more: str = "") -> str:
+def _filter(
+    calls: str = "{base}/calls.vcf", reads: str = "{base}/reads.bam", reference: str = "{base}/reference.fa", more: str = ""
+) -> str:
     return f"{_FILTER} {more}".replace("{calls}", calls).replace("{reads}", reads).replace("{reference}", reference)
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Changes to bytes, lines and containers that a fuzz case makes. Every function takes the random source and gives new content.
 
 Knows the outer shape of BGZF, BAM, BCF, CRAM and safetensors, so that a change is read by the parser behind the checksums and
@@ -344,7 +345,9 @@ def change_tensors(random: Random, data: bytes) -> bytes:
         if random.random() < 0.5:
             content[start:stop] = change_bytes(random, bytes(content[start:stop]), same_length=True, times=1)
         else:
-            value = struct.pack("<f", random.choice((0.0, -0.0, 1.0, -1.0, 1e38, -1e38, 1e-40, float("nan"), float("inf"), -float("inf"))))
+            value = struct.pack(
+                "<f", random.choice((0.0, -0.0, 1.0, -1.0, 1e38, -1e38, 1e-40, float("nan"), float("inf"), -float("inf")))
+            )
             for _ in range(random.choice((1, 3, 200))):
                 at = start + 4 * random.randrange(max(1, (stop - start) // 4))
                 content[at : at + 4] = value[: stop - at]

@@ -116,8 +116,8 @@ def _warm(base: Path) -> None:
 
 
 _WARMING = (
-    "vcf-text", "bam-within", "cram-within", "train-yaml", "compare-yaml", "labels", "label-truth", "evaluate", "calibrate", "report",
-    "check-calls", "forest-tensors", "tbi",
+    "vcf-text", "bam-within", "cram-within", "train-yaml", "compare-yaml", "labels", "label-truth", "evaluate", "calibrate",
+    "report", "check-calls", "forest-tensors", "tbi",
 )  # fmt: skip
 
 
@@ -125,6 +125,7 @@ def _run_all(cases: list[tuple[Kind, int, Path, Path]], options: argparse.Namesp
     tallies: dict[str, Tally] = defaultdict(Tally)
     waiting = list(reversed(cases))
     running: list[Case] = []
+    n_done = 0
     while waiting or running:
         while waiting and len(running) < options.jobs:
             kind, index, base, folder = waiting.pop()
@@ -136,6 +137,9 @@ def _run_all(cases: list[tuple[Kind, int, Path, Path]], options: argparse.Namesp
             if status is not None:
                 running.remove(case)
                 _count(tallies[case.kind.name], case, status, options)
+                n_done += 1
+                if n_done % 100 == 0:
+                    print(f"{n_done} of {len(cases)}", flush=True)
                 if ":" not in options.only:
                     shutil.rmtree(case.folder)
         time.sleep(0.003)
@@ -183,7 +187,9 @@ def _contents(folder: Path) -> dict[str, int]:
 
 
 def _print(tallies: dict[str, Tally], seconds: float) -> None:
-    print(f"{'kind':<16}{'cases':>7}{'succeeded':>11}{'refused':>9}{'htslib':>8}{'failed':>8}{'s/case':>8}{'slowest':>9}{'MiB':>7}")
+    print(
+        f"{'kind':<16}{'cases':>7}{'succeeded':>11}{'refused':>9}{'htslib':>8}{'failed':>8}{'s/case':>8}{'slowest':>9}{'MiB':>7}"
+    )
     for name, tally in sorted(tallies.items()):
         known = sum(tally.known.values())
         print(
@@ -192,7 +198,10 @@ def _print(tallies: dict[str, Tally], seconds: float) -> None:
         )
     n_cases = sum(tally.cases for tally in tallies.values())
     n_known = sum(sum(tally.known.values()) for tally in tallies.values())
-    print(f"{n_cases} cases, {sum(len(tally.failures) for tally in tallies.values())} failed, {n_known} are htslib's; {seconds:.0f} s")
+    print(
+        f"{n_cases} cases, {sum(len(tally.failures) for tally in tallies.values())} failed, {n_known} are htslib's; "
+        f"{seconds:.0f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ from vcffilter.version import __version__
 _PROGRAM = "pileup-filter"
 _EXIT_USAGE, _EXIT_DATA, _EXIT_INTERRUPTED, _EXIT_PIPE, _EXIT_TERMINATED = 2, 1, 130, 141, 143
 
+#: Letters of a message; the hint comes last, and no message of ours comes near.
+_LONGEST_MESSAGE = 1500
+
 
 @dataclass(frozen=True)
 class _Subcommand:
@@ -153,7 +156,10 @@ def _usage(error: click.ClickException) -> int:
 
 
 def _say(message: str) -> None:
-    click.echo(f"{_PROGRAM}: error: {message}", err=True)
+    """One message. What a file put into it may be long, and may hold letters that a terminal takes for commands."""
+    shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]} ..."
+    shown = "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in shown)
+    click.echo(f"{_PROGRAM}: error: {shown}", err=True)
 
 
 def _silence_stdout() -> None:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vcffilter.errors import RegionError, VariantFileError
+from vcffilter.errors import RegionError
 from vcffilter.files import write_bytes
+from vcffilter.truth.variant_file import VariantFile
 
 if TYPE_CHECKING:
     import pysam
@@ -114,19 +115,14 @@ def _write_reference(files: TestcaseFiles, first0: int, end0: int, path: Path) -
 
 def _write_calls(files: TestcaseFiles, first0: int, n_reference: int, path: Path) -> int:
     """Write the records around the place; returns how many of them have its POS."""
-    import cyvcf2
-
-    try:
-        source = cyvcf2.VCF(files.calls)
-    except OSError as error:
-        raise VariantFileError("this is no VCF or BCF", path=files.calls, hint="Check it with: bcftools view -h FILE") from error
+    source = VariantFile(files.calls)
     n_samples = len(source.samples)
-    header = [line for line in source.raw_header.splitlines() if _KEPT_HEADER.match(line)]
+    header = [line for line in source.header_text.splitlines() if _KEPT_HEADER.match(line)]
     header.append(f"##contig=<ID={files.contig},length={n_reference}>")
     columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
     columns += "".join(["\tFORMAT", *(f"\tsample{number}" for number in range(1, n_samples + 1))]) if n_samples else ""
     rows, at_place = [], 0
-    for record in source:
+    for record in source.records():
         if files.contig == record.CHROM and abs(record.POS - files.pos1) <= REACH:
             rows.append(_moved(str(record), first0))
             at_place += int(files.pos1 == record.POS)

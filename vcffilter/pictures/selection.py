@@ -1,4 +1,4 @@
-"""Which calls of a VCF are drawn, and the facts that stand beside them. Records come by cyvcf2; knows no reads and no drawing."""
+"""Which calls of a VCF are drawn, and the facts that stand beside them. Knows no reads and no drawing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vcffilter.annotation.settings import DEEP_READS
-from vcffilter.errors import RegionError, UsageError, VariantFileError
+from vcffilter.errors import RegionError, UsageError
 from vcffilter.pictures.facts import CallFacts
+from vcffilter.truth.variant_file import VariantFile
 
 if TYPE_CHECKING:
     import cyvcf2
@@ -41,10 +42,9 @@ class CallFile:
     def __init__(self, path: str, prefix: str = "PILEUP") -> None:
         self.path = path
         self._prefix = prefix
-        file = _open(path)
-        header = file.raw_header
-        self._samples = tuple(file.samples)
-        file.close()
+        with VariantFile(path) as file:
+            header = file.header_text
+            self._samples = tuple(file.samples)
         self._is_scored = f"##INFO=<ID={prefix}_PROB," in header
         self.cuts = _cuts_of(header)
         self.model_id = _model_id(header)
@@ -52,8 +52,12 @@ class CallFile:
 
     def calls(self) -> Iterator[CallFacts]:
         """Every ALT of plain bases, in the order of the file."""
-        for record in self._records():
-            yield from self._facts(record)
+        with VariantFile(self.path) as file:
+            for number, record in enumerate(file.records(), 1):
+                try:
+                    yield from list(self._facts(record))
+                except UnicodeDecodeError as error:
+                    raise file.not_utf8(record.CHROM, record.POS, number) from error
 
     def at(self, places: Iterable[str]) -> list[CallFacts]:
         """ALTs of the records at "CHROM:POS" (1-based), in the order asked for. Raises RegionError where there is none."""
@@ -96,19 +100,6 @@ class CallFile:
                 hint="Run pileup-filter filter first, or name places: chr20:10008921",
             )
 
-    def _records(self) -> Iterator[Any]:
-        records = iter(_open(self.path))
-        last = "before the first record"
-        while True:
-            try:
-                record = next(records)
-            except StopIteration:
-                return
-            except Exception as error:  # noqa: BLE001, cyvcf2 raises bare Exception on a record that it cannot parse
-                raise VariantFileError(f"cannot be read on ({error}); last good record: {last}", path=self.path) from error
-            last = f"{record.CHROM}:{record.POS}"
-            yield record
-
     def _facts(self, record: cyvcf2.Variant) -> Iterator[CallFacts]:
         info = record.INFO
         probabilities = _values(info.get(f"{self._prefix}_PROB"))
@@ -133,21 +124,13 @@ class CallFile:
 
     def _carrier(self, record: cyvcf2.Variant) -> tuple[str, str]:
         """Genotype as written and name of the first sample that carries an ALT; the only sample is not named."""
-        for name, genotype in zip(self._samples, record.genotypes if self._samples else [], strict=False):
+        genotypes = record.genotypes if self._samples and "GT" in record.FORMAT else []
+        for name, genotype in zip(self._samples, genotypes, strict=False):
             alleles = genotype[:-1]
             if any(allele > 0 for allele in alleles):
                 mark = "|" if genotype[-1] else "/"
                 return mark.join("." if allele < 0 else str(allele) for allele in alleles), name if len(self._samples) > 1 else ""
         return "", ""
-
-
-def _open(path: str) -> cyvcf2.VCF:
-    import cyvcf2
-
-    try:
-        return cyvcf2.VCF(path)
-    except OSError as error:
-        raise VariantFileError("this is no VCF or BCF", path=path, hint="Check it with: bcftools view -h FILE") from error
 
 
 def _cuts_of(header: str) -> Cuts:

@@ -18,6 +18,7 @@ import pysam
 
 from vcffilter.errors import ReadsFileError, UsageError
 from vcffilter.file_kind import refuse_other_kind
+from vcffilter.index_file import refuse_damaged_index_of_reads
 from vcffilter.kernels.htslib import Htslib, HtslibLayoutError, load_htslib
 from vcffilter.kernels.reads import (
     FAILED,
@@ -84,6 +85,9 @@ def read_header(path: str, reference_path: str) -> AlignmentHeader:
     _require_file(path)
     refuse_other_kind(path, ("BAM", "CRAM"), "-b", ReadsFileError)
     try:
+        refuse_damaged_index_of_reads(path, ReadsFileError)
+        # Read before pysam opens the file: where there is no header, pysam prints a traceback of its own.
+        order, groups = _order_and_groups(_header_text(path))
         with pysam.AlignmentFile(path, "r", reference_filename=reference_path) as alignments:
             if not alignments.is_bam and not alignments.is_cram:
                 raise ReadsFileError(
@@ -99,7 +103,6 @@ def read_header(path: str, reference_path: str) -> AlignmentHeader:
                 )
     except (OSError, ValueError) as error:
         raise ReadsFileError(f"cannot be opened ({error})", path=path, hint="Check it with: samtools quickcheck -v") from error
-    order, groups = _order_and_groups(_header_text(path))
     if order not in ("coordinate", "unknown"):
         raise ReadsFileError("is not sorted by coordinate", path=path, hint=f"Sort it with: samtools sort {path}")
     return AlignmentHeader(path, is_cram, contigs, groups)

@@ -14,6 +14,7 @@ from typing import Any, Self
 import cyvcf2
 
 from vcffilter.errors import ContigNamingError, VariantFileError
+from vcffilter.index_file import refuse_damaged_index_of_variants
 
 logger = logging.getLogger(__name__)
 
@@ -72,23 +73,20 @@ class VariantFile:
         while True:
             try:
                 record = next(records)
-                place = record.CHROM, record.POS
+                of_contig = record.CHROM
             except StopIteration:
                 return
             except UnicodeDecodeError as error:
-                raise self._not_utf8(None, None, number + 1) from error
+                raise self.not_utf8(None, None, number + 1) from error
             except Exception as error:
                 # cyvcf2 raises a bare Exception for all that htslib could not read; anything else is a fault of ours.
                 if type(error) is not Exception:
                     raise
-                raise VariantFileError(
-                    f"is truncated or malformed after this record ({error})",
-                    path=self.path,
-                    contig=place[0],
-                    pos1=place[1],
-                    record_number=number,
-                    hint="Make the file again, or check it with: bcftools view FILE > /dev/null",
-                ) from error
+                raise self._malformed(*place, number, str(error)) from error
+            # Where a contig is not declared, cyvcf2 gives a record that htslib gave up amid: its REF is no memory of ours.
+            if record.end <= record.start:
+                raise self._malformed(*place, number, "a record without POS or REF")
+            place = of_contig, record.POS
             number += 1
             yield record
 
@@ -97,9 +95,20 @@ class VariantFile:
         try:
             return record.REF, record.ALT
         except UnicodeDecodeError as error:
-            raise self._not_utf8(record.CHROM, record.POS, record_number) from error
+            raise self.not_utf8(record.CHROM, record.POS, record_number) from error
 
-    def _not_utf8(self, contig: str | None, pos1: int | None, record_number: int | None) -> VariantFileError:
+    def _malformed(self, contig: str | None, pos1: int | None, record_number: int, why: str) -> VariantFileError:
+        """The error for what comes behind the last good record."""
+        return VariantFileError(
+            f"is truncated or malformed after this record ({why})",
+            path=self.path,
+            contig=contig,
+            pos1=pos1,
+            record_number=record_number,
+            hint="Make the file again, or check it with: bcftools view FILE > /dev/null",
+        )
+
+    def not_utf8(self, contig: str | None, pos1: int | None, record_number: int | None) -> VariantFileError:
         """The error for a record of which something is not text in UTF-8."""
         return VariantFileError(
             "the record holds bytes that are not UTF-8",
@@ -129,6 +138,8 @@ class VariantFile:
         hint = "Check the path, and that it is a whole VCF"
         try:
             _check_end(self.path)
+            # htslib takes names of contigs from an index as soon as it reads the header.
+            refuse_damaged_index_of_variants(self.path, VariantFileError)
             return cyvcf2.VCF(self.path)
         except UnicodeEncodeError as error:
             raise VariantFileError(

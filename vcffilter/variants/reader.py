@@ -18,6 +18,7 @@ import numpy as np
 
 from vcffilter.errors import RegionError, UsageError, VariantFileError
 from vcffilter.file_kind import refuse_other_kind
+from vcffilter.index_file import refuse_damaged_index_of_variants
 from vcffilter.variants import htslib
 from vcffilter.variants import record_kernels as kernels
 from vcffilter.variants.header import VariantHeader
@@ -352,6 +353,8 @@ def _open(path: str, name: str) -> int:
         if is_folder:
             raise VariantFileError("is a folder", path=name, hint="Give a VCF or BCF file")
         refuse_other_kind(path, ("VCF", "BCF"), "the place of the calls", VariantFileError)
+        # htslib looks for names of contigs in an index as soon as it reads the header, whether regions are asked for or not.
+        refuse_damaged_index_of_variants(path, VariantFileError)
     ctypes.set_errno(0)
     file = library.hts_open(os.fsencode(path), b"r")
     if not file:
