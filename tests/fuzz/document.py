@@ -21,12 +21,12 @@ def write_document(path: Path, tallies: dict[str, Any], seed: int, seconds: floa
         f"{n_cases:,} cases in {seconds / 60:.0f} minutes, "
         f"{len(failures)} failures.",
         "",
-        "| kind | cases | succeeded | refused | ends within htslib | failures | s per case | slowest, s | memory, MiB |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| kind | cases | succeeded | refused | ends within htslib | failures | s per case | slowest, s |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, tally in sorted(tallies.items()):
         numbers = (tally.cases, tally.succeeded, tally.refused, sum(tally.known.values()), len(tally.failures))
-        times = f"{tally.seconds / tally.cases:.2f} | {tally.slowest_s:.1f} | {max(0, tally.memory_bytes) >> 20}"
+        times = f"{tally.seconds / tally.cases:.2f} | {tally.slowest_s:.1f}"
         lines.append(f"| {name} | {' | '.join(map(str, numbers))} | {times} |")
     lines += ["", *(f"- failed: {failure}" for failure in failures)]
     known = [
