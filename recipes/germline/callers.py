@@ -23,7 +23,7 @@ _GATK_JAVA = (
 class CallRequest:
     """One run. bam, reference (FASTA, .fai, .dict), output (.vcf.gz): paths; region: CONTIG:START1-END1.
 
-    gatk: folder of GATK's jars, or None. long_reads: PacBio HiFi settings where a caller has them.
+    gatk: folder of GATK's jars, or None. platform: illumina, hifi or ont; settings of it where a caller has them.
     """
 
     bam: Path
@@ -31,7 +31,7 @@ class CallRequest:
     region: str
     output: Path
     gatk: Path | None
-    long_reads: bool
+    platform: str
 
     @property
     def words(self) -> dict[str, str]:
@@ -54,7 +54,7 @@ def _freebayes_region(region: str) -> str:
 
 
 def _bcftools(request: CallRequest) -> str:
-    preset = "-X pacbio-ccs" if request.long_reads else "-q0 -Q13"
+    preset = {"illumina": "-q0 -Q13", "hifi": "-X pacbio-ccs", "ont": "-X ont"}[request.platform]
     return f"bcftools mpileup {preset} -f {{ref}} -r {{region}} -a AD,DP {{bam}} | bcftools call -mv -Oz -o {{out}}"
 
 
@@ -112,6 +112,9 @@ LONG_READ_CALLERS = (
     *(caller for caller in SHORT_READ_CALLERS if not caller.name.startswith("freebayes")),
     Caller("pileup-sensitive", _pileup_sensitive),
 )
+#: GATK is not made for reads with an indel every 30 to 300 bases, and wants read groups, which one set of ONT lacks.
+ONT_CALLERS = tuple(caller for caller in LONG_READ_CALLERS if not caller.needs_gatk)
+CALLERS = {"illumina": SHORT_READ_CALLERS, "hifi": LONG_READ_CALLERS, "ont": ONT_CALLERS}
 
 
 def missing_tools(callers: tuple[Caller, ...], gatk: Path | None) -> list[str]:

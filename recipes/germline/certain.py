@@ -205,7 +205,7 @@ class UnlabelledSet:
         for caller in self.callers:
             output = folder / f"{caller.name}.vcf.gz"
             region = f"{contig}:{start1}-{end1}"
-            call(caller, CallRequest(self.bam(copy), self.reference_path, region, output, self.gatk, False))
+            call(caller, CallRequest(self.bam(copy), self.reference_path, region, output, self.gatk, "illumina"))
             found[caller.name] = called_alleles(output, contig)
         return found
 

@@ -3,7 +3,7 @@
     python recipes/germline/examples.py --data ../shared/data --work WORKDIR
 
 Reads WORKDIR/harvest/SET.fSHARE-sSEED.tsv (harvest.py, certain.py, simulated.py) and writes an .h5 of each to
-WORKDIR/examples/KIND; KIND is illumina or hifi. What is there is made again only when its table or the encoder changed.
+WORKDIR/examples/KIND; KIND is illumina, hifi or ont. What is there is made again only when its table or the encoder changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from harvest import has_long_reads
+from harvest import platform_of
 
 import vcffilter.kernels
 from vcffilter.commands.main import run
@@ -55,8 +55,7 @@ def make_examples(table: Path, data: Path, work: Path) -> Path | None:
         rows = list(csv.DictReader(lines, delimiter="\t"))
     if not any(row["label"] in ("TP", "FP") for row in rows):
         return None
-    kind = "hifi" if has_long_reads(match["set"]) else "illumina"
-    target = work / "examples" / kind / f"{table.stem}.h5"
+    target = work / "examples" / platform_of(match["set"]) / f"{table.stem}.h5"
     stamp = target.with_suffix(".made-of")
     made_of = hashlib.sha256(table.read_bytes() + kernels_source()).hexdigest()
     if target.exists() and stamp.exists() and stamp.read_text() == made_of:

@@ -21,7 +21,7 @@ from pathlib import Path
 import pysam
 from alleles import PooledAllele, as_vcf, called_alleles, pool
 from callers import (
-    LONG_READ_CALLERS,
+    CALLERS,
     SHORT_READ_CALLERS,
     Caller,
     CallRequest,
@@ -49,6 +49,7 @@ SHORT_READ_SETS = (
     "nygc-chr21",
 )
 LONG_READ_SETS = ("chm13-hifi-chr20", "hifi-revio-chr20")
+ONT_SETS = ("ont-r10-chr20", "hg002-ont-r94-chr20-59m")
 #: Truth of these is a population panel: a confident call that it lacks may well be real.
 PANEL_SETS = frozenset({"na19401-nygc-chr21", "na19401-nygc-chr22"})
 PANEL_DISPUTED_SCORE = 20.0
@@ -80,11 +81,25 @@ MORE_COPIES = {
     "broad8x-chr20": _MORE_SMALL + _MORE_LARGE,
 }
 LONG_READ_COPIES = (Copy(1.0, 0), *(Copy(share, seed) for share in (0.5, 0.25) for seed in (1, 2)))
+#: To 8x and 4x of the deep set of HiFi, to 2x of the other, to 5x of ONT R10.4 and of R9.4.
+COPIES_OF_SET = {
+    "chm13-hifi-chr20": (Copy(1.0, 0), Copy(0.5, 1), Copy(0.25, 1)),
+    "hifi-revio-chr20": LONG_READ_COPIES + tuple(Copy(share, seed) for share in (0.18, 0.09) for seed in (1, 2)),
+    "ont-r10-chr20": LONG_READ_COPIES + tuple(Copy(share, seed) for share in (0.15, 0.1) for seed in (1, 2)),
+    "hg002-ont-r94-chr20-59m": (Copy(1.0, 0), *(Copy(share, seed) for share in (0.7, 0.5) for seed in (1, 2))),
+}
 
 
-def has_long_reads(set_name: str) -> bool:
-    """Long reads of the sets here, and of what is simulated like them."""
-    return "hifi" in set_name
+def platform_of(set_name: str) -> str:
+    """illumina, hifi or ont: of the sets here, and of what is simulated like them."""
+    return next((name for name in ("hifi", "ont") if name in set_name.split("-")), "illumina")
+
+
+def copies_of(set_name: str) -> tuple[Copy, ...]:
+    """The set itself and its copies."""
+    if platform_of(set_name) == "illumina":
+        return SHORT_READ_COPIES + MORE_COPIES.get(set_name, ())
+    return COPIES_OF_SET.get(set_name, LONG_READ_COPIES)
 
 
 class LabelledSet:
@@ -214,7 +229,7 @@ def harvest_copy(
         bam = subsample(bam, copy.fraction, copy.seed, folder / "reads.bam")
         for caller in callers:
             output = folder / f"{caller.name}.vcf.gz"
-            request = CallRequest(bam, reference, labelled.region, output, gatk, has_long_reads(labelled.name))
+            request = CallRequest(bam, reference, labelled.region, output, gatk, platform_of(labelled.name))
             seconds[caller.name] = call(caller, request)
     paths = {caller.name: folder / f"{caller.name}.vcf.gz" for caller in callers}
     calls = {name: called_alleles(path, labelled.contig) for name, path in paths.items() if path.exists()}
@@ -232,7 +247,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="../shared/data")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--gatk", type=Path, help="folder of GATK's jars (gatk-pom.xml)")
-    parser.add_argument("--sets", default=",".join(SHORT_READ_SETS + LONG_READ_SETS))
+    parser.add_argument("--sets", default=",".join(SHORT_READ_SETS + LONG_READ_SETS + ONT_SETS))
     parser.add_argument("--fractions", help="only these, such as 1,0.25")
     parser.add_argument("--seeds", help="only copies of these seeds, such as 1; all reads always")
     parser.add_argument("--relabel", action="store_true", help="write the tables again; calls are kept")
@@ -248,13 +263,8 @@ def main() -> None:
     seeds = None if arguments.seeds is None else {int(text) for text in arguments.seeds.split(",")}
     for name in arguments.sets.split(","):
         labelled = LabelledSet(arguments.data.resolve() / "real" / name)
-        is_long = has_long_reads(name)
-        callers = [
-            caller
-            for caller in (LONG_READ_CALLERS if is_long else SHORT_READ_CALLERS)
-            if not (caller.needs_gatk and {"gatk", "java"} & set(missing))
-        ]
-        for copy in LONG_READ_COPIES if is_long else SHORT_READ_COPIES + MORE_COPIES.get(name, ()):
+        callers = [caller for caller in CALLERS[platform_of(name)] if not (caller.needs_gatk and {"gatk", "java"} & set(missing))]
+        for copy in copies_of(name):
             if (wanted is None or copy.fraction in wanted) and (seeds is None or copy.seed in seeds | {0}):
                 harvest_copy(labelled, copy, callers, arguments.work, arguments.gatk, arguments.relabel)
 

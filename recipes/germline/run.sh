@@ -31,7 +31,8 @@ step "labelled sets and thinned copies" harvest.py --work "$work/real" "${gatk[@
 step "sets without truth" certain.py --work "$work/real" "${gatk[@]}"
 step "simulated short reads" simulated.py --work "$work/simulated"
 step "simulated HiFi reads" simulated.py --work "$work/simulated-hifi" --kind hifi
-for part in real simulated simulated-hifi; do
+step "simulated ONT reads" simulated.py --work "$work/simulated-ont" --kind ont
+for part in real simulated simulated-hifi simulated-ont; do
     step "examples: $part" examples.py --work "$work/$part"
 done
 
@@ -45,7 +46,7 @@ train() { # CONFIG NAME [OPTION...]: weights and card, unless they are there
     cp "$work/runs/$name/$name".{safetensors,md} "$work/weights/"
 }
 
-cp "$here"/{illumina,hifi}.yaml "$work/"
+cp "$here"/{illumina,hifi,hifi-without-revio,ont}.yaml "$work/"
 train illumina.yaml illumina-germline
 for fold in chr20 chr21 chr22; do
     train illumina.yaml "illumina-germline-without-$fold" --without "$fold"
@@ -54,4 +55,8 @@ train hifi.yaml hifi-germline
 for fold in quarter1 quarter2 quarter3 quarter4 chm13; do
     train hifi.yaml "hifi-germline-without-$fold" --without "$fold"
 done
+train hifi-without-revio.yaml hifi-germline-without-revio
+train ont.yaml ont-germline
+train ont.yaml ont-germline-without-quarter1-without-quarter2 --without quarter1 --without quarter2
+train ont.yaml ont-germline-without-quarter3-without-quarter4 --without quarter3 --without quarter4
 ls -l "$work"/weights/*.safetensors >&2

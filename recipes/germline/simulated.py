@@ -1,6 +1,6 @@
 """Harvest of simulated reads: the project's simulator over real human sequence, real callers over its reads.
 
-    python recipes/germline/simulated.py --data ../shared/data --work WORKDIR [--kind illumina|hifi]
+    python recipes/germline/simulated.py --data ../shared/data --work WORKDIR [--kind illumina|hifi|ont]
 
 Writes the tables of harvest.py under WORKDIR/harvest/, the samples under WORKDIR/samples/. What is there is not made
 again. GATK is not used: the simulator's careless caller, bcftools and freebayes find what there is.
@@ -13,8 +13,8 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from callers import LONG_READ_CALLERS, SHORT_READ_CALLERS, Caller, CallRequest, call, prepare_reference
-from harvest import Copy, LabelledSet, harvest_copy
+from callers import CALLERS, Caller, CallRequest, call, prepare_reference
+from harvest import Copy, LabelledSet, harvest_copy, platform_of
 
 from vcffilter.simulation.sample import simulate_sample
 from vcffilter.simulation.settings import preset, with_options
@@ -22,19 +22,19 @@ from vcffilter.simulation.settings import preset, with_options
 logger = logging.getLogger("simulated")
 
 SEQUENCE = "simulation/grch38-chr20-chr21-first-10mb.fa.gz"
-LENGTH = 300_000
 ARTEFACT_SCALE = 2.0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample. start0: of its stretch of chr20; shares: of the read names, for copies."""
+    """One sample. start0, length: of its stretch of chr20; shares: of the read names, for copies."""
 
     preset_name: str
     depth: int
     seed: int
     start0: int
     shares: tuple[float, ...]
+    length: int = 300_000
 
     @property
     def name(self) -> str:
@@ -63,6 +63,11 @@ SAMPLES = {
         Sample("hifi", 40, 21, 1_000_000, (0.5, 0.25)),
         Sample("hifi", 12, 22, 4_000_000, (0.6,)),
     ),
+    # Away from 5.05 Mb, where the R10.4 set lies.
+    "ont": (
+        Sample("ont", 40, 41, 1_000_000, (0.5, 0.2), 120_000),
+        Sample("ont-r9", 12, 43, 6_500_000, (), 120_000),
+    ),
 }
 
 
@@ -73,14 +78,14 @@ class CarelessCaller:
     name: str = "calls"
 
 
-def make_sample(sample: Sample, callers: list[Caller], data: Path, work: Path, is_long: bool) -> None:
+def make_sample(sample: Sample, callers: list[Caller], data: Path, work: Path) -> None:
     """Simulate, call and label one sample and its copies, whatever of that is missing."""
     folder = work / "samples" / sample.name
     if not (folder / "calls.labels.tsv").exists():
         settings = with_options(
-            preset(sample.preset_name), seed=sample.seed, length=LENGTH, depth=sample.depth, artefact_scale=ARTEFACT_SCALE
+            preset(sample.preset_name), seed=sample.seed, length=sample.length, depth=sample.depth, artefact_scale=ARTEFACT_SCALE
         )
-        region = f"chr20:{sample.start0}-{sample.start0 + LENGTH}"
+        region = f"chr20:{sample.start0}-{sample.start0 + sample.length}"
         report = simulate_sample(folder, settings, fasta=str(data / SEQUENCE), region=region, compress_reference=True)
         logger.info("%s: %s, %.0f s", sample.name, report.labels, report.seconds)
     labelled = LabelledSet(folder)
@@ -88,7 +93,7 @@ def make_sample(sample: Sample, callers: list[Caller], data: Path, work: Path, i
     for caller in callers:
         output = folder / f"{caller.name}.vcf.gz"
         if not output.exists():
-            call(caller, CallRequest(folder / "reads.bam", reference, labelled.region, output, None, is_long))
+            call(caller, CallRequest(folder / "reads.bam", reference, labelled.region, output, None, platform_of(sample.name)))
     harvest_copy(labelled, Copy(1.0, 0), [*callers, CarelessCaller()], work, None, relabel=False)
     for share in sample.shares:
         harvest_copy(labelled, Copy(share, 1), callers, work, None, relabel=False)
@@ -102,10 +107,9 @@ def main() -> None:
     parser.add_argument("--kind", choices=sorted(SAMPLES), default="illumina")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    is_long = arguments.kind == "hifi"
-    callers = [caller for caller in (LONG_READ_CALLERS if is_long else SHORT_READ_CALLERS) if not caller.needs_gatk]
+    callers = [caller for caller in CALLERS[arguments.kind] if not caller.needs_gatk]
     for sample in SAMPLES[arguments.kind]:
-        make_sample(sample, callers, arguments.data.resolve(), arguments.work, is_long)
+        make_sample(sample, callers, arguments.data.resolve(), arguments.work)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,18 @@ def test_quarters_of_hifi_part_at_their_borders():
     assert fold_of(examples, configuration("hifi").out_of_fold).tolist() == expected
 
 
+def test_quarters_of_ont_part_at_their_borders_and_simulated_reads_lie_in_none():
+    r10, r94 = "ont-r10-chr20", "hg002-ont-r94-chr20-59m"
+    borders = ((r10, (5_056_000, 5_059_400, 5_069_000)), (r94, (59_013_500, 59_044_000, 59_072_000)))
+    examples = places(
+        *((name, "chr20", pos1 + step) for name, of_set in borders for pos1 in of_set for step in (0, 1)),
+        ("sim-ont-40x", "chr20", 100_000),
+        ("sim-ont-r9-12x", "chr20", 100_000),
+    )
+    of_set = ["quarter1", "quarter2", "quarter2", "quarter3", "quarter3", "quarter4"]
+    assert fold_of(examples, configuration("ont").out_of_fold).tolist() == [*of_set, *of_set, "", ""]
+
+
 @pytest.mark.parametrize("name", ["illumina", "hifi"])
 def test_settings_are_those_of_the_shipped_weights(name):
     config = configuration(name)

@@ -11,7 +11,9 @@ import pysam
 import pytest
 
 from vcffilter.errors import OutputError, ReferenceFileError, RegionError, UsageError
+from vcffilter.inspection.read_facts import read_facts
 from vcffilter.labelling.files import read_labels
+from vcffilter.simulation.qualities import draw_qualities
 from vcffilter.simulation.sample import simulate_sample
 from vcffilter.simulation.settings import PRESETS, preset, with_options
 
@@ -206,9 +208,12 @@ def test_artefacts_lie_where_the_file_says(simulated):
     assert inside > 2 * outside
 
 
+LONG = ("hifi", "ont", "ont-r9")
+
+
 @pytest.mark.parametrize("name", list(PRESETS))
 def test_every_preset_makes_a_sample(name, tmp_path):
-    report = simulate_sample(tmp_path, small(name, length=20_000 if name in ("hifi", "rna") else 6_000))
+    report = simulate_sample(tmp_path, small(name, length=20_000 if name in (*LONG, "rna") else 6_000))
     operations = Counter()
     with pysam.AlignmentFile(str(report.files.reads)) as alignments:
         for read in alignments.fetch(until_eof=True):
@@ -217,7 +222,32 @@ def test_every_preset_makes_a_sample(name, tmp_path):
     assert report.n_reads > 0
     assert (7 in operations) == (name == "hifi")
     assert (3 in operations) == (name == "rna")
-    assert name == "hifi" or lengths == PRESETS[name].reads.read_length
+    assert name in LONG or lengths == PRESETS[name].reads.read_length
+
+
+@pytest.mark.parametrize(
+    ("name", "platform", "per_kb"),
+    # As measured on real reads: R10.4 5 (6.5 at the start of the file), R9.4 35, HiFi up to 2.3.
+    [("hifi", "hifi", (0.3, 2.5)), ("ont", "ont", (4, 9)), ("ont-r9", "ont", (20, 45))],
+)
+def test_long_reads_have_the_indels_of_their_platform(name, platform, per_kb, tmp_path):
+    files = simulate_sample(tmp_path, small(name, length=60_000)).files
+    facts = read_facts(str(files.reads), str(files.reference))
+    assert facts.platform == platform
+    assert per_kb[0] < facts.indels_per_kb < per_kb[1]
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("ont", 30, 40), ("ont-r9", 17, 27)])
+def test_nanopore_bases_are_wrong_half_as_often_as_their_quality_says(name, low, high):
+    class Reads:
+        length = np.full(40, 5_000)
+        read_of_base = np.repeat(np.arange(40), 5_000)
+        is_first = np.ones(40, bool)
+
+    quality, wrong = draw_qualities(np.random.default_rng(1), name, Reads, np.arange(200_000))
+    assert low < np.median(quality) < high
+    assert 0.03 < (quality < 10).mean() < 0.25
+    assert wrong[quality <= 40] == pytest.approx(0.55 * 10.0 ** (-quality[quality <= 40].astype(float) / 10), rel=1e-3)
 
 
 def test_cram_holds_the_reads_of_the_bam(tmp_path):

@@ -98,6 +98,23 @@ def test_the_second_half_does_not_see_what_is_left_out():
     assert used == [True, True, False, False]
 
 
+def test_no_tree_sees_what_is_unseen():
+    rng = np.random.default_rng(0)
+    spec = without_reads(make_spec())
+    features = rng.normal(size=(600, len(spec.features))).astype(np.float32)
+    label = (features[:, 1] + 0.5 * features[:, 2] > 0).astype(int)
+    config = TreesConfig(boosted_trees=5, extra_trees=5, left_out=(spec.features[2],), unseen=(spec.features[1],))
+    before = features.copy()
+    forests = grow_both(features, label, config, spec).module.members
+    splits = [forest.left.numpy() != np.arange(len(forest.left)) for forest in forests]
+    seen = [set(forest.feature.numpy()[split].tolist()) for forest, split in zip(forests, splits, strict=True)]
+    assert all(1 not in of_member for of_member in seen)
+    assert [2 in of_member for of_member in seen] == [True, True, False, False]
+    assert np.array_equal(features, before)
+    with pytest.raises(TrainingError, match="unseen names no site feature: nothing"):
+        grow_both(features, label, TreesConfig(unseen=("nothing",)), spec)
+
+
 @pytest.mark.parametrize(
     ("changes", "options", "message"),
     [

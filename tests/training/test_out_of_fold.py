@@ -135,6 +135,17 @@ def test_without_a_fold_nothing_of_it_is_seen(folder):
     assert set(checkpoint.metadata.training["out_of_fold"]["folds"]) == {"one", "three"}
 
 
+def test_two_folds_can_be_left_out_together(folder):
+    folds = {**FOLDS, "four": {"contigs": ["simulated"]}}
+    options = ("--without", "one", "--without", "two")
+    assert train(folder, *options, output="without", out_of_fold={"folds": folds}) == 0
+    checkpoint = load_checkpoint(folder / "without" / "whole-1-without-one-without-two.safetensors")
+    examples = used()
+    expected = grown(examples.take(~np.isin(examples.contig, ["chr1", "chr2"])))
+    assert all(tensor.equal(checkpoint.tensors[name]) for name, tensor in expected.module.state_dict().items())
+    assert set(checkpoint.metadata.training["out_of_fold"]["folds"]) == {"three", "four"}
+
+
 def test_no_training_sees_the_fold_that_it_scores():
     examples, seen = used(), []
     fold = fold_of(examples, OutOfFold({"a": Selection(contigs=("chr1",)), "b": Selection(sets=("set_c",))}))

@@ -13,9 +13,12 @@ import click
 @click.option("-o", "--output", required=True, type=click.Path(), help="Run folder: config, metrics, weights and card.")
 @click.option("--init", help="Start from these weights (name or file) instead of from scratch.")
 @click.option("--resume", is_flag=True, help="Go on with the unfinished run in the run folder.")
-@click.option("--without", "left_out", metavar="FOLD", help="Never see this fold of out_of_fold; weights NAME-without-FOLD.")
+@click.option(
+    "--without", "left_out", metavar="FOLD", multiple=True,
+    help="Never see this fold of out_of_fold; weights NAME-without-FOLD. May be repeated.",
+)  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing while training.")
-def train(config: str, output: str, init: str | None, resume: bool, left_out: str | None, quiet: bool) -> None:
+def train(config: str, output: str, init: str | None, resume: bool, left_out: tuple[str, ...], quiet: bool) -> None:
     """Train the network that CONFIG (YAML) describes on files made by `pileup-filter examples`.
 
     Whole regions, contigs or sets are held out for validation, never a random part. Under torchrun several GPUs
@@ -28,6 +31,6 @@ def train(config: str, output: str, init: str | None, resume: bool, left_out: st
     logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, format="%(message)s")
     forbid_network_references()
     parsed = load_train_config(config)
-    if left_out is not None:
-        parsed = parsed.without_fold(left_out)
+    for fold in left_out:
+        parsed = parsed.without_fold(fold)
     click.echo(run_training(parsed, Path(config).parent, Path(output), init, resume))

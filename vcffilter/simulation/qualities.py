@@ -14,7 +14,11 @@ _BINS: dict[str, tuple[int, ...] | None] = {
     "novaseq8": (3, 6, 10, 20, 30),
     "hiseq": None,
     "hifi": (3, 10, 17, 22, 27, 35, 40),
+    "ont": None,
+    "ont-r9": None,
 }
+#: Of nanopore reads: mean and spread of good bases, spread between reads, share of bases where a weak stretch starts.
+_NANOPORE = {"ont": (38.0, 4.0, 2.5, 0.035), "ont-r9": (25.0, 6.0, 3.0, 0.075)}
 
 
 class HasReads(Protocol):
@@ -42,6 +46,8 @@ def draw_qualities(rng: np.random.Generator, model: str, reads: HasReads, cycle:
         raise UsageError(f"there is no quality model {model!r}", hint=f"choose one of {', '.join(_BINS)}")
     if model == "hifi":
         return _long_read(rng, reads)
+    if model in _NANOPORE:
+        return _nanopore(rng, reads, *_NANOPORE[model])
     latent = _short_read_latent(rng, model, reads, cycle)
     error_rate = np.power(10.0, -np.minimum(latent, 40) / 10).astype(np.float32)
     reported = latent + np.float32(1.5) * rng.standard_normal(len(latent), np.float32)
@@ -95,3 +101,24 @@ def _long_read(rng: np.random.Generator, reads: HasReads) -> tuple[np.ndarray, n
     level = np.searchsorted(share, draw)
     rates = np.array((7e-3, 2.5e-3, 1.2e-3, 7e-4, 4e-4, 2e-4, 6e-5), dtype=np.float32)
     return levels[np.minimum(level, 6)], rates[np.minimum(level, 6)]
+
+
+def _nanopore(
+    rng: np.random.Generator, reads: HasReads, top: float, spread: float, spread_of_reads: float, weak_rate: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Good bases about a level of their read, and weak stretches of one to six bases, more of them in poor reads.
+
+    A base is wrong about half as often as its quality says, as in real reads of R9.4 and R10.4.
+    """
+    total, n_reads = len(reads.read_of_base), len(reads.length)
+    poor = rng.lognormal(-0.18, 0.6, n_reads).astype(np.float32)
+    level = top + spread_of_reads * rng.standard_normal(n_reads) - 3 * np.log(poor)
+    quality = level[reads.read_of_base].astype(np.float32) + np.float32(spread) * rng.standard_normal(total, np.float32)
+    starts = np.flatnonzero(rng.random(total, np.float32) < weak_rate * poor[reads.read_of_base])
+    length = rng.integers(1, 7, len(starts))
+    at = np.repeat(starts, length) + np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+    weak = np.repeat(rng.uniform(3, 26, len(starts)), length) + 2 * rng.standard_normal(len(at))
+    inside = at < total
+    quality[at[inside]] = np.minimum(quality[at[inside]], weak[inside])
+    quality = np.clip(np.rint(quality), 2, 50)
+    return quality.astype(np.uint8), (0.55 * np.power(10.0, -np.minimum(quality, 40) / 10)).astype(np.float32)

@@ -19,8 +19,6 @@ from vcffilter.simulation.reference import Reference
 from vcffilter.simulation.settings import ReadSettings
 
 _ADAPTERS = (b"AGATCGGAAGAGCACACGTCTGAACTCCAGTCACGGATCT", b"AGATCGGAAGAGCGTCGTGTAGGGAAAGAGTGTAGATCTCG")
-#: Two length errors of one read lie at least this many bases apart.
-_EVENT_SPACING = 15
 #: Bases from the end of a read within which errors of read ends fall.
 _END_REACH = 20
 
@@ -169,7 +167,7 @@ def _draw_length_errors(
     rate = pool.length_error_rate[planned] * factor[flat.read_of_base]
     at = np.flatnonzero((rng.random(len(planned), np.float32) < rate) & (flat.within > 0))
     read = flat.read_of_base[at]
-    keep = (np.diff(at, prepend=-1_000) > _EVENT_SPACING) | (np.diff(read, prepend=-1) > 0)
+    keep = (np.diff(at, prepend=-1_000) > settings.event_spacing) | (np.diff(read, prepend=-1) > 0)
     at, read = at[keep], read[keep]
     size = pool.unit[planned[at]] * rng.choice((1, 2, 3), len(at), p=(0.86, 0.11, 0.03))
     is_deletion = rng.random(len(at)) < settings.run_deletion_share

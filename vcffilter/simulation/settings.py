@@ -16,6 +16,13 @@ PCR_RUN_ERRORS = (
 HIFI_RUN_ERRORS = (
     (1, 4e-4), (3, 2e-3), (4, 1.5e-2), (5, 2.5e-2), (6, 5e-2), (8, 0.10), (11, 0.18), (13, 0.28), (18, 0.42), (24, 0.6),
 )  # fmt: skip
+#: As measured on reads of R10.4.1 and R9.4.1 of all qualities; R9.4.1 between tracts is higher by what `event_spacing` costs.
+ONT_RUN_ERRORS = (
+    (1, 4.7e-3), (2, 1.1e-2), (3, 2e-2), (4, 3.5e-2), (5, 4.5e-2), (6, 8e-2), (8, 0.18), (10, 0.3), (12, 0.42), (16, 0.55),
+)  # fmt: skip
+ONT_R9_RUN_ERRORS = (
+    (1, 3.5e-2), (2, 7e-2), (3, 0.12), (4, 0.19), (5, 0.3), (6, 0.43), (8, 0.55), (12, 0.6),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,8 +31,9 @@ class ReadSettings:
 
     read_length: bases of a read (its mean for single long reads). length_sd: spread of long reads, 0 for a fixed length.
     insert_mean, insert_sd: fragment length in bases. depth: mean reads per base over both haplotypes.
-    quality_model: novaseq (4 bins), novaseq8 (8 bins), hiseq (unbinned), hifi.
+    quality_model: novaseq (4 bins), novaseq8 (8 bins), hiseq (unbinned), hifi, ont, ont-r9.
     run_errors: (run length, chance of a length error) points. run_deletion_share: share of them that lose bases.
+    event_spacing: two length errors of one read lie at least this many bases apart.
     coverage_spread: sigma of the log of the local depth. duplicate_rate: share of fragments copied and flagged.
     chimera_rate: share of fragments with a foreign end. extended_cigar: write = and X instead of M.
     """
@@ -39,6 +47,7 @@ class ReadSettings:
     quality_model: str = "novaseq"
     run_errors: tuple[tuple[int, float], ...] = ILLUMINA_RUN_ERRORS
     run_deletion_share: float = 0.62
+    event_spacing: int = 15
     coverage_spread: float = 0.18
     duplicate_rate: float = 0.08
     chimera_rate: float = 0.004
@@ -130,6 +139,23 @@ PRESETS: dict[str, SimulationSettings] = {
         ),
         artefacts=ArtefactSettings(strand_damage=2, strand_error=4, read_end_error=0, polymerase_jackpots=0),
         caller=CallerSettings(min_alt_fraction=0.15, min_alt_reads=3),
+    ),
+    "ont": SimulationSettings(
+        reads=ReadSettings(
+            read_length=30_000, length_sd=17_000, paired=False, quality_model="ont", run_errors=ONT_RUN_ERRORS,
+            run_deletion_share=0.53, duplicate_rate=0.0, chimera_rate=0.002, coverage_spread=0.08, platform="ONT",
+        ),
+        artefacts=ArtefactSettings(strand_damage=0, strand_error=40, read_end_error=0, polymerase_jackpots=0),
+        caller=CallerSettings(min_alt_fraction=0.15, min_alt_reads=3),
+    ),
+    "ont-r9": SimulationSettings(
+        reads=ReadSettings(
+            read_length=40_000, length_sd=22_000, paired=False, quality_model="ont-r9", run_errors=ONT_R9_RUN_ERRORS,
+            run_deletion_share=0.64, event_spacing=6, duplicate_rate=0.0, chimera_rate=0.002, coverage_spread=0.08,
+            platform="ONT",
+        ),
+        artefacts=ArtefactSettings(strand_damage=0, strand_error=60, read_end_error=0, polymerase_jackpots=0),
+        caller=CallerSettings(min_alt_fraction=0.2, min_alt_reads=3),
     ),
     "rna": SimulationSettings(
         spliced=True,

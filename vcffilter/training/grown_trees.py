@@ -31,7 +31,7 @@ class TreesConfig:
     boosted_*, leaves (of one tree), learning_rate: of LightGBM. extra_*: of ExtraTrees. *_depth: steps from the root, 0 = no
     limit. extra_weight: what ExtraTrees count beside LightGBM: their leaves are averages and shy of certainty, counted twice
     their logit has about the other's spread. left_out: site features that a second half of the same size does not see; empty =
-    no second half.
+    no second half. unseen: site features that no tree sees.
     """
 
     boosted_trees: int = 200
@@ -42,6 +42,7 @@ class TreesConfig:
     extra_depth: int = 14
     extra_weight: float = 2.0
     left_out: tuple[str, ...] = LIBRARY_FEATURES
+    unseen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,19 +122,25 @@ def grow_both(
 
     Raises TrainingError when a feature to leave out has a name that no encoder gives.
     """
-    unknown = sorted(set(config.left_out) - set(FEATURE_NAMES) - set(spec.features))
-    if unknown:
-        raise TrainingError(f"left_out names no site feature: {', '.join(unknown)}", hint="The model card lists their names")
-    without = features.copy()
-    # What never differs is never split on.
-    without[:, [number for number, name in enumerate(spec.features) if name in config.left_out]] = 0.0
-    halves = (features, without) if config.left_out else (features,)
+    halves = [_blinded(features, spec, "unseen", config.unseen)]
+    if config.left_out:
+        halves.append(_blinded(halves[0], spec, "left_out", config.left_out))
     members = []
     for number, seen in enumerate(halves):
         boosted, extra = fit_classifiers(seen, label, config, seed + number, threads, weight)
         members += [("forest", *from_lightgbm(boosted, spec)), ("forest", *from_sklearn(extra, spec))]
     shares = np.array([1.0, config.extra_weight] * len(halves))
     return Grown("ensemble", *combine(members, spec, weights=(shares / shares.sum()).tolist()))
+
+
+def _blinded(features: np.ndarray, spec: EncoderSpec, setting: str, names: tuple[str, ...]) -> np.ndarray:
+    """A copy in which these features never differ: what never differs is never split on."""
+    unknown = sorted(set(names) - set(FEATURE_NAMES) - set(spec.features))
+    if unknown:
+        raise TrainingError(f"{setting} names no site feature: {', '.join(unknown)}", hint="The model card lists their names")
+    blinded = features.copy()
+    blinded[:, [number for number, name in enumerate(spec.features) if name in names]] = 0.0
+    return blinded
 
 
 def fit_classifiers(
