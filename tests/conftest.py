@@ -5,14 +5,26 @@ VCFFILTER_ALLOWED_SKIPS, when set, holds the reasons (separated by ;) for which 
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from vcffilter.simulation.sample import SampleReport, simulate_sample
 from vcffilter.simulation.settings import preset, with_options
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_they_were() -> Iterator[None]:
+    """What a command under test says of how much to log (-q, -v) ends with the test."""
+    loggers = [logging.getLogger(name) for name in ("", "vcffilter", "vcffilter.training.fit")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -93,3 +93,19 @@ def test_pipe_is_written_itself(reader, tmp_path):
 def test_folder_is_no_output(reader, tmp_path):
     with pytest.raises(OutputError, match="directory"):
         VariantWriter(output_spec(str(tmp_path), None, None), reader.header)
+
+
+def test_a_contig_that_only_records_name_is_not_declared_in_the_output(tmp_path):
+    """htslib adds it to the header while it reads, and the header is written after the first records were read."""
+    source, target = tmp_path / "in.vcf", tmp_path / "out.vcf"
+    source.write_text("##fileformat=VCFv4.2\n##contig=<ID=1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nnew\t5\t.\tA\tC\t.\t.\t.\n")
+    with VariantReader(str(source)) as reader, VariantWriter(output_spec(str(target), None, None), reader.header) as writer:
+        for batch in reader.batches():
+            reader.header.append("##late=line")
+            writer.write(batch.addresses)
+        writer.commit()
+    text = target.read_text()
+    assert "##contig=<ID=new" not in text
+    assert "##contig=<ID=1>" in text
+    assert "##late=line" in text
+    assert text.endswith("new\t5\t.\tA\tC\t.\t.\t.\n")

@@ -32,6 +32,17 @@ class VariantHeader:
     def __init__(self, address: int, path: str) -> None:
         self.address = address
         self._path = path
+        self._declared = 0
+
+    @property
+    def declared_address(self) -> int:
+        """The header to write: without the contigs that only records have named since `keep_declared`."""
+        return self._declared or self.address
+
+    def keep_declared(self) -> None:
+        """Keep what is declared now apart: htslib adds a contig that only records name to the header as it reads them."""
+        if not self._declared:
+            self._declared = library.bcf_hdr_dup(self.address) or 0
 
     def text(self) -> str:
         """The header as text, "#CHROM" line included."""
@@ -96,8 +107,9 @@ class VariantHeader:
 
     def append(self, line: str) -> None:
         """Add a "##..." line; a line that is there already is not added twice."""
-        if library.bcf_hdr_append(self.address, line.encode("utf-8", "surrogateescape")) < 0:
-            raise VariantFileError(f"the header does not take the line {line}", path=self._path)
+        for address in {self.address, self.declared_address}:
+            if library.bcf_hdr_append(address, line.encode("utf-8", "surrogateescape")) < 0:
+                raise VariantFileError(f"the header does not take the line {line}", path=self._path)
 
     def remove_structured(self, key: str, identifier: str) -> None:
         """Remove "##key=<ID=identifier,...>" where present."""
@@ -124,6 +136,6 @@ class VariantHeader:
 
     def close(self) -> None:
         """Free the memory."""
-        if self.address:
-            library.bcf_hdr_destroy(self.address)
-            self.address = 0
+        for address in {self.address, self.declared_address} - {0}:
+            library.bcf_hdr_destroy(address)
+        self.address = self._declared = 0

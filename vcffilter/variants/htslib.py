@@ -121,6 +121,7 @@ def _load(origin: htslib_library.HtslibLibrary) -> ctypes.CDLL:
         "bcf_hdr_write": (integer, [pointer, pointer]),
         "bcf_hdr_append": (integer, [pointer, text]),
         "bcf_read": (integer, [pointer, pointer, pointer]),
+        "bcf_hdr_dup": (pointer, [pointer]),
         "bcf_hdr_sync": (integer, [pointer]),
         "bcf_hdr_format": (integer, [pointer, integer, ctypes.POINTER(KString)]),
         "bcf_hdr_seqnames": (pointer, [pointer, ctypes.POINTER(integer)]),

@@ -117,6 +117,7 @@ class VariantReader:
 
     def batches(self) -> Iterator[RecordBatch]:
         """Batches of one contig each, in input order. Give each back with `release` when done with it."""
+        self.header.keep_declared()
         self._pool = RecordPool(self._limits.n_records)
         self._state[:] = 0
         self._state[kernels.STATE_SPARE] = library.bcf_init()

@@ -145,7 +145,7 @@ class VariantWriter:
         if self._has_header:
             return
         self._has_header = True
-        self._check(library.bcf_hdr_write(self._file, self._header.address), "the header cannot be written")
+        self._check(library.bcf_hdr_write(self._file, self._header.declared_address), "the header cannot be written")
         if self._spec.index:
             self._start_index()
 
