@@ -19,7 +19,7 @@ from caller_table import table
 HERE = Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
 #: Name of a block, as its markers have it.
-FIGURES, CALLERS, RANKING = "figures", "callers", "ranking and speed"
+FIGURES, CALLERS, RANKING, EXAMPLE = "figures", "callers", "ranking and speed", "example"
 
 
 def preset_table(presets: dict[str, Any]) -> str:
@@ -107,6 +107,8 @@ def main() -> int:
     new = with_block(new, CALLERS, table(json.loads((HERE / "results" / "callers.json").read_text())))
     accuracy, speed = (json.loads((HERE / "results" / name).read_text()) for name in ("accuracy.json", "speed-dense-bound.json"))
     new = with_block(new, RANKING, ranking_and_speed(accuracy, speed))
+    record = (README.parent / "docs" / "pictures" / "failed.txt").read_text().replace("\t", " ")
+    new = with_block(new, EXAMPLE, f"```\n{record}```\n")
     if new != old:
         print("README.md is not up to date" if arguments.check else "README.md written", file=sys.stderr)
         if arguments.check:
