@@ -84,6 +84,21 @@ def test_the_page_says_what_the_file_holds(filtered, simulated, tmp_path):
     assert content.count("<details>") > 5
 
 
+def test_what_the_run_knows_of_foreign_calls_is_on_the_page(filtered, simulated, tmp_path, capsys):
+    files, summary = simulated.files, tmp_path / "s.json"
+    arguments = ["filter", str(files.calls), "-b", str(files.reads), "-f", str(files.reference), "-q"]
+    assert run([*arguments, "-o", str(tmp_path / "o.vcf"), "--summary", str(summary)]) == 0
+    share = json.loads(summary.read_text())["data"]["alleles_outside_training_share"]
+    page, numbers = tmp_path / "r.html", tmp_path / "r.json"
+    assert run(["report", filtered, "--summary", str(summary), "-o", str(page), "--json", str(numbers), "-q"]) == 0
+    assert f"{share:.1%} of the ALTs lie outside what the model was trained on" in page.read_text()
+    assert json.loads(numbers.read_text())["outside_training_share"] == share
+    for content in ("[]", "nonsense", '{"data": 3}'):
+        summary.write_text(content)
+        assert run(["report", filtered, "--summary", str(summary), "-o", str(page)]) == 1
+        assert "is no summary of a run" in capsys.readouterr().err
+
+
 def test_without_reads_there_are_no_pictures(filtered, tmp_path):
     page = tmp_path / "r.html"
     assert run(["report", filtered, "-o", str(page), "-q"]) == 0

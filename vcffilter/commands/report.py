@@ -26,6 +26,8 @@ _PICTURE_BYTES = 3_500_000
         option("-b", "--reads", "reads_paths", group="Input", multiple=True, metavar="FILE",
                help="BAM or CRAM with index: draws the calls that are listed."),
         option("-f", "--reference", "reference_path", group="Input", metavar="FILE", help="FASTA with .fai; needed with -b."),
+        option("--summary", "summary_path", group="Input", metavar="FILE",
+               help="What `filter --summary` wrote: how many ALTs lie outside what the model was trained on."),
         option("--info-prefix", group="Input", default="PILEUP", show_default=True, metavar="TEXT", help="Of the INFO keys."),
         option("-o", "--output", group="Output", default="report.html", show_default=True, metavar="FILE", help="The page."),
         option("--json", "json_path", group="Output", metavar="FILE", help="The page's numbers for programs."),
@@ -39,6 +41,7 @@ def report(
     variants: str,
     reads_paths: tuple[str, ...],
     reference_path: str | None,
+    summary_path: str | None,
     info_prefix: str,
     output: str,
     json_path: str | None,
@@ -57,6 +60,7 @@ def report(
     from vcffilter.files import write_text
     from vcffilter.pictures.selection import CallFile
     from vcffilter.report.page import ReportInputs, page, sentence, to_json
+    from vcffilter.report.run_summary import outside_share
     from vcffilter.report.tally import tally_calls
 
     options.start_logging(quiet=quiet, verbose=verbose)
@@ -67,7 +71,8 @@ def report(
     tally = tally_calls(calls.calls(), calls.cuts.thresholds, n_listed)
     listed = list(dict.fromkeys([*tally.failed, *tally.borderline]))
     pictures = _pictures(listed, reads_paths, reference_path) if reference_path else {}
-    inputs = ReportInputs(Path(variants).name, calls.model_id, calls.cuts.thresholds, calls.warnings, tally, pictures)
+    outside = None if summary_path is None else outside_share(summary_path)
+    inputs = ReportInputs(Path(variants).name, calls.model_id, calls.cuts.thresholds, calls.warnings, tally, pictures, outside)
     write_text(output, page(inputs))
     if json_path is not None:
         write_text(json_path, json.dumps(to_json(inputs), indent=1) + "\n")

@@ -23,7 +23,7 @@ _LIST_HEADER = ("call", "verdict", "probability", "threshold", "QUAL", "reads", 
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """What a page is made of. name: of the call set. pictures: SVG by call, as many as were drawn."""
+    """What a page is made of. name: of the call set. pictures: SVG by call. outside_share: of ALTs unlike the training data."""
 
     name: str
     model_id: str
@@ -31,6 +31,7 @@ class ReportInputs:
     warnings: tuple[str, ...]
     tally: Tally
     pictures: dict[CallFacts, str]
+    outside_share: float | None = None
 
 
 def sentence(inputs: ReportInputs) -> str:
@@ -102,6 +103,7 @@ def to_json(inputs: ReportInputs) -> dict[str, Any]:
         "sentence": sentence(inputs),
         "thresholds": inputs.thresholds,
         "warnings": list(inputs.warnings),
+        "outside_training_share": inputs.outside_share,
         "passing": tally.n_passing,
         "failing": tally.n_failing,
         "not_scored": dict(sorted(tally.status.items())),
@@ -120,7 +122,9 @@ def _depth_json(kind: TypeTally) -> dict[str, dict[str, int]]:
 
 def _facts(inputs: ReportInputs) -> list[str]:
     thresholds = ", ".join(f"{name} {value:g}" for name, value in inputs.thresholds.items())
-    return [f"model {inputs.model_id or 'unknown'}", f"thresholds: {thresholds or 'unknown'}"]
+    outside = inputs.outside_share
+    unlike = [] if outside is None else [f"{outside:.1%} of the ALTs lie outside what the model was trained on"]
+    return [f"model {inputs.model_id or 'unknown'}", f"thresholds: {thresholds or 'unknown'}", *unlike]
 
 
 def _by_type(tally: Tally) -> list[list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import logging
 import os
@@ -26,6 +27,7 @@ from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.metadata import CheckpointMetadata
 from vcffilter.models.network import Network
 from vcffilter.models.registry import build, config_to_json, count_parameters, parse_config, takes_reads
+from vcffilter.progress import ProgressCallback, no_progress
 from vcffilter.training.board import Board
 from vcffilter.training.config import TrainConfig
 from vcffilter.training.dataset import ArrayDataset, without_reads
@@ -43,11 +45,19 @@ DEFAULT_ARCHITECTURE = "read_set"
 STATE_FILE = "state.safetensors"
 
 
-def run_training(config: TrainConfig, base: Path, run_folder: Path, init: str | None = None, resume: bool = False) -> Path:
+def run_training(
+    config: TrainConfig,
+    base: Path,
+    run_folder: Path,
+    init: str | None = None,
+    resume: bool = False,
+    progress: ProgressCallback = no_progress,
+) -> Path:
     """Train as `config` says and return the path of the checkpoint.
 
     base: folder that relative data paths start from. run_folder: made when absent. init: name or path of weights to start from.
-    resume: go on with an unfinished run in the folder. Raises TrainingError/ModelError when config, data or weights do not fit.
+    resume: go on with an unfinished run in the folder. progress: called with the times that trees were grown, once a fold and
+    once on everything. Raises TrainingError/ModelError when config, data or weights do not fit.
     """
     started_from = load_checkpoint(init) if init is not None else None
     grows = is_grown(config.architecture)
@@ -56,11 +66,17 @@ def run_training(config: TrainConfig, base: Path, run_folder: Path, init: str | 
     elif config.out_of_fold.folds:
         raise TrainingError("out_of_fold is for trees", hint="Hold examples out with validation: a network is trained only once")
     with load_split(config, base, None if started_from is None else started_from.metadata.encoder) as split:
-        return _train_split(config, split, run_folder, init, started_from, resume)
+        return _train_split(config, split, run_folder, init, started_from, resume, progress)
 
 
 def _train_split(
-    config: TrainConfig, split: Split, run_folder: Path, init: str | None, started_from: Checkpoint | None, resume: bool
+    config: TrainConfig,
+    split: Split,
+    run_folder: Path,
+    init: str | None,
+    started_from: Checkpoint | None,
+    resume: bool,
+    progress: ProgressCallback,
 ) -> Path:
     grows = is_grown(config.architecture)
     architecture, model_config = (config.architecture, {}) if grows else _architecture(config, started_from)
@@ -73,6 +89,7 @@ def _train_split(
         _write_json(run_folder / "data.json", data_facts)
     if grows:
         architecture, model_config, result = _grow(config, split, spec, run_folder)
+        progress(1, len(config.out_of_fold.folds) + 1, "on everything")
     else:
         module = _starting_module(architecture, model_config, spec, started_from, config.fit.seed)
         result = _fit(config, split, module, spec, run_folder, started_from is not None)
@@ -80,7 +97,7 @@ def _train_split(
     target = run_folder / f"{config.model_id}.safetensors"
     if not is_first_process():
         return target
-    metadata = _metadata(config, architecture, model_config, spec, split, result, data_facts, started_from)
+    metadata = _metadata(config, architecture, model_config, spec, split, result, data_facts, started_from, progress)
     save_checkpoint(target, result.module, metadata)
     write_text(target.with_suffix(".md"), render_card(load_checkpoint(target)))
     if grows:
@@ -220,10 +237,11 @@ def _metadata(
     result: FitResult,
     data_facts: dict[str, Any],
     started_from: Checkpoint | None,
+    progress: ProgressCallback,
 ) -> CheckpointMetadata:
     """The card: calibration and thresholds from the held-out examples, provenance, numbers."""
     if config.out_of_fold.folds:
-        calibrated = calibrate_out_of_fold(config, split.train, spec)
+        calibrated = calibrate_out_of_fold(config, split.train, spec, progress)
     else:
         calibrated = calibrate_on(config, split.validation, result.module)
     training = {
@@ -293,10 +311,19 @@ def calibrate_on(config: TrainConfig, validation: ArrayDataset | None, module: N
     return Calibrated(calibration.to_json(), points, default_thresholds(presets), presets, evaluation)
 
 
-def calibrate_out_of_fold(config: TrainConfig, examples: ArrayDataset, spec: EncoderSpec) -> Calibrated:
+def calibrate_out_of_fold(
+    config: TrainConfig, examples: ArrayDataset, spec: EncoderSpec, progress: ProgressCallback = no_progress
+) -> Calibrated:
     """As `calibrate_on`, from examples that trees grown without their fold scored. Every copy of a set is a call set."""
     fold = fold_of(examples, config.out_of_fold)
-    held = cross_fit(examples, fold, lambda others: _grown_on(config, others, spec).module)
+    n_grown = itertools.count(2)  # the first was grown on everything
+
+    def grow(others: ArrayDataset) -> Network:
+        module = _grown_on(config, others, spec).module
+        progress(next(n_grown), len(config.out_of_fold.folds) + 1, "without a fold")
+        return module
+
+    held = cross_fit(examples, fold, grow)
     calibration = calibrate(held, config.calibration)
     labels, snv, depth = held.examples.label, held.examples.is_snv, held.examples.depth
     calibrated = calibration.logits(held.logits, snv)
