@@ -6,7 +6,6 @@ import json
 
 from vcffilter.errors import VcffilterError
 
-
 _HINT = "Write it with: pileup-filter filter --summary FILE"
 
 
