@@ -73,5 +73,5 @@ $(VENV)/.installed-docs: $(VENV)/.installed-core
 # No torch that is there: the oldest is asked for. Only what the core install takes, and what runs the tests.
 $(VENV)-oldest/.installed: $(DECLARED) .ci/oldest-versions.txt
 	@$(or $(PYTHON),python3) -m venv --clear "$(VENV)-oldest"
-	"$(VENV)-oldest/bin/python" -m pip install --quiet --disable-pip-version-check -c .ci/oldest-versions.txt -e . pytest hypothesis
+	"$(VENV)-oldest/bin/python" -m pip install --quiet --disable-pip-version-check -c .ci/oldest-versions.txt -e . pytest hypothesis pillow pyyaml
 	touch "$@"
