@@ -20,6 +20,8 @@ FUZZ_CASES ?= 1500
 DECLARED := pyproject.toml setup.cfg constraints.txt
 # Programs of the environment come first, for tests that start them.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
+# Where suites leave what they tried, for docs/reliability.md (benchmarks/reliability.py); `make test` leaves nothing.
+export VCFFILTER_RELIABILITY ?= $(abspath build/reliability)
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -27,18 +29,21 @@ help:
 demo: $(VENV)/.installed-demo
 	@$(VENV)/bin/pileup-filter demo --out demo-output
 
+test: export VCFFILTER_RELIABILITY :=
 test: $(VENV)/.installed-test
 	@$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.installed-test
-	@$(VENV)/bin/python tests/fuzz/run.py --cases $(FUZZ_CASES)
+	@export VCFFILTER_RELIABILITY_COMMAND="make fuzz FUZZ_CASES=$(FUZZ_CASES)"
+	$(VENV)/bin/python tests/fuzz/run.py --cases $(FUZZ_CASES)
 
 docs: $(VENV)/.installed-docs
 	@$(VENV)/bin/python docs/make_commands.py --check || { echo "docs/commands.md is out of date: python docs/make_commands.py" >&2; exit 1; }
 	$(VENV)/bin/python docs/make_manual.py --check
 	$(VENV)/bin/python benchmarks/readme_figures.py --check
+	$(VENV)/bin/python benchmarks/reliability.py --check || { echo "docs/reliability.md is out of date: python benchmarks/reliability.py" >&2; exit 1; }
 	$(VENV)/bin/sphinx-build -W --keep-going -q -b html docs build/docs
 
 # The programs of this environment come first, not those of $(VENV).

@@ -1,6 +1,7 @@
 """Fixtures shared by all tests, and the rule that CI sets about skipping.
 
 VCFFILTER_ALLOWED_SKIPS, when set, holds the reasons (separated by ;) for which tests may skip; any other skip fails the run.
+Tests marked `reliability` are counted for docs/reliability.md (reliability_log.py).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from reliability_log import Line, log
 
 from vcffilter.simulation.sample import SampleReport, simulate_sample
 from vcffilter.simulation.settings import preset, with_options
@@ -57,9 +59,31 @@ def _program(name: str) -> str:
     return path
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "reliability(line): of docs/reliability.md; the test's cases are counted under it")
+    config.stash[_TRIED] = {}
+
+
+_TRIED = pytest.StashKey[dict[str, Line]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    report = yield
+    mark = item.get_closest_marker("reliability")
+    if mark is not None and (report.when == "call" or report.failed) and not report.skipped:
+        line = item.config.stash[_TRIED].setdefault(mark.args[0], Line(mark.args[0]))
+        line.add(failed=report.failed, seconds=report.duration, cases=dict(item.user_properties).get("cases", 1))
+    return report
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run in which tests skipped for reasons that VCFFILTER_ALLOWED_SKIPS does not name."""
+    """Fail a run in which tests skipped for reasons that VCFFILTER_ALLOWED_SKIPS does not name; leave what marked tests tried
+    under the suite's name (VCFFILTER_RELIABILITY_SUITE).
+    """
+    if tried := session.config.stash[_TRIED]:
+        log(os.environ.get("VCFFILTER_RELIABILITY_SUITE", "tests"), tried.values())
     allowed = os.environ.get("VCFFILTER_ALLOWED_SKIPS")
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if allowed is None or reporter is None:

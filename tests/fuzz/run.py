@@ -23,7 +23,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # before torch: a forked child has no pool
     os.environ[_threads] = "1"
 # Nothing here may reach for the network: a CRAM's reference comes from the FASTA or not at all.
@@ -34,6 +34,7 @@ from document import write_document  # noqa: E402
 from kinds import KINDS, Kind  # noqa: E402
 from known import culprit  # noqa: E402
 from one_case import Case, fault, finished, prepare, start  # noqa: E402
+from reliability_log import Line, log  # noqa: E402
 
 from vcffilter.commands.main import run  # noqa: E402
 
@@ -70,6 +71,9 @@ def main() -> int:
             return 1
     seconds = time.monotonic() - began
     _print(tallies, seconds)
+    n_cases = sum(tally.cases for tally in tallies.values())
+    n_failed = sum(len(tally.failures) for tally in tallies.values())
+    log("fuzz", [Line(f"Fuzzing: damaged files of {len(tallies)} kinds", n_cases, n_failed, seconds)])
     if options.document:
         write_document(Path(options.document), tallies, options.seed, seconds)
     return 1 if any(tally.failures for tally in tallies.values()) else 0
