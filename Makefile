@@ -63,7 +63,7 @@ $(VENV)/.installed-core: $(VENV)/.made $(DECLARED) .ci/pip-install
 	touch "$@"
 
 $(VENV)/.installed-test: $(VENV)/.made $(DECLARED) .ci/pip-install
-	@.ci/pip-install "$(VENV)" -e '.[test,train,report]'
+	@.ci/pip-install "$(VENV)" -e '.[test,train,report,serve]'
 	touch "$@" "$(VENV)/.installed-core"
 
 # Pictures as PNG need what reports need.

@@ -21,6 +21,8 @@ BESIDE = {
 #: What scoring needs of calibration is numpy alone and lies below it; what fits a checkpoint to labelled reads stands beside the
 #: stream, as does what a run's thresholds are chosen by.
 UPPER = {f"calibration.{name}": "calibration/upper" for name in ("recalibration", "thresholds", "unlabelled")}
+#: What answers over HTTP.
+SERVERS = {"review", "serve"}
 #: Small modules at the bottom.
 PLAIN = {"errors", "files", "file_kind", "index_file", "progress"}
 #: For each floor the parts of vcffilter that it may import; itself always.
@@ -36,7 +38,15 @@ ALLOWED = {
     # What the command line and the Python API share; the API draws, too.
     "filter_job": {*PLAIN, "version", "kernels", "models", "calibration", "pipeline"} | MIDDLE | BESIDE,
     "api": {*PLAIN, "version", "kernels", "models", "calibration", "pipeline", "filter_job"} | MIDDLE | BESIDE,
-    "commands": {*PLAIN, "version", "kernels", "models", "calibration", "pipeline", "filter_job"} | MIDDLE | BESIDE,
+    # Pages and API for people and programs: what they share is who may ask, in web.
+    **{
+        name: {*PLAIN, "version", "kernels", "models", "calibration", "pipeline", "filter_job", "web"} | MIDDLE | BESIDE
+        for name in SERVERS
+    },
+    "web": {"errors"},
+    "commands": {*PLAIN, *SERVERS, "web", "version", "kernels", "models", "calibration", "pipeline", "filter_job"}
+    | MIDDLE
+    | BESIDE,
     "errors": set(),
     "progress": set(),
     "files": {"errors"},
@@ -49,11 +59,16 @@ ALLOWED = {
 #: Libraries that only some floors may know.
 FOREIGN = {
     "click": {"commands"},
+    "fastapi": SERVERS,
+    "uvicorn": {"web"},
     "cyvcf2": MIDDLE | BESIDE | {"pipeline", "commands"},
     "pysam": MIDDLE | BESIDE | {"pipeline", "commands"},
     "torch": {"models", "scoring", "training", "experiments", "pipeline", "commands"},
     "numba": {"kernels", "models", "encoding", "scoring", "variants", "simulation", "annotation", "training"},
 }
+
+#: What --help must not wait for.
+HEAVY = {"torch", "numba", "numpy", "pysam", "cyvcf2", "matplotlib", "h5py", "sklearn", "lightgbm", "fastapi", "uvicorn"}
 
 
 def sources() -> Iterator[tuple[str, Path]]:
@@ -115,7 +130,7 @@ def test_help_imports_nothing_heavy(arguments):
         "import sys\n"
         "from vcffilter.commands.main import run\n"
         f"code = run({[*arguments, '--help']!r})\n"
-        "heavy = {'torch', 'numba', 'numpy', 'pysam', 'cyvcf2', 'matplotlib', 'h5py', 'sklearn', 'lightgbm'} & set(sys.modules)\n"
+        f"heavy = {HEAVY} & set(sys.modules)\n"
         "sys.exit(f'imported: {sorted(heavy)}' if heavy else code)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
