@@ -17,7 +17,7 @@ import pysam
 
 from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
 from vcffilter.truth.normalise import normalised, spelled
-from vcffilter.variants.alleles import AlleleChunk
+from vcffilter.variants.allele_chunk import AlleleChunk
 
 SHORT_CALLERS = (
     "bcftools",

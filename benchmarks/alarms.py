@@ -21,7 +21,7 @@ from vcffilter.inspection.foreign_data import ForeignFeatures
 from vcffilter.inspection.read_facts import read_facts
 from vcffilter.models.training_ranges import TrainingRanges, training_ranges
 from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
-from vcffilter.variants.alleles import SampleScores
+from vcffilter.variants.allele_scores import SampleScores
 from vcffilter.variants.chunks import take_chunk
 from vcffilter.variants.reader import VariantReader
 

@@ -17,7 +17,7 @@ from stages import HtslibReader, chunk_intervals, read_chunks
 from workloads import DENSE_SPACING, describe, sample, thinned_calls
 
 from vcffilter.kernels.htslib import load_htslib
-from vcffilter.variants.alleles import AlleleChunk
+from vcffilter.variants.allele_chunk import AlleleChunk
 
 #: Size of a CSI's smallest bins, log2; None = BAI.
 _INDEXES = (None, 14, 13, 12, 11, 10)

@@ -25,7 +25,8 @@ from vcffilter.annotation.declarations import Provenance
 from vcffilter.annotation.settings import AnnotationSettings, Thresholds, annotation_keys
 from vcffilter.pipeline.run import run_stream
 from vcffilter.simulation.tiling import Sample
-from vcffilter.variants.alleles import AlleleChunk, SampleScores
+from vcffilter.variants.allele_chunk import AlleleChunk
+from vcffilter.variants.allele_scores import SampleScores
 from vcffilter.variants.reader import VariantReader
 from vcffilter.variants.writer import VariantWriter, output_spec
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from vcffilter.pipeline.evidence import EvidenceOptions, EvidenceScorer, open_scorer
 from vcffilter.reads.alignment_file import forbid_network_references
 from vcffilter.simulation.tiling import Sample
-from vcffilter.variants.alleles import AlleleChunk
+from vcffilter.variants.allele_chunk import AlleleChunk
 
 
 def open_warm(made: Sample, used: str) -> EvidenceScorer:

@@ -28,7 +28,7 @@ from vcffilter.encoding.encoder import ChunkEncoder, PreparedChunk
 from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES, N_COUNTS, empty_encode_scratch, encode_alleles
 from vcffilter.kernels.htslib import Htslib, load_htslib
 from vcffilter.kernels.htslib_library import installed_libraries, library_of
-from vcffilter.kernels.reads import count_reads, empty_reads
+from vcffilter.kernels.reads import N_CIGAR, N_READS, count_reads, empty_reads
 from vcffilter.kernels.reference import merge_intervals
 from vcffilter.kernels.scan import SCAN_DONE, empty_events, link_mates, scan_reads
 from vcffilter.kernels.tensor import CHANNEL_NAMES
@@ -41,7 +41,7 @@ from vcffilter.reads.alignment_file import AlignmentFile, ReadSelection, forbid_
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.scoring.network import CPU_TILE, NetworkScorer
 from vcffilter.simulation.tiling import Sample, Slice, tile_calls
-from vcffilter.variants.alleles import AlleleChunk
+from vcffilter.variants.allele_chunk import AlleleChunk
 from vcffilter.variants.chunks import take_chunk
 from vcffilter.variants.reader import BatchLimits, VariantReader
 
@@ -151,7 +151,7 @@ class Worker:
         with self.laps.time("reads decoded"):
             self._reads.counts[:] = 0
             self._reads = self._file.append_reads(chunk.contig, start0, end0, self._reads)
-        self.n_kept += int(self._reads.counts[0])
+        self.n_kept += int(self._reads.counts[N_READS])
         with self.laps.time("prepared (reads, reference, scan)"):
             prepared = self._encoder.prepare(chunk)
         self._scan(prepared)
@@ -169,7 +169,7 @@ class Worker:
     def _scan(self, prepared: PreparedChunk) -> None:
         with self.laps.time("scan of the reads"):
             n_reads, room = prepared.n_reads, 8 * prepared.n_reads + 1024
-            n_cigar = int(prepared.reads.counts[1])
+            n_cigar = int(prepared.reads.counts[N_CIGAR])
             events = empty_events(n_reads, room, n_cigar)
             while scan_reads(prepared.reads, n_reads, prepared.segments, events) != SCAN_DONE:
                 room *= 4

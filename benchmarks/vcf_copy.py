@@ -11,7 +11,8 @@ from vcffilter.annotation.annotator import Annotator
 from vcffilter.annotation.declarations import Provenance
 from vcffilter.annotation.settings import AnnotationSettings, Thresholds, annotation_keys
 from vcffilter.pipeline.run import StageSeconds, run_stream
-from vcffilter.variants.alleles import AlleleChunk, AlleleScores
+from vcffilter.variants.allele_chunk import AlleleChunk
+from vcffilter.variants.allele_scores import AlleleScores
 from vcffilter.variants.reader import VariantReader
 from vcffilter.variants.writer import VariantWriter, output_spec
 

@@ -10,8 +10,8 @@ from enum import IntEnum
 
 import numpy as np
 
-from vcffilter.kernels.alleles import COMPLEX, DELETION, INSERTION, SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.jit import inline_kernel, int64
+from vcffilter.kernels.normalised_alleles import COMPLEX, DELETION, INSERTION, SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments, reference_code
 
 #: Bases looked at on either side.

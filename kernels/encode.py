@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vcffilter.kernels.alleles import FINE, NormalisedAlleles
 from vcffilter.kernels.context_features import CONTEXT_FEATURES, write_context_features
 from vcffilter.kernels.haplotypes import Haplotypes, empty_haplotypes
 from vcffilter.kernels.jit import inline_kernel, int64, kernel
+from vcffilter.kernels.normalised_alleles import FINE, NormalisedAlleles
 from vcffilter.kernels.read_features import (
     ALL_ROW,
     ALT_ROW,
@@ -28,6 +28,7 @@ from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import ReferenceSegments
 from vcffilter.kernels.scan import ReadEvents
 from vcffilter.kernels.support import (
+    N_COVERING,
     SUPPORTS_REF,
     SiteReads,
     empty_site_reads,
@@ -94,7 +95,7 @@ def _count_for_ref(site: SiteReads, mate: np.ndarray, is_first_of_record: bool, 
     They are given the next stamp. Two mates are one read, as which of them counts may change from ALT to ALT.
     """
     n = 0
-    for slot in range(site.counts[0]):
+    for slot in range(site.counts[N_COVERING]):
         if site.group[slot] != SUPPORTS_REF:
             continue
         read = int64(site.read[slot])
@@ -153,7 +154,7 @@ def encode_alleles(
                 tensor[allele] = 0
             continue
         find_site_reads(allele, alleles, reads, n_reads, furthest_end0, scratch.site)
-        if scratch.site.counts[0] > 0:
+        if scratch.site.counts[N_COVERING] > 0:
             weigh_site_reads(allele, alleles, segments, reads, events, scratch.haplotypes, scratch.site)
             sum_site(allele, alleles, reads, events, scratch.site, scratch.counts, scratch.sums)
             counts[allele, N_INFORMING] = np.int32(scratch.sums.sums[ALL_ROW, N])

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vcffilter.kernels import sam
-from vcffilter.kernels.alleles import DELETION, INSERTION, MAX_ALLELE_LENGTH, SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.jit import inline_kernel, int64
+from vcffilter.kernels.normalised_alleles import DELETION, INSERTION, MAX_ALLELE_LENGTH, SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
 from vcffilter.kernels.scan import MAX_SHIFT, ReadEvents, read_code
@@ -33,17 +33,23 @@ NEARBY_MIN_READS = 2
 NEARBY_READ_SHARE = 16
 
 
+#: Positions in Haplotypes.window: reference position of index 0, compared window (half-open), haplotypes in use.
+ORIGIN0, COMPARED_START0, COMPARED_END0, N_ROWS = range(4)
+#: Positions in Haplotypes.n_nearby: distinct indels, and how many became explanations (moved to the front).
+DISTINCT, EXPLAINING = range(2)
+
+
 class Haplotypes(NamedTuple):
     """Haplotypes of one allele. Row 0 is REF, row 1 ALT; then REF and ALT in turn with each nearby indel.
 
-    codes: uint8 (MAX_HAPLOTYPES, MAX_HAPLOTYPE_LENGTH). Index 0 of every row is reference position `window[0]`.
+    codes: uint8 (MAX_HAPLOTYPES, MAX_HAPLOTYPE_LENGTH). Index 0 of every row is reference position `window[ORIGIN0]`.
     delta: int64 (MAX_HAPLOTYPES,), length minus that of REF. first0, last0: int64 (MAX_HAPLOTYPES,), where the first replaced
     stretch begins and the last one ends on the reference: left of the first, right of the last, reference coordinates hold (plus
     delta).
-    valid: uint8 (MAX_HAPLOTYPES,). window: int64 (4,), position of index 0, compared window start and end, haplotypes in use.
+    valid: uint8 (MAX_HAPLOTYPES,). window: int64 (4,), see ORIGIN0.
     nearby_pos0, nearby_length, nearby_hash, nearby_count: (MAX_DISTINCT_NEARBY,), the indels that reads carry around the allele.
     nearby_read, nearby_query: int32, a read that carries the indel and the index of its first inserted base.
-    n_nearby: int64 (2,), distinct ones and how many became explanations (moved to the front).
+    n_nearby: int64 (2,), see DISTINCT.
     """
 
     codes: np.ndarray
@@ -118,8 +124,8 @@ def collect_nearby(
                 haplotypes.nearby_read[index] = read
                 n_distinct += 1
             haplotypes.nearby_count[index] += 1
-    haplotypes.n_nearby[0] = n_distinct
-    haplotypes.n_nearby[1] = 0
+    haplotypes.n_nearby[DISTINCT] = n_distinct
+    haplotypes.n_nearby[EXPLAINING] = 0
 
 
 @inline_kernel
@@ -160,9 +166,9 @@ def _swap_nearby(haplotypes: Haplotypes, left: int, right: int) -> None:
 def choose_nearby(n_site_reads: int, haplotypes: Haplotypes) -> None:
     """Move the nearby indels that enough reads carry to the front, at most MAX_NEARBY."""
     n_chosen = int64(0)
-    while n_chosen < MAX_NEARBY and n_chosen < haplotypes.n_nearby[0]:
+    while n_chosen < MAX_NEARBY and n_chosen < haplotypes.n_nearby[DISTINCT]:
         best = n_chosen
-        for index in range(n_chosen + 1, haplotypes.n_nearby[0]):
+        for index in range(n_chosen + 1, haplotypes.n_nearby[DISTINCT]):
             if _comes_before(haplotypes, index, best):
                 best = index
         count = haplotypes.nearby_count[best]
@@ -171,7 +177,7 @@ def choose_nearby(n_site_reads: int, haplotypes: Haplotypes) -> None:
         if best != n_chosen:
             _swap_nearby(haplotypes, best, n_chosen)
         n_chosen += 1
-    haplotypes.n_nearby[1] = n_chosen
+    haplotypes.n_nearby[EXPLAINING] = n_chosen
 
 
 @inline_kernel
@@ -242,8 +248,8 @@ def _fill_row(
     with_allele = row_index % 2 == 1
     row = haplotypes.codes[row_index]
     segment = alleles.segment[allele]
-    position = haplotypes.window[0]
-    end0 = haplotypes.window[2] + SLACK
+    position = haplotypes.window[ORIGIN0]
+    end0 = haplotypes.window[COMPARED_END0] + SLACK
     written, delta = int64(0), int64(0)
     first0 = int64(1) << 60
     last0 = int64(-1)
@@ -309,19 +315,19 @@ def build_haplotypes(
 
     A nearby indel that alone makes the ALT sequence is the same variant placed differently: it is no other explanation.
     """
-    haplotypes.window[1] = alleles.start0[allele] - FLANK
-    haplotypes.window[2] = alleles.shift_end0[allele] + FLANK
-    haplotypes.window[0] = haplotypes.window[1] - SLACK
-    haplotypes.window[3] = 2
+    haplotypes.window[COMPARED_START0] = alleles.start0[allele] - FLANK
+    haplotypes.window[COMPARED_END0] = alleles.shift_end0[allele] + FLANK
+    haplotypes.window[ORIGIN0] = haplotypes.window[COMPARED_START0] - SLACK
+    haplotypes.window[N_ROWS] = 2
     none = int64(-1)
     _fill_row(int64(0), allele, none, alleles, segments, reads, events, haplotypes)
     _fill_row(int64(1), allele, none, alleles, segments, reads, events, haplotypes)
-    for nearby in range(haplotypes.n_nearby[1]):
-        row = haplotypes.window[3]
+    for nearby in range(haplotypes.n_nearby[EXPLAINING]):
+        row = haplotypes.window[N_ROWS]
         haplotypes.valid[row + 1] = 0
         _fill_row(row, allele, nearby, alleles, segments, reads, events, haplotypes)
         if _same_sequence(haplotypes, row, 1):
             haplotypes.valid[row] = 0
         elif _nearby_fits_alt(nearby, allele, alleles, haplotypes):
             _fill_row(row + 1, allele, nearby, alleles, segments, reads, events, haplotypes)
-        haplotypes.window[3] = row + 2
+        haplotypes.window[N_ROWS] = row + 2

@@ -12,13 +12,22 @@ from typing import NamedTuple
 import numpy as np
 
 from vcffilter.kernels import sam
-from vcffilter.kernels.alleles import SUBSTITUTION, NormalisedAlleles
-from vcffilter.kernels.haplotypes import Haplotypes
+from vcffilter.kernels.haplotypes import DISTINCT, EXPLAINING, Haplotypes
 from vcffilter.kernels.jit import inline_kernel, int64
+from vcffilter.kernels.normalised_alleles import SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.scan import ReadEvents, read_code
 from vcffilter.kernels.search import first_at_least
-from vcffilter.kernels.support import MATE_COUNTED, SUPPORTS_ALT, SUPPORTS_REF, UNINFORMATIVE, SiteReads
+from vcffilter.kernels.support import (
+    MATE_COUNTED,
+    N_COVERING,
+    N_MATES_AGREE,
+    N_MATES_CONTRADICT,
+    SUPPORTS_ALT,
+    SUPPORTS_REF,
+    UNINFORMATIVE,
+    SiteReads,
+)
 
 #: Mismatches and indels of a read are counted this far from the event.
 MISMATCH_REACH = 100
@@ -71,6 +80,10 @@ N_SUMMED = 31
 UNINFORMATIVE_ROW, REF_ROW, ALT_ROW, ALL_ROW = 0, 1, 2, 3
 #: Columns of the extremes: of the mapping quality, the distance from the read's end, the margin.
 LARGEST_MAPQ, LARGEST_DISTANCE, SMALLEST_MARGIN, LARGEST_MARGIN = range(4)
+#: Positions in SiteScratch.shift_range.
+_SMALLEST, _LARGEST = range(2)
+#: Positions in the differences of one read: mismatches of good and of poor quality, those near the event, indels.
+_GOOD, _POOR, _NEAR, _INDELS = range(4)
 
 
 class SiteScratch(NamedTuple):
@@ -78,7 +91,7 @@ class SiteScratch(NamedTuple):
 
     sums: float64 (4, N_SUMMED), rows as above. extremes: float64 (4, 4), rows as above.
     seen_starts: uint8 (3, 2, START_SLOTS). columns: int32 (3, 2 * COLUMN_REACH + 1), good
-    mismatches at each column by group. shift_range: int64 (2,). tally: int64 (64,).
+    mismatches at each column by group. shift_range: int64 (2,), see _SMALLEST. tally: int64 (64,).
     """
 
     sums: np.ndarray
@@ -135,7 +148,7 @@ def event_quality(reads: ReadArrays, site: SiteReads, slot: int, is_substitution
 def _count_mismatches(
     allele: int, alleles: NormalisedAlleles, events: ReadEvents, read: int, row: int, counts: np.ndarray, scratch: SiteScratch
 ) -> None:
-    """counts: int64 (4,), good, poor and near mismatches and other indels of a read around the event; also fills the columns."""
+    """counts: int64 (4,), see _GOOD: differences of a read around the event; also fills the columns."""
     counts[:] = 0
     start0, end0 = alleles.start0[allele], alleles.end0[allele]
     substitution = alleles.kind[allele] == SUBSTITUTION
@@ -149,17 +162,17 @@ def _count_mismatches(
         if pos0 >= end0 + MISMATCH_REACH:
             break
         if events.mismatch_quality_phred[index] < GOOD_QUALITY_PHRED:
-            counts[1] += 1
+            counts[_POOR] += 1
             continue
-        counts[0] += 1
+        counts[_GOOD] += 1
         if start0 - NEAR_REACH <= pos0 < end0 + NEAR_REACH:
-            counts[2] += 1
+            counts[_NEAR] += 1
         column = pos0 - start0 + COLUMN_REACH
         if 0 <= column < N_COLUMNS:
             scratch.columns[row, column] += 1
     for index in range(events.indel_offset[read], events.indel_offset[read + 1]):
         if start0 - MISMATCH_REACH <= events.indel_pos0[index] < end0 + MISMATCH_REACH:
-            counts[3] += 1
+            counts[_INDELS] += 1
 
 
 @inline_kernel
@@ -176,7 +189,7 @@ def _mark_start(reads: ReadArrays, read: int, row: int, scratch: SiteScratch) ->
 
 @inline_kernel
 def _unmark_starts(reads: ReadArrays, site: SiteReads, scratch: SiteScratch) -> None:
-    for slot in range(site.counts[0]):
+    for slot in range(site.counts[N_COVERING]):
         if site.group[slot] == MATE_COUNTED:
             continue
         read, row = int64(site.read[slot]), site.group[slot]
@@ -245,10 +258,10 @@ def _add_read(
     sums[FIVE_PRIME] += five_prime_share(reads, read, query_index)
     sums[CLIPPED] += 1 if clipped_bases > 0 else 0
     sums[CLIPPED_BASES] += min(clipped_bases, 100)
-    sums[GOOD_MISMATCHES] += min(counts[0], 20)
-    sums[POOR_MISMATCHES] += min(counts[1], 20)
-    sums[NEAR_MISMATCHES] += 1 if counts[2] > 0 else 0
-    sums[OTHER_INDELS] += min(counts[3] - site.exact_indel[slot], 10)
+    sums[GOOD_MISMATCHES] += min(counts[_GOOD], 20)
+    sums[POOR_MISMATCHES] += min(counts[_POOR], 20)
+    sums[NEAR_MISMATCHES] += 1 if counts[_NEAR] > 0 else 0
+    sums[OTHER_INDELS] += min(counts[_INDELS] - site.exact_indel[slot], 10)
     sums[IMPROPER] += 1 if flag & sam.FLAG_PAIRED != 0 and flag & sam.FLAG_PROPER_PAIR == 0 else 0
     sums[MATE_ELSEWHERE] += reads.mate_elsewhere[read]
     sums[LOG_INSERT] += math.log2(1.0 + min(reads.insert_size[read], 5000))
@@ -268,8 +281,8 @@ def _add_read(
     extremes[SMALLEST_MARGIN] = min(extremes[SMALLEST_MARGIN], abs(margin))
     extremes[LARGEST_MARGIN] = max(extremes[LARGEST_MARGIN], abs(margin))
     if site.exact_indel[slot] == 1:
-        scratch.shift_range[0] = min(scratch.shift_range[0], site.indel_shift[slot])
-        scratch.shift_range[1] = max(scratch.shift_range[1], site.indel_shift[slot])
+        scratch.shift_range[_SMALLEST] = min(scratch.shift_range[_SMALLEST], site.indel_shift[slot])
+        scratch.shift_range[_LARGEST] = max(scratch.shift_range[_LARGEST], site.indel_shift[slot])
 
 
 @inline_kernel
@@ -282,14 +295,14 @@ def sum_site(
     counts: np.ndarray,
     scratch: SiteScratch,
 ) -> None:
-    """Fill the sums of one site from its weighed reads. counts: int64 (4,) scratch."""
+    """Fill the sums of one site from its weighed reads. counts: int64 (4,), scratch, see _GOOD."""
     scratch.sums[:] = 0.0
     scratch.extremes[:] = 0.0
     scratch.extremes[:, SMALLEST_MARGIN] = 99.0
     scratch.columns[:] = 0
-    scratch.shift_range[0] = 1 << 30
-    scratch.shift_range[1] = -(1 << 30)
-    for slot in range(site.counts[0]):
+    scratch.shift_range[_SMALLEST] = 1 << 30
+    scratch.shift_range[_LARGEST] = -(1 << 30)
+    for slot in range(site.counts[N_COVERING]):
         if site.group[slot] != MATE_COUNTED:
             _add_read(allele, alleles, reads, events, site, slot, counts, scratch)
     _unmark_starts(reads, site, scratch)
@@ -398,11 +411,12 @@ def write_support_features(site: SiteReads, scratch: SiteScratch, out: np.ndarra
     out[SupportFeature.ALT_REVERSE_SHARE_CONTRAST] = (
         abs(_share(alt[REVERSE], n_alt) - _share(ref[REVERSE], n_ref)) if n_alt > 0 and n_ref > 0 else 0.0
     )
-    out[SupportFeature.MATES_AGREE_SHARE] = _share(site.counts[1], n)
-    out[SupportFeature.MATES_CONTRADICT_SHARE] = _share(site.counts[2], n)
+    out[SupportFeature.MATES_AGREE_SHARE] = _share(site.counts[N_MATES_AGREE], n)
+    out[SupportFeature.MATES_CONTRADICT_SHARE] = _share(site.counts[N_MATES_CONTRADICT], n)
     has_indel = alt[EXACT_INDEL] + ref[EXACT_INDEL] + scratch.sums[UNINFORMATIVE_ROW][EXACT_INDEL] > 0
-    out[SupportFeature.LOG_INDEL_SHIFT_RANGE] = _log1(scratch.shift_range[1] - scratch.shift_range[0]) if has_indel else 0.0
-    out[SupportFeature.INDEL_SHIFT_MAX] = min(scratch.shift_range[1], 50) if has_indel else 0.0
+    smallest, largest = scratch.shift_range[_SMALLEST], scratch.shift_range[_LARGEST]
+    out[SupportFeature.LOG_INDEL_SHIFT_RANGE] = _log1(largest - smallest) if has_indel else 0.0
+    out[SupportFeature.INDEL_SHIFT_MAX] = min(largest, 50) if has_indel else 0.0
     out[SupportFeature.LITERAL_SHARE] = _share(everything[LITERAL], n)
     out[SupportFeature.LOG_LIKELIHOOD_RATIO] = min(max(everything[LOG_LIKELIHOOD_RATIO], -30.0), 60.0)
     out[SupportFeature.LOG_LIKELIHOOD_RATIO_PER_READ] = _share(everything[LOG_LIKELIHOOD_RATIO], n)
@@ -504,12 +518,12 @@ def write_neighbourhood_features(haplotypes: Haplotypes, scratch: SiteScratch, o
     out[NeighbourhoodFeature.LINKED_COLUMNS] = n_linked
     out[NeighbourhoodFeature.MOST_LINKED_SHARE] = most_linked
     out[NeighbourhoodFeature.REF_LINKED_COLUMNS] = n_ref_linked
-    n_carrying, n_distinct = 0, haplotypes.n_nearby[0]
+    n_carrying, n_distinct = 0, haplotypes.n_nearby[DISTINCT]
     for index in range(n_distinct):
         n_carrying += haplotypes.nearby_count[index]
     out[NeighbourhoodFeature.NEARBY_INDELS] = min(n_distinct, 20)
     out[NeighbourhoodFeature.NEARBY_INDEL_SHARE] = _share(n_carrying, n)
-    out[NeighbourhoodFeature.EXPLAINING_INDELS] = haplotypes.n_nearby[1]
+    out[NeighbourhoodFeature.EXPLAINING_INDELS] = haplotypes.n_nearby[EXPLAINING]
 
 
 assert (UNINFORMATIVE_ROW, REF_ROW, ALT_ROW) == (UNINFORMATIVE, SUPPORTS_REF, SUPPORTS_ALT)

@@ -19,6 +19,11 @@ DONE, NEED_SPACE, FAILED = 0, 1, 2
 MISSING_QUALITY_PHRED = 30
 
 
+#: Positions in ReadArrays.counts: entries in use; and 1 where a record waits for space.
+N_READS, N_CIGAR, N_PACKED_BASES, N_QUALITIES, RECORD_WAITS = range(5)
+N_COUNTED = 5
+
+
 class ReadArrays(NamedTuple):
     """Reads of a chunk in order of alignment start.
 
@@ -28,7 +33,7 @@ class ReadArrays(NamedTuple):
     haplotype_tag: uint8 (n,), HP or 0. name_hash: uint64 (n,). query_length: int32 (n,).
     cigar_offset: int64 (n + 1,). base_offset, quality_offset: int64 (n,), into the pools.
     cigar: uint32 pool, length << 4 | operation. packed_bases, quality_phred: uint8 pools.
-    counts: int64 (5,), reads, cigar, packed and quality entries in use, and 1 when a record waits for space.
+    counts: int64 (N_COUNTED,), see N_READS.
     """
 
     start0: np.ndarray
@@ -66,7 +71,7 @@ def empty_reads(n_reads: int = 1024, n_cigar: int = 2048, n_bases: int = 200_000
     """Arrays with room for `n_reads` reads, `n_cigar` operations and `n_bases` bases, nothing in them."""
     per_read = [np.zeros(n_reads + (field == _CIGAR_OFFSET_FIELD), dtype) for field, dtype in enumerate(_PER_READ_DTYPES)]
     pools = [np.zeros(n_cigar, np.uint32), np.zeros(n_bases // 2 + 8, np.uint8), np.zeros(n_bases, np.uint8)]
-    return ReadArrays._make([*per_read, *pools, np.zeros(5, np.int64)])
+    return ReadArrays._make([*per_read, *pools, np.zeros(N_COUNTED, np.int64)])
 
 
 def grown(reads: ReadArrays) -> ReadArrays:
@@ -136,10 +141,10 @@ def _haplotype_tag(aux_get: int, record: int, tags: np.ndarray) -> int:
 def _append(reads: ReadArrays, record: int, aux_get: int, tags: np.ndarray, want_haplotype_tag: bool) -> bool:
     """Copy one record to the end of the arrays; False where there is no room."""
     n_reads, n_cigar_used, n_packed_used, n_quality_used = (
-        reads.counts[0],
-        reads.counts[1],
-        reads.counts[2],
-        reads.counts[3],
+        reads.counts[N_READS],
+        reads.counts[N_CIGAR],
+        reads.counts[N_PACKED_BASES],
+        reads.counts[N_QUALITIES],
     )
     n_cigar = int64(h.load_uint32(record + h.N_CIGAR_OFFSET))
     query_length = int64(h.load_int32(record + h.QUERY_LENGTH_OFFSET))
@@ -178,10 +183,10 @@ def _append(reads: ReadArrays, record: int, aux_get: int, tags: np.ndarray, want
     reads.cigar_offset[n_reads] = n_cigar_used
     reads.cigar_offset[n_reads + 1] = n_cigar_used + n_cigar
     _set_spans(reads, n_reads)
-    reads.counts[0] = n_reads + 1
-    reads.counts[1] = n_cigar_used + n_cigar
-    reads.counts[2] = n_packed_used + n_packed
-    reads.counts[3] = n_quality_used + query_length
+    reads.counts[N_READS] = n_reads + 1
+    reads.counts[N_CIGAR] = n_cigar_used + n_cigar
+    reads.counts[N_PACKED_BASES] = n_packed_used + n_packed
+    reads.counts[N_QUALITIES] = n_quality_used + query_length
     return True
 
 
@@ -249,10 +254,10 @@ def decode_reads(
     group_hashes: uint64, `hash_bytes` of the wanted read groups; empty = all reads.
     Returns DONE, NEED_SPACE (call again with `grown` arrays: nothing is lost) or FAILED (htslib could not read on).
     """
-    if reads.counts[4] == 1:
+    if reads.counts[RECORD_WAITS] == 1:
         if not _append(reads, record, aux_get, tags, want_haplotype_tag):
             return NEED_SPACE
-        reads.counts[4] = 0
+        reads.counts[RECORD_WAITS] = 0
     while True:
         result = h.call_iterator_next(iterator_next, file, iterator, record)
         if result == -1:
@@ -264,7 +269,7 @@ def decode_reads(
         if not _wanted_read_group(aux_get, record, tags, group_hashes):
             continue
         if not _append(reads, record, aux_get, tags, want_haplotype_tag):
-            reads.counts[4] = 1
+            reads.counts[RECORD_WAITS] = 1
             return NEED_SPACE
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from vcffilter.kernels.jit import inline_kernel, kernel
-from vcffilter.kernels.reads import ReadArrays
+from vcffilter.kernels.reads import N_READS, ReadArrays
 
 #: Offsets into pools that stay where they are: read by read, but nothing to order by.
 _PLACES = ("base_offset", "quality_offset")
@@ -26,7 +26,7 @@ def in_order(reads: ReadArrays, n_files: int) -> ReadArrays:
 
     n_files: from which they come one after the other, each sorted by start. The pools of bases and qualities stay.
     """
-    n_reads = int(reads.counts[0])
+    n_reads = int(reads.counts[N_READS])
     order = np.arange(n_reads)
     found = _TOO_MANY if n_files > 1 else _order_ties(reads, order)
     if found == _IN_ORDER:

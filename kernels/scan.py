@@ -25,6 +25,10 @@ SCAN_DONE, SCAN_NEED_SPACE, SCAN_EQUAL_BASES = 0, 1, 2
 _EQUAL_BASE = 0
 
 
+#: Positions in ReadEvents.counts.
+N_MISMATCHES, N_INDELS = range(2)
+
+
 class ReadEvents(NamedTuple):
     """Differences of each read from the reference, inside the chunk's segments.
 
@@ -35,7 +39,7 @@ class ReadEvents(NamedTuple):
     indel_read_pos0: int64 pool, the position at which the aligner put it.
     mate: int32 (n_reads,), index of the other read with the same name, -1 where there is none in the chunk; where names are not
     unique, of the next one, and of the first behind the last.
-    counts: int64 (2,), mismatches and indels in use.
+    counts: int64 (2,), entries in use, see N_MISMATCHES.
     """
 
     mismatch_offset: np.ndarray
@@ -234,8 +238,8 @@ def scan_reads(reads: ReadArrays, n_reads: int, segments: ReferenceSegments, eve
                 query_index += length
     events.mismatch_offset[n_reads] = n_mismatches
     events.indel_offset[n_reads] = n_indels
-    events.counts[0] = n_mismatches
-    events.counts[1] = n_indels
+    events.counts[N_MISMATCHES] = n_mismatches
+    events.counts[N_INDELS] = n_indels
     return SCAN_DONE
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from vcffilter.kernels.alleles import NormalisedAlleles
 from vcffilter.kernels.haplotypes import Haplotypes
 from vcffilter.kernels.jit import kernel
+from vcffilter.kernels.normalised_alleles import NormalisedAlleles
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import ReferenceSegments
 from vcffilter.kernels.scan import ReadEvents
-from vcffilter.kernels.support import SiteReads, find_site_reads, weigh_site_reads
+from vcffilter.kernels.support import N_COVERING, SiteReads, find_site_reads, weigh_site_reads
 
 
 @kernel
@@ -27,5 +27,5 @@ def view_site(
 ) -> None:
     """Fill `site` for one usable allele as `encode_alleles` does on its way to the features; `site` must be fresh."""
     find_site_reads(allele, alleles, reads, n_reads, furthest_end0, site)
-    if site.counts[0] > 0:
+    if site.counts[N_COVERING] > 0:
         weigh_site_reads(allele, alleles, segments, reads, events, haplotypes, site)

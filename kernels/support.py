@@ -10,15 +10,18 @@ from typing import NamedTuple
 import numpy as np
 
 from vcffilter.kernels import sam
-from vcffilter.kernels.alleles import DELETION, INSERTION, SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.haplotypes import (
+    EXPLAINING,
     FLANK,
+    N_ROWS,
+    ORIGIN0,
     Haplotypes,
     build_haplotypes,
     choose_nearby,
     collect_nearby,
 )
 from vcffilter.kernels.jit import inline_kernel, int64
+from vcffilter.kernels.normalised_alleles import DELETION, INSERTION, SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments
 from vcffilter.kernels.scan import ReadEvents, read_code
@@ -39,6 +42,10 @@ INFORMATIVE_PHRED = 10
 UNINFORMATIVE, SUPPORTS_REF, SUPPORTS_ALT, MATE_COUNTED = 0, 1, 2, 3
 
 
+#: Positions in SiteReads.counts: reads over the allele, mate pairs that agree, and that contradict each other.
+N_COVERING, N_MATES_AGREE, N_MATES_CONTRADICT = range(3)
+
+
 class SiteReads(NamedTuple):
     """The reads that cover one allele, in order of alignment start. Every array int32 (n_reads of the chunk,) unless said.
 
@@ -49,7 +56,7 @@ class SiteReads(NamedTuple):
     spans: uint8, 1 = aligned across the whole shift range. literal: uint8, 1 = its alignment shows the
     allele as written. slot_of_read: (n_reads of the chunk,), -1 where the read does not cover.
     anchors: int64 (8,), scratch of the read in hand.
-    counts: int64 (4,), reads, mate pairs that agree, mate pairs that disagree, spare.
+    counts: int64 (3,), see N_COVERING.
     """
 
     read: np.ndarray
@@ -89,7 +96,7 @@ def empty_site_reads(n_reads: int) -> SiteReads:
         small(),
         np.full(n_reads, -1, np.int32),
         np.zeros(8, np.int64),
-        np.zeros(4, np.int64),
+        np.zeros(3, np.int64),
     )
 
 
@@ -186,13 +193,13 @@ def find_site_reads(
         site.spans[n_site] = reads.start0[read] <= first_needed0 and reads.end0[read] >= last_needed0
         site.slot_of_read[read] = n_site
         n_site += 1
-    site.counts[0] = n_site
+    site.counts[N_COVERING] = n_site
 
 
 @inline_kernel
 def forget_site_reads(site: SiteReads) -> None:
     """Clear `slot_of_read` for the next allele."""
-    for slot in range(site.counts[0]):
+    for slot in range(site.counts[N_COVERING]):
         site.slot_of_read[site.read[slot]] = -1
 
 
@@ -279,7 +286,7 @@ def _gapped_cost(
 def _haplotype_cost(reads: ReadArrays, read: int, anchors: np.ndarray, haplotypes: Haplotypes, row_index: int) -> int:
     """Cost of explaining a read by one haplotype: anchored left, anchored right, or both with one gap between."""
     row = haplotypes.codes[row_index]
-    origin0 = haplotypes.window[0]
+    origin0 = haplotypes.window[ORIGIN0]
     query_from, query_to = anchors[_COMPARE_FROM], anchors[_COMPARE_TO]
     left_offset = anchors[_FIRST_POS0] - origin0 - (anchors[_FIRST_QUERY] - query_from)
     right_offset = anchors[_LAST_POS0] + haplotypes.delta[row_index] - origin0 - (anchors[_LAST_QUERY] - query_from)
@@ -304,7 +311,7 @@ def _haplotype_cost(reads: ReadArrays, read: int, anchors: np.ndarray, haplotype
 def _haplotype_margin(reads: ReadArrays, read: int, anchors: np.ndarray, haplotypes: Haplotypes) -> int:
     """Best explanation without the allele minus best explanation with it."""
     without_allele, with_allele = int64(MAX_COST_PHRED), int64(MAX_COST_PHRED)
-    for row_index in range(haplotypes.window[3]):
+    for row_index in range(haplotypes.window[N_ROWS]):
         if haplotypes.valid[row_index] == 0:
             continue
         cost = _haplotype_cost(reads, read, anchors, haplotypes, row_index)
@@ -361,7 +368,7 @@ def _count_mates_once(reads: ReadArrays, mate: np.ndarray, site: SiteReads) -> N
 
     Equals: the first in the order of reads (`reads_order`).
     """
-    for slot in range(site.counts[0]):
+    for slot in range(site.counts[N_COVERING]):
         read = int64(site.read[slot])
         # One step for a pair; where names are not unique all reads of the name count once, whichever of them the chunk holds.
         following = int64(mate[read])
@@ -377,7 +384,7 @@ def _settle_mates(slot: int, other: int, site: SiteReads) -> None:
     mine, theirs = site.margin_phred[slot], site.margin_phred[other]
     both_inform = abs(mine) >= INFORMATIVE_PHRED and abs(theirs) >= INFORMATIVE_PHRED
     if both_inform and mine * theirs < 0:
-        site.counts[2] += 1
+        site.counts[N_MATES_CONTRADICT] += 1
         site.group[slot] = UNINFORMATIVE
         site.group[other] = MATE_COUNTED
         return
@@ -386,7 +393,7 @@ def _settle_mates(slot: int, other: int, site: SiteReads) -> None:
     else:
         site.group[other] = MATE_COUNTED
     if both_inform:
-        site.counts[1] += 1
+        site.counts[N_MATES_AGREE] += 1
 
 
 @inline_kernel
@@ -400,12 +407,12 @@ def weigh_site_reads(
     site: SiteReads,
 ) -> None:
     """Give every covering read its margin and group."""
-    n_site = site.counts[0]
-    site.counts[1:] = 0
+    n_site = site.counts[N_COVERING]
+    site.counts[N_MATES_AGREE:] = 0
     collect_nearby(allele, alleles, site.read, n_site, events, haplotypes)
     choose_nearby(n_site, haplotypes)
     is_substitution = alleles.kind[allele] == SUBSTITUTION
-    by_column = is_substitution and haplotypes.n_nearby[1] == 0
+    by_column = is_substitution and haplotypes.n_nearby[EXPLAINING] == 0
     if not by_column:
         build_haplotypes(allele, alleles, segments, reads, events, haplotypes)
     for slot in range(n_site):

@@ -12,14 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from vcffilter.kernels import sam
-from vcffilter.kernels.alleles import SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.jit import inline_kernel, int64
+from vcffilter.kernels.normalised_alleles import SUBSTITUTION, NormalisedAlleles
 from vcffilter.kernels.read_features import end_distance, event_quality, five_prime_share
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments, reference_code
 from vcffilter.kernels.scan import ReadEvents, packed_code
 from vcffilter.kernels.search import first_at_least
-from vcffilter.kernels.support import MATE_COUNTED, MAX_MARGIN_PHRED, SUPPORTS_ALT, SUPPORTS_REF, SiteReads
+from vcffilter.kernels.support import MATE_COUNTED, MAX_MARGIN_PHRED, N_COVERING, SUPPORTS_ALT, SUPPORTS_REF, SiteReads
 
 #: What differs from column to column.
 COLUMN_CHANNELS = ("base", "differs", "base_quality", "insertion", "deletion", "soft_clip")
@@ -59,12 +59,14 @@ _BASE, _DIFFERS, _QUALITY, _INSERTION, _DELETION, _CLIP = range(N_COLUMN_CHANNEL
 
 #: Values of `support`: the read is for REF, ALT, or neither. The reference row has REFERENCE_ROW.
 SUPPORT_NEITHER, SUPPORT_REF, SUPPORT_ALT, REFERENCE_ROW = 64, 128, 255, 1
+#: Positions in TensorScratch.differences: mismatches of good and of poor quality, indels.
+_GOOD, _POOR, _INDELS = range(3)
 
 
 class TensorScratch(NamedTuple):
     """Room for choosing the rows of one tensor; reused.
 
-    key: uint64 (n_reads of the chunk,). order: int64 (n_reads of the chunk,), slots. mismatches: int64 (4,).
+    key: uint64 (n_reads of the chunk,). order: int64 (n_reads of the chunk,), slots. differences: int64 (3,), see _GOOD.
     cell: uint8 (len(CHANNEL_NAMES),), by channel; pattern: the same in the order that is asked for.
     place: int64 (N_COLUMN_CHANNELS,), where in that order, -1 = not asked for.
     base_level: uint8 (16,), byte of a base by its code. differs_level: uint8 (16, 16), by codes of read and reference.
@@ -76,7 +78,7 @@ class TensorScratch(NamedTuple):
     cell: np.ndarray
     pattern: np.ndarray
     place: np.ndarray
-    mismatches: np.ndarray
+    differences: np.ndarray
     base_level: np.ndarray
     differs_level: np.ndarray
     quality_level: np.ndarray
@@ -91,7 +93,7 @@ def empty_tensor_scratch(n_reads: int) -> TensorScratch:
         np.zeros(n_channels, np.uint8),
         np.zeros(n_channels, np.uint8),
         np.zeros(N_COLUMN_CHANNELS, np.int64),
-        np.zeros(4, np.int64),
+        np.zeros(3, np.int64),
         _base_levels(),
         _differs_levels(),
         (np.minimum(np.arange(256), 60) * 255.0 / 60.0).astype(np.uint8),
@@ -172,18 +174,18 @@ def _keep_smallest(scratch: TensorScratch, first: int, last: int, n_kept: int) -
 def choose_rows(reads: ReadArrays, site: SiteReads, start0: int, n_rows: int, scratch: TensorScratch) -> int:
     """Put the slots of the reads to show into scratch.order: ALT supporters first, then the others. Returns how many."""
     n_alt = 0
-    for slot in range(site.counts[0]):
+    for slot in range(site.counts[N_COVERING]):
         if site.group[slot] == SUPPORTS_ALT:
             scratch.order[n_alt] = slot
             n_alt += 1
     n_shown = n_alt
-    for slot in range(site.counts[0]):
+    for slot in range(site.counts[N_COVERING]):
         if site.group[slot] != SUPPORTS_ALT and site.group[slot] != MATE_COUNTED:
             scratch.order[n_shown] = slot
             n_shown += 1
     if n_shown <= n_rows:
         return n_shown
-    for slot in range(site.counts[0]):
+    for slot in range(site.counts[N_COVERING]):
         scratch.key[slot] = _site_key(reads, int64(site.read[slot]), start0)
     n_other = n_shown - n_alt
     n_alt_kept = min(n_alt, max(n_rows // 2, n_rows - n_other))
@@ -217,7 +219,7 @@ def _fill_read_cell(
     read, query_index = int64(site.read[slot]), int64(site.query_index[slot])
     flag = reads.flag[read]
     substitution = alleles.kind[allele] == SUBSTITUTION
-    counts = scratch.mismatches
+    counts = scratch.differences
     _count_differences(allele, alleles, events, read, counts)
     cell = scratch.cell[N_COLUMN_CHANNELS:]
     cell[ReadChannel.PRESENT] = 255
@@ -233,9 +235,9 @@ def _fill_read_cell(
     cell[ReadChannel.END_DISTANCE] = _scaled(end_distance(reads, read, query_index), 100.0)
     cell[ReadChannel.FIVE_PRIME] = _scaled(five_prime_share(reads, read, query_index), 1.0)
     cell[ReadChannel.CLIPPED_BASES] = _scaled(reads.soft_left[read] + reads.soft_right[read], 100.0)
-    cell[ReadChannel.GOOD_MISMATCHES] = 17 * min(counts[0], 15)
-    cell[ReadChannel.POOR_MISMATCHES] = 17 * min(counts[1], 15)
-    cell[ReadChannel.OTHER_INDELS] = 51 * min(max(counts[3] - site.exact_indel[slot], 0), 5)
+    cell[ReadChannel.GOOD_MISMATCHES] = 17 * min(counts[_GOOD], 15)
+    cell[ReadChannel.POOR_MISMATCHES] = 17 * min(counts[_POOR], 15)
+    cell[ReadChannel.OTHER_INDELS] = 51 * min(max(counts[_INDELS] - site.exact_indel[slot], 0), 5)
     cell[ReadChannel.EXACT_INDEL] = 255 * site.exact_indel[slot]
     cell[ReadChannel.THIRD_ALLELE] = 255 * site.third[slot]
     cell[ReadChannel.MATE] = _mate_level(flag, reads.mate_elsewhere[read])
@@ -257,7 +259,7 @@ def _mate_level(flag: int, mate_elsewhere: int) -> int:
 
 @inline_kernel
 def _count_differences(allele: int, alleles: NormalisedAlleles, events: ReadEvents, read: int, counts: np.ndarray) -> None:
-    """Good and poor mismatches and indels of a read within 100 bases, the allele's own columns left out; counts[2] unused."""
+    """Count the differences of a read within 100 bases, the allele's own columns left out. counts: int64 (3,), see _GOOD."""
     counts[:] = 0
     start0, end0 = alleles.start0[allele], alleles.end0[allele]
     substitution = alleles.kind[allele] == SUBSTITUTION
@@ -270,10 +272,10 @@ def _count_differences(allele: int, alleles: NormalisedAlleles, events: ReadEven
             continue
         if pos0 >= end0 + 100:
             break
-        counts[0 if events.mismatch_quality_phred[index] >= 20 else 1] += 1
+        counts[_GOOD if events.mismatch_quality_phred[index] >= 20 else _POOR] += 1
     for index in range(events.indel_offset[read], events.indel_offset[read + 1]):
         if start0 - 100 <= events.indel_pos0[index] < end0 + 100:
-            counts[3] += 1
+            counts[_INDELS] += 1
 
 
 @inline_kernel

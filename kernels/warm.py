@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vcffilter.kernels.alleles import empty_alleles
 from vcffilter.kernels.encode import FEATURE_NAMES, N_COUNTS, empty_encode_scratch, encode_alleles
+from vcffilter.kernels.normalised_alleles import empty_alleles
 from vcffilter.kernels.reads import empty_reads
 from vcffilter.kernels.reference import ReferenceSegments
 from vcffilter.kernels.scan import empty_events

@@ -20,7 +20,7 @@ BESIDE = {
 }  # fmt: skip
 #: What scoring needs of calibration is numpy alone and lies below it; what fits a checkpoint to labelled reads stands beside the
 #: stream, as does what a run's thresholds are chosen by.
-UPPER = {f"calibration.{name}": "calibration/upper" for name in ("recalibration", "thresholds", "unlabelled")}
+UPPER = {f"calibration.{name}": "calibration/upper" for name in ("recalibration", "thresholds", "cuts_without_truth")}
 #: What answers over HTTP.
 SERVERS = {"review", "serve"}
 #: Small modules at the bottom.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vcffilter.pictures.pileup import Pileup
     from vcffilter.pipeline.evidence import EvidenceScorer
     from vcffilter.pipeline.summary import RunSummary
-    from vcffilter.variants.alleles import AlleleScores
+    from vcffilter.variants.allele_scores import AlleleScores
 
 #: (contig, POS, REF, ALT), POS 1-based, as in a VCF.
 Allele = tuple[str, int, str, str]
@@ -122,7 +122,8 @@ class Filter:
         """Score alleles: (contig, POS, REF, ALT), in any order. Scores are those of a VCF with these records."""
         import numpy as np
 
-        from vcffilter.variants.alleles import AlleleChunk, AlleleScores
+        from vcffilter.variants.allele_chunk import AlleleChunk
+        from vcffilter.variants.allele_scores import AlleleScores
 
         given = [(str(contig), int(pos1), str(ref), str(alt)) for contig, pos1, ref, alt in alleles]
         order = sorted(range(len(given)), key=lambda index: given[index][:2])
@@ -238,7 +239,7 @@ class Filter:
         import numpy as np
 
         from vcffilter.annotation.reason_vocabulary import REASON_NAMES
-        from vcffilter.variants.alleles import READS_FOR_ALT, READS_FOR_REF, STATUS_NAMES
+        from vcffilter.variants.allele_scores import READS_FOR_ALT, READS_FOR_REF, STATUS_NAMES
 
         def joined(name: str, empty: np.ndarray) -> np.ndarray:
             # Where a contig is missing nothing was asked for reasons.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vcffilter.inspection.watch import RunWatch, WatchedModel
     from vcffilter.pipeline.evidence import EvidenceScorer
     from vcffilter.pipeline.summary import RunSummary
-    from vcffilter.variants.alleles import AlleleScores
+    from vcffilter.variants.allele_scores import AlleleScores
     from vcffilter.variants.chunks import RecordChunk
     from vcffilter.variants.intervals import Regions
     from vcffilter.variants.reader import VariantReader

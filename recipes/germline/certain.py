@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pysam
-from alleles import PooledAllele, as_vcf, called_alleles, pool
 from callers import SHORT_READ_CALLERS, Caller, CallRequest, call, missing_tools, prepare_reference, subsample
 from harvest import COLUMNS, Copy
+from pooled_alleles import PooledAllele, as_vcf, called_alleles, pool
 
 from vcffilter.truth.normalise import Edit, equivalent_span
 

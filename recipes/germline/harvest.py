@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pysam
-from alleles import PooledAllele, as_vcf, called_alleles, pool
 from callers import (
     CALLERS,
     SHORT_READ_CALLERS,
@@ -30,6 +29,7 @@ from callers import (
     prepare_reference,
     subsample,
 )
+from pooled_alleles import PooledAllele, as_vcf, called_alleles, pool
 
 from vcffilter.labelling.files import read_labels
 from vcffilter.truth.call_sets import TruthFile

@@ -18,7 +18,7 @@ from vcffilter.annotation.reason_vocabulary import REASON_NAMES
 from vcffilter.annotation.settings import AnnotationSettings, FilterMode, Thresholds, annotation_keys
 from vcffilter.errors import UsageError
 from vcffilter.pipeline.run import run_stream
-from vcffilter.variants.alleles import STATUS_CODE, STATUS_NAMES, AlleleScores
+from vcffilter.variants.allele_scores import STATUS_CODE, STATUS_NAMES, AlleleScores
 from vcffilter.variants.reader import BatchLimits, VariantReader
 from vcffilter.variants.writer import VariantWriter, output_spec
 
@@ -190,11 +190,11 @@ def test_threshold_is_exact_in_spite_of_float32():
         np.zeros((1, len(steps), 3), np.int32),
     )
     verdict, best = np.empty((1, len(steps)), np.uint8), np.empty(len(steps), np.int64)
-    is_indel = np.zeros(len(steps), bool)
+    is_snv = np.ones(len(steps), bool)
     for step in range(0, 10_001, 73):
         for beyond, threshold in ((0, step / 10_000), (1, step / 10_000 + 0.00001)):
-            limits = (threshold,) * 4
-            update.judge_samples(limits, 21, is_indel, status, probability, log_odds, counts, verdict, best)
+            limits = update.JudgedBy(*[threshold] * 4, deep_reads=21)
+            update.judge_samples(limits, is_snv, status, probability, log_odds, counts, verdict, best)
             np.testing.assert_array_equal(verdict[0] == update.VERDICT_PASS, steps >= step + beyond)
 
 

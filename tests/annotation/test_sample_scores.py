@@ -17,7 +17,8 @@ from vcffilter.annotation.declarations import Provenance
 from vcffilter.annotation.settings import AnnotationSettings, FilterMode, Thresholds, annotation_keys
 from vcffilter.errors import VariantFileError
 from vcffilter.pipeline.run import run_stream
-from vcffilter.variants.alleles import STATUS_CODE, AlleleChunk, SampleScores
+from vcffilter.variants.allele_chunk import AlleleChunk
+from vcffilter.variants.allele_scores import STATUS_CODE, SampleScores
 from vcffilter.variants.chunks import take_chunk
 from vcffilter.variants.reader import BatchLimits, VariantReader
 from vcffilter.variants.writer import VariantWriter, output_spec

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from call_set_files import line, snv, truth_line, write_files
 
+from vcffilter.calibration.cuts_without_truth import Ratio, cut_rows, unlabelled_calls
 from vcffilter.calibration.maps import Calibration
 from vcffilter.calibration.recalibration import LabelledLogits, RecalibrationSettings, recalibrate
-from vcffilter.calibration.unlabelled import Ratio, cut_rows, unlabelled_calls
 from vcffilter.commands.main import run
 from vcffilter.errors import TrainingError
 from vcffilter.labelling.files import read_labels

@@ -11,7 +11,8 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
-from vcffilter.variants.alleles import STATUS_CODE, AlleleChunk, AlleleScores
+from vcffilter.variants.allele_chunk import AlleleChunk
+from vcffilter.variants.allele_scores import STATUS_CODE, AlleleScores
 
 
 class FakeScorer:

@@ -9,7 +9,7 @@ from fake_scorer import FakeScorer
 from vcffilter.commands.main import run
 from vcffilter.pipeline import evidence
 from vcffilter.pipeline.first_pass import ProbabilityCounts
-from vcffilter.variants.alleles import AlleleScores
+from vcffilter.variants.allele_scores import AlleleScores
 
 HEADER = "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 

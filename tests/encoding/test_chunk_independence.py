@@ -12,7 +12,7 @@ import pytest
 from encoding_files import Aligned, Shape, assert_same, chunk_of, encode, open_encoder, write_bam, write_fasta
 from real_calls import LABELLED, UNLABELLED, RealSet, labelled_set, unlabelled_set
 from tiny_cases import CONTIG, OTHER_CONTIG, tiny_case
-from twin.alleles import Called
+from twin.normalised_alleles import Called
 
 _SHAPE = Shape(rows=12, columns=33)
 

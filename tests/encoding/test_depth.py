@@ -10,7 +10,7 @@ import pytest
 from encoding_files import Aligned, Shape, encode, write_bam, write_fasta
 from real_calls import unlabelled_set
 from tiny_cases import CONTIG
-from twin.alleles import Called
+from twin.normalised_alleles import Called
 
 from vcffilter.kernels.encode import FEATURE_NAMES
 from vcffilter.kernels.tensor import CHANNEL_NAMES

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from encoding_files import Aligned, Shape, assert_same, encode, write_bam, write_fasta
 from tiny_cases import CONTIG
-from twin.alleles import Called
+from twin.normalised_alleles import Called
 from twin_check import assert_agrees
 
 _BASES = "".join(Random(2).choices("ACGT", k=400))

@@ -9,7 +9,7 @@ import pytest
 from encoding_files import Shape, assert_same, encode, write_bam, write_fasta
 from real_calls import labelled_set
 from tiny_cases import CONTIG, tiny_case
-from twin.alleles import FINE, Called, normalise
+from twin.normalised_alleles import FINE, Called, normalise
 from twin.reference import Contig
 
 _SHAPE = Shape(rows=20, columns=33)

@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 import pytest
 from encoding_files import Aligned, Shape, assert_same, encode, write_bam, write_fasta
-from twin.alleles import Called
+from twin.normalised_alleles import Called
 from twin_check import assert_agrees
 
 from vcffilter.encoding.encoder import MAX_COLUMNS, check_spec

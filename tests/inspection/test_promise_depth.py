@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vcffilter.inspection.promise_depth import PromiseDepth
-from vcffilter.variants.alleles import AlleleScores
+from vcffilter.variants.allele_scores import AlleleScores
 
 POINT = {"target_recall": 0.99, "thresholds": {}, "depth": {"low": 5, "median": 12, "high": 30}}
 

@@ -14,7 +14,8 @@ from vcffilter.inspection.unscored import UnscoredAlts
 from vcffilter.inspection.watch import RunWatch
 from vcffilter.pipeline.run_warnings import RunWarnings, UnscoredError
 from vcffilter.reads.reference_file import ReferenceFile
-from vcffilter.variants.alleles import READS_FOR_ALT, STATUS_CODE, AlleleChunk
+from vcffilter.variants.allele_chunk import AlleleChunk
+from vcffilter.variants.allele_scores import READS_FOR_ALT, STATUS_CODE
 
 SCORED = STATUS_CODE["scored"]
 

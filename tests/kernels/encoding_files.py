@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pysam
-from twin.alleles import Called
+from twin.normalised_alleles import Called
 
 from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles
 from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
@@ -18,7 +18,7 @@ from vcffilter.kernels.tensor import CHANNEL_NAMES
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.reads.alignment_file import AlignmentFile, ReadSelection, forbid_network_references, read_header
 from vcffilter.reads.reference_file import ReferenceFile
-from vcffilter.variants.alleles import AlleleChunk
+from vcffilter.variants.allele_chunk import AlleleChunk
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pysam
-from twin.alleles import Called
+from twin.normalised_alleles import Called
 from twin.reads import to_read
 from twin.reference import Contig
 from twin.scan import indels, mismatches

@@ -10,8 +10,8 @@ from encoding_files import Aligned, Shape, chunk_of, open_encoder, write_bam, wr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_cases import CONTIG, tiny_case
-from twin.alleles import FINE, Called, normalise
 from twin.bases import LETTERS, text_hash
+from twin.normalised_alleles import FINE, Called, normalise
 from twin.reads import Read, read_file, together
 from twin.reference import Contig
 from twin.scan import indels, link_mates, mismatches

@@ -8,7 +8,7 @@ from pathlib import Path
 import pysam
 import pytest
 from encoding_files import Shape, encode
-from twin.alleles import Called
+from twin.normalised_alleles import Called
 from twin_check import assert_agrees
 
 from vcffilter.simulation.sample import simulate_sample

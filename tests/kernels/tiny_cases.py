@@ -7,7 +7,7 @@ from itertools import groupby
 from random import Random
 
 from encoding_files import Aligned
-from twin.alleles import Called
+from twin.normalised_alleles import Called
 
 CONTIG, OTHER_CONTIG = "tiny", "other"
 _QUALITIES = (2, 9, 11, 15, 20, 25, 37, 40, 41, 93)

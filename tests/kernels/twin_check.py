@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from encoding_files import Shape
-from twin.alleles import Called
 from twin.encode import Encoded, TwinEncoder
+from twin.normalised_alleles import Called
 from twin.reads import Read, read_file, together
 from twin.reference import Contig
 

@@ -15,7 +15,7 @@ from vcffilter.annotation.settings import AnnotationSettings, Thresholds, annota
 from vcffilter.calibration.thresholds import choose_thresholds
 from vcffilter.errors import ModelError, UsageError
 from vcffilter.pipeline.run import run_stream
-from vcffilter.variants.alleles import AlleleScores
+from vcffilter.variants.allele_scores import AlleleScores
 from vcffilter.variants.reader import BatchLimits, VariantReader
 from vcffilter.variants.writer import VariantWriter, output_spec
 

@@ -10,7 +10,7 @@ import pytest
 from encoding_files import Aligned, Shape, assert_same, chunk_of, encode, open_encoder, write_bam, write_fasta
 from real_calls import RealSet, labelled_set
 from tiny_cases import CONTIG, OTHER_CONTIG, tiny_case
-from twin.alleles import Called
+from twin.normalised_alleles import Called
 from twin.reads import read_file
 from twin_check import assert_agrees
 

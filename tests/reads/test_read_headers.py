@@ -11,7 +11,7 @@ import pysam
 import pytest
 from encoding_files import Aligned, Shape, encode, write_bam, write_fasta
 from tiny_cases import CONTIG
-from twin.alleles import Called
+from twin.normalised_alleles import Called
 
 from vcffilter.errors import ReadsFileError, ReferenceFileError, UsageError
 from vcffilter.kernels.htslib import load_htslib

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vcffilter.errors import UsageError
-from vcffilter.simulation.alleles import normalised, shift_range, shifted
 from vcffilter.simulation.bases import other_bases, reverse_complement
 from vcffilter.simulation.haplotypes import NO_POSITION, apply_edits, sample_haplotypes
 from vcffilter.simulation.randomness import paired_uniform, stream
@@ -14,6 +13,7 @@ from vcffilter.simulation.reference import Reference, make_reference
 from vcffilter.simulation.repeats import tandem_runs
 from vcffilter.simulation.sample import simulate_sample
 from vcffilter.simulation.settings import VariantSettings, preset, with_options
+from vcffilter.simulation.spellings import normalised, shift_range, shifted
 from vcffilter.simulation.truth import plant_variants
 from vcffilter.truth.normalise import Edit
 

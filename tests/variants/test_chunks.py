@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vcffilter.variants.alleles import STATUS_NAMES, AlleleChunk
+from vcffilter.variants.allele_chunk import AlleleChunk
+from vcffilter.variants.allele_scores import STATUS_NAMES
 from vcffilter.variants.chunks import take_chunk
 from vcffilter.variants.reader import BatchLimits, VariantReader
 
@@ -71,7 +72,7 @@ def test_alleles_are_taken_in_order_and_in_upper_case(tmp_path):
     ]
     assert taken == [(4, b"ACG", b"A", 0, 0), (4, b"ACG", b"TCG", 0, 2), (4, b"ACG", b"ACGT", 0, 3), (11, b"G", b"C", 2, 0)]
     assert chunk.alt_first.tolist() == [0, 4, 4, 5]
-    assert chunk.alt_is_indel.tolist() == [True, True, True, True, False]
+    assert chunk.alt_is_snv.tolist() == [False, False, False, False, True]
 
 
 @pytest.mark.parametrize(

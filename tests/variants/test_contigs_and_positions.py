@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from vcffilter.variants.alleles import STATUS_CODE
+from vcffilter.variants.allele_scores import STATUS_CODE
 from vcffilter.variants.chunks import take_chunk
 from vcffilter.variants.intervals import regions_from_text
 from vcffilter.variants.reader import VariantReader

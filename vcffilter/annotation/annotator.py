@@ -13,7 +13,7 @@ from vcffilter.annotation.declarations import Provenance, Stale, declare
 from vcffilter.annotation.reason_vocabulary import REASON_NAMES
 from vcffilter.annotation.settings import DEEP_READS, INDEL_FILTER, SNV_FILTER, AnnotationSettings
 from vcffilter.errors import VariantFileError
-from vcffilter.variants.alleles import STATUS_NAMES, AlleleScores, SampleScores
+from vcffilter.variants.allele_scores import STATUS_NAMES, AlleleScores, SampleScores
 from vcffilter.variants.chunks import RecordChunk
 from vcffilter.variants.header import VariantHeader
 
@@ -56,7 +56,8 @@ class Annotator:
         self.settings = settings
         self._texts: list[ctypes.Array] = []  # keeps alive what the plan points to
         self._n_columns = len(header.sample_names())
-        self._thresholds = tuple(map(float, settings.thresholds.by_depth))
+        snv, indel, deep_snv, deep_indel = map(float, settings.thresholds.by_depth)
+        self._thresholds = update.JudgedBy(snv, indel, deep_snv, deep_indel, DEEP_READS)
         self._plan = self._make_plan(header, stale)
         self._words = self._make_words()
         self._scratch = update.empty_scratch(0, 0, 0)
@@ -75,7 +76,6 @@ class Annotator:
         failed_at = update.update_records(
             self._plan,
             self._thresholds,
-            DEEP_READS,
             chunk.records.addresses,
             chunk.alt_first,
             chunk.is_block,
@@ -140,13 +140,12 @@ class Annotator:
 
     def _judge(self, chunk: RecordChunk, samples: SampleScores) -> tuple[np.ndarray, np.ndarray]:
         """(verdict of each sample on each ALT, the sample that stands for the site)."""
-        is_indel = chunk.alt_is_indel[chunk.alt_status == 0]
+        is_snv = chunk.alt_is_snv[chunk.alt_status == 0]
         verdict = np.empty(samples.status.shape, np.uint8)
-        best = np.empty(len(is_indel), np.int64)
+        best = np.empty(len(is_snv), np.int64)
         update.judge_samples(
             self._thresholds,
-            DEEP_READS,
-            is_indel,
+            is_snv,
             samples.status,
             samples.probability,
             samples.log_odds,
@@ -200,7 +199,7 @@ def _of_all_alts(chunk: RecordChunk, scores: AlleleScores) -> update.AltScores:
     if np.isnan((probability + log_odds)[status == 0]).any():
         raise ValueError("the scorer calls an allele scored and gives it no probability")
     verdict = np.empty(n_alts, dtype=np.uint8)
-    return update.AltScores(sent, chunk.alt_is_indel, status, probability, log_odds, counts, reasons, verdict)
+    return update.AltScores(sent, chunk.alt_is_snv, status, probability, log_odds, counts, reasons, verdict)
 
 
 def _joined(words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from vcffilter.kernels.htslib import load_int32, load_int64
 from vcffilter.kernels.jit import inline_kernel, kernel
-from vcffilter.variants.alleles import READS_FOR_ALT, READS_FOR_REF, READS_INFORMING, STATUS_CODE, STATUS_NAMES
+from vcffilter.variants.allele_scores import READS_FOR_ALT, READS_FOR_REF, READS_INFORMING, STATUS_CODE, STATUS_NAMES
 from vcffilter.variants.htslib import (
     END_INT32,
     MISSING_FLOAT_BITS,
@@ -74,16 +74,27 @@ VERDICT_NONE, VERDICT_PASS, VERDICT_SNV, VERDICT_INDEL, VERDICT_BOTH = range(5)
 _COMMA, _AND, _DOT = (np.uint8(ord(character)) for character in ",&.")
 
 
+class JudgedBy(NamedTuple):
+    """Probabilities below which an ALT fails: an SNV or another, and where `deep_reads` reads or more inform the score."""
+
+    snv: float
+    indel: float
+    deep_snv: float
+    deep_indel: float
+    deep_reads: int
+
+
 class AltScores(NamedTuple):
     """What is known of the ALTs of all records, in their order.
 
-    is_sent: bool (n_alts,), given to the scorer. is_indel: bool (n_alts,). status: uint8 (n_alts,), 0 = scored.
+    is_sent: bool (n_alts,), given to the scorer. is_snv: bool (n_alts,), REF and ALT both of one base.
+    status: uint8 (n_alts,), 0 = scored.
     probability, log_odds: float32 (n_alts,). counts: int32 (n_alts, 3), columns READS_*. reasons: uint32 (n_alts,).
     verdict: uint8 (n_alts,), written.
     """
 
     is_sent: np.ndarray
-    is_indel: np.ndarray
+    is_snv: np.ndarray
     status: np.ndarray
     probability: np.ndarray
     log_odds: np.ndarray
@@ -185,26 +196,26 @@ def _update_filter(plan, record, scored, fails_snv, fails_indel, filters):
 
 
 @inline_kernel
-def _judge(probability, n_reads, is_indel, thresholds, deep_reads):
+def _judge(probability, n_reads, is_snv, thresholds):
     """The verdict on a scored ALT."""
-    is_deep = n_reads >= deep_reads
-    if is_indel:
-        threshold = thresholds[3] if is_deep else thresholds[1]
-        return VERDICT_INDEL if fails(probability, threshold) else VERDICT_PASS
-    threshold = thresholds[2] if is_deep else thresholds[0]
-    return VERDICT_SNV if fails(probability, threshold) else VERDICT_PASS
+    is_deep = n_reads >= thresholds.deep_reads
+    if is_snv:
+        threshold = thresholds.deep_snv if is_deep else thresholds.snv
+        return VERDICT_SNV if fails(probability, threshold) else VERDICT_PASS
+    threshold = thresholds.deep_indel if is_deep else thresholds.indel
+    return VERDICT_INDEL if fails(probability, threshold) else VERDICT_PASS
 
 
 @kernel
-def judge_samples(thresholds, deep_reads, is_indel, status, probability, log_odds, counts, verdict, best):
+def judge_samples(thresholds, is_snv, status, probability, log_odds, counts, verdict, best):
     """The verdict of each sample on each ALT, and of each ALT the sample whose scores stand for the site.
 
     That is the one that passes with the largest log-odds; where none passes, the one with the largest log-odds; where none was
     scored, the first that has the ALT. So the site passes where a sample does.
-    is_indel: bool (n_alleles,). status, probability, log_odds, counts: as in `SampleScores`.
+    is_snv: bool (n_alleles,). status, probability, log_odds, counts: as in `SampleScores`.
     verdict: uint8 (n_samples, n_alleles), best: int64 (n_alleles,), written.
     """
-    for allele in range(len(is_indel)):
+    for allele in range(len(is_snv)):
         best[allele] = 0
         rank = -1
         for sample in range(len(status)):
@@ -213,7 +224,7 @@ def judge_samples(thresholds, deep_reads, is_indel, status, probability, log_odd
             own_rank = 0 if code == _NO_CARRIER else 1
             if code == _SCORED:
                 n_reads = counts[sample, allele, READS_INFORMING]
-                own = _judge(probability[sample, allele], n_reads, is_indel[allele], thresholds, deep_reads)
+                own = _judge(probability[sample, allele], n_reads, is_snv[allele], thresholds)
                 verdict[sample, allele] = own
                 own_rank = 3 if own == VERDICT_PASS else 2
             better = own_rank == rank and own_rank >= 2 and log_odds[sample, allele] > log_odds[best[allele], allele]
@@ -454,10 +465,10 @@ def _remove_samples(plan, record):
 
 
 @kernel
-def update_records(plan, thresholds, deep_reads, records, alt_first, is_block, alts, samples, words, scratch, counts):
+def update_records(plan, thresholds, records, alt_first, is_block, alts, samples, words, scratch, counts):
     """Write FILTER and INFO of each record, and FORMAT where samples are scored each by itself.
 
-    plan: int64 (PLAN_SIZE,). thresholds: float64 of (SNV, indel, deep SNV, deep indel), deep from deep_reads reads on.
+    plan: int64 (PLAN_SIZE,). thresholds: see `JudgedBy`.
     records: int64 (n,), addresses. alt_first: int64 (n + 1,), borders of each record's ALTs in `alts`.
     is_block: bool (n,), leave the record alone. counts: int64 (COUNT_SIZE,), added to.
     Returns the index of the record that could not be changed, or -1.
@@ -483,11 +494,11 @@ def update_records(plan, thresholds, deep_reads, records, alt_first, is_block, a
                 best = alt
             n_scored += 1
             alts.verdict[alt] = _judge(
-                alts.probability[alt], alts.counts[alt, READS_INFORMING], alts.is_indel[alt], thresholds, deep_reads
+                alts.probability[alt], alts.counts[alt, READS_INFORMING], alts.is_snv[alt], thresholds
             )
             n_failed += alts.verdict[alt] != VERDICT_PASS
-            has_indel = has_indel or alts.is_indel[alt]
-            has_snv = has_snv or not alts.is_indel[alt]
+            has_snv = has_snv or alts.is_snv[alt]
+            has_indel = has_indel or not alts.is_snv[alt]
         scored = n_scored > 0
         failed = scored and n_failed == n_scored
         problem = 0

@@ -13,8 +13,8 @@ from vcffilter.commands import options
 from vcffilter.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
+    from vcffilter.calibration.cuts_without_truth import CutRow
     from vcffilter.calibration.recalibration import CalibrationQuality, RecalibrationSettings
-    from vcffilter.calibration.unlabelled import CutRow
     from vcffilter.models.checkpoint import CheckpointMetadata
     from vcffilter.training.example_source import ExampleSource
 
@@ -240,7 +240,7 @@ def _points_table(metadata: CheckpointMetadata) -> list[str]:
 
 
 def _print_cuts(chosen: CalibrateOptions) -> None:
-    from vcffilter.calibration.unlabelled import cut_rows
+    from vcffilter.calibration.cuts_without_truth import cut_rows
     from vcffilter.models.checkpoint import load_checkpoint
 
     own = load_checkpoint(chosen.model).metadata.thresholds if chosen.reads_paths else None
@@ -253,7 +253,7 @@ def _print_cuts(chosen: CalibrateOptions) -> None:
 def _unlabelled(chosen: CalibrateOptions) -> Any:
     import numpy as np
 
-    from vcffilter.calibration.unlabelled import score_contig, unlabelled_calls
+    from vcffilter.calibration.cuts_without_truth import score_contig, unlabelled_calls
     from vcffilter.truth.call_sets import CalledAllele, CallsFile
 
     calls: list[CalledAllele] = []

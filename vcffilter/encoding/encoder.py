@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from vcffilter.errors import ModelError, ReadsFileError
-from vcffilter.kernels.alleles import FINE, NormalisedAlleles, empty_alleles, normalise_alleles
 from vcffilter.kernels.encode import (
     ENCODER_VERSION,
     FEATURE_NAMES,
@@ -19,7 +18,8 @@ from vcffilter.kernels.encode import (
     running_maximum,
 )
 from vcffilter.kernels.haplotypes import FLANK
-from vcffilter.kernels.reads import ReadArrays, empty_reads
+from vcffilter.kernels.normalised_alleles import FINE, NormalisedAlleles, empty_alleles, normalise_alleles
+from vcffilter.kernels.reads import N_CIGAR, N_READS, ReadArrays, empty_reads
 from vcffilter.kernels.reads_order import in_order
 from vcffilter.kernels.reference import ReferenceSegments, base_code_table, merge_intervals
 from vcffilter.kernels.scan import MAX_SHIFT, SCAN_EQUAL_BASES, SCAN_NEED_SPACE, ReadEvents, empty_events, link_mates, scan_reads
@@ -28,7 +28,7 @@ from vcffilter.models import encoder_spec
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.reads.alignment_file import AlignmentFile
 from vcffilter.reads.reference_file import ReferenceFile
-from vcffilter.variants.alleles import AlleleChunk
+from vcffilter.variants.allele_chunk import AlleleChunk
 
 # Kernels write channels and networks read them, and neither knows the other: here both are seen.
 assert encoder_spec.COLUMN_CHANNELS == COLUMN_CHANNELS, "networks take other channels for columns than the kernels write"
@@ -53,7 +53,7 @@ class EncodedAlleles:
 
     features: float32 (n_alleles, n_features), in the order of the spec. reads: uint8 (n_alleles, rows, columns, channels) or
     None; the encoder writes its next chunk over it. counts: int32 (n_alleles, N_COUNTS), reads as kernels.encode counts them.
-    problem: uint8 (n_alleles,), codes of kernels.alleles (FINE, ...).
+    problem: uint8 (n_alleles,), codes of kernels.normalised_alleles (FINE, ...).
     """
 
     features: np.ndarray
@@ -186,7 +186,7 @@ class ChunkEncoder:
         )
         alleles.record[:] = chunk.record_index
         reads = self._read(chunk.contig, alleles)
-        n_reads = int(reads.counts[0])
+        n_reads = int(reads.counts[N_READS])
         events = self._scan(chunk.contig, reads, n_reads, segments)
         furthest_end0 = np.empty(n_reads, np.int64)
         running_maximum(reads.unclipped_end0, n_reads, furthest_end0)
@@ -211,7 +211,7 @@ class ChunkEncoder:
 
     def _scan(self, contig: str, reads: ReadArrays, n_reads: int, segments: ReferenceSegments) -> ReadEvents:
         """Mismatches, indels and mates of the reads."""
-        n_cigar = int(reads.counts[1])
+        n_cigar = int(reads.counts[N_CIGAR])
         room = 8 * n_reads + 1024
         events = empty_events(n_reads, room, n_cigar)
         while (found := scan_reads(reads, n_reads, segments, events)) == SCAN_NEED_SPACE:

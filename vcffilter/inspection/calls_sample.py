@@ -14,7 +14,7 @@ from vcffilter.inspection.contigs import contigs_of_calls
 from vcffilter.inspection.indexes import index_of
 from vcffilter.inspection.reference_bases import ReferenceBases
 from vcffilter.reads.reference_file import ReferenceFile
-from vcffilter.variants.alleles import AlleleChunk
+from vcffilter.variants.allele_chunk import AlleleChunk
 from vcffilter.variants.chunks import take_chunk
 from vcffilter.variants.intervals import regions_from_text
 from vcffilter.variants.reader import BatchLimits, VariantReader

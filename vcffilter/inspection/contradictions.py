@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from vcffilter.pipeline.run_warnings import RunWarning
-from vcffilter.variants.alleles import READS_FOR_ALT, AlleleScores
+from vcffilter.variants.allele_scores import READS_FOR_ALT, AlleleScores
 from vcffilter.variants.chunks import RecordChunk
 
 #: Calls of this QUAL and more are those that their caller was sure of: 1 in 1,000 is wrong by its own word.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vcffilter.variants.alleles import AlleleScores
+from vcffilter.variants.allele_scores import AlleleScores
 
 _MOST_READS = 10_000
 #: Likelier real than not: what true ALTs look like here.

@@ -9,7 +9,7 @@ import numpy as np
 from vcffilter.kernels.reference import UNKNOWN_BASE, base_code_table
 from vcffilter.pipeline.run_warnings import RunWarning
 from vcffilter.reads.reference_file import ReferenceFile
-from vcffilter.variants.alleles import AlleleChunk
+from vcffilter.variants.allele_chunk import AlleleChunk
 
 #: Calls looked at of each chunk.
 _MOST_PER_CHUNK = 32

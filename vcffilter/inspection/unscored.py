@@ -8,7 +8,7 @@ import numpy as np
 
 from vcffilter.inspection.samples import named
 from vcffilter.pipeline.run_warnings import RunWarning, UnscoredError
-from vcffilter.variants.alleles import STATUS_CODE, AlleleScores
+from vcffilter.variants.allele_scores import STATUS_CODE, AlleleScores
 from vcffilter.variants.chunks import RecordChunk
 
 #: ALTs of a kind that can be scored before a run is judged: shards and headers alone are left in peace.

@@ -15,7 +15,7 @@ from vcffilter.inspection.unscored import UnscoredAlts
 from vcffilter.models.training_ranges import TrainingRanges
 from vcffilter.pipeline.run_warnings import RunWarning, RunWarnings
 from vcffilter.reads.reference_file import ReferenceFile
-from vcffilter.variants.alleles import AlleleScores
+from vcffilter.variants.allele_scores import AlleleScores
 from vcffilter.variants.chunks import RecordChunk
 from vcffilter.variants.header import VariantHeader
 

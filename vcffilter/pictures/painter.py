@@ -12,7 +12,7 @@ import numpy as np
 
 from vcffilter.encoding.encoder import ENCODER_VERSION, ChunkEncoder, EncodedAlleles
 from vcffilter.errors import ReferenceFileError
-from vcffilter.kernels.alleles import FINE
+from vcffilter.kernels.normalised_alleles import FINE
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.pictures.pileup import Pileup, pileup_of
 from vcffilter.reads.alignment_file import (
@@ -24,7 +24,7 @@ from vcffilter.reads.alignment_file import (
 )
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
-from vcffilter.variants.alleles import AlleleChunk
+from vcffilter.variants.allele_chunk import AlleleChunk
 
 
 class PileupSource:

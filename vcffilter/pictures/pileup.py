@@ -13,7 +13,15 @@ from vcffilter.encoding.encoder import PreparedChunk
 from vcffilter.kernels import sam
 from vcffilter.kernels.haplotypes import empty_haplotypes
 from vcffilter.kernels.site_view import view_site
-from vcffilter.kernels.support import MATE_COUNTED, SUPPORTS_ALT, SUPPORTS_REF, UNINFORMATIVE, SiteReads, empty_site_reads
+from vcffilter.kernels.support import (
+    MATE_COUNTED,
+    N_COVERING,
+    SUPPORTS_ALT,
+    SUPPORTS_REF,
+    UNINFORMATIVE,
+    SiteReads,
+    empty_site_reads,
+)
 
 #: Groups of reads, in the order in which they are drawn; the last: the other mate of the fragment is the one that counts.
 GROUPS = ("ALT", "REF", "neither", "mate")
@@ -92,7 +100,7 @@ def pileup_of(prepared: PreparedChunk, contig: str, allele: int, *, n_columns: i
         empty_haplotypes(), site,
     )  # fmt: skip
     slots, group = _drawn_slots(prepared, site, most_rows)
-    all_groups = _groups(site.group[: site.counts[0]])
+    all_groups = _groups(site.group[: site.counts[N_COVERING]])
     n_alt, n_ref, n_neither, n_mates = (int((all_groups == index).sum()) for index in range(len(GROUPS)))
     first0, last0 = _window(prepared, allele, n_columns)
     bases = [_bases_of(prepared, int(site.read[slot]), first0, last0) for slot in slots]
@@ -125,7 +133,7 @@ def _groups(group: np.ndarray) -> np.ndarray:
 
 def _drawn_slots(prepared: PreparedChunk, site: SiteReads, most_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Slots of the reads that are drawn, in drawing order, and their groups; evenly spread where a group has too many."""
-    n = int(site.counts[0])
+    n = int(site.counts[N_COVERING])
     group = _groups(site.group[:n])
     reads = prepared.reads
     read = site.read[:n]

@@ -17,7 +17,7 @@ import numpy as np
 
 from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles, check_spec
 from vcffilter.errors import ReferenceFileError
-from vcffilter.kernels.alleles import NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
+from vcffilter.kernels.normalised_alleles import NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
 from vcffilter.kernels.warm import load_encoder
 from vcffilter.models.checkpoint import Checkpoint, load_checkpoint
 from vcffilter.pipeline.sample_reads import (
@@ -42,7 +42,8 @@ from vcffilter.reads.alignment_file import (
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.scoring.reason_finder import ReasonFinder
-from vcffilter.variants.alleles import STATUS_CODE, AlleleChunk, AlleleScores, SampleScores
+from vcffilter.variants.allele_chunk import AlleleChunk
+from vcffilter.variants.allele_scores import STATUS_CODE, AlleleScores, SampleScores
 
 if TYPE_CHECKING:
     from vcffilter.scoring.network import NetworkScorer

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from vcffilter.pipeline.protocol import ChunkScorer
-from vcffilter.variants.alleles import AlleleScores, SampleScores
+from vcffilter.variants.allele_scores import AlleleScores, SampleScores
 from vcffilter.variants.chunks import RecordChunk, take_chunk
 from vcffilter.variants.reader import VariantReader
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vcffilter.variants.alleles import AlleleChunk, AlleleScores, SampleScores
+from vcffilter.variants.allele_chunk import AlleleChunk
+from vcffilter.variants.allele_scores import AlleleScores, SampleScores
 
 
 class ChunkScorer(Protocol):

@@ -16,7 +16,7 @@ import numpy as np
 
 from vcffilter.annotation.annotator import Annotator
 from vcffilter.pipeline.protocol import ChunkScorer
-from vcffilter.variants.alleles import AlleleScores, SampleScores
+from vcffilter.variants.allele_scores import AlleleScores, SampleScores
 from vcffilter.variants.chunks import RecordChunk, take_chunk
 from vcffilter.variants.reader import VariantReader
 from vcffilter.variants.writer import VariantWriter

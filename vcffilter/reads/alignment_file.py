@@ -22,6 +22,7 @@ from vcffilter.index_file import refuse_damaged_index_of_reads
 from vcffilter.kernels.htslib import Htslib, HtslibLayoutError, load_htslib
 from vcffilter.kernels.reads import (
     FAILED,
+    N_READS,
     NEED_SPACE,
     ReadArrays,
     decode_reads,
@@ -275,7 +276,7 @@ class AlignmentFile:
                     break
                 reads = grown(reads)
             if result == FAILED:
-                n_reads = int(reads.counts[0])
+                n_reads = int(reads.counts[N_READS])
                 raise self._broken(contig, int(reads.start0[n_reads - 1]) if n_reads else int(start0[0]))
         finally:
             self._library.hts_itr_destroy(iterator)

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pysam
 
-from vcffilter.simulation.alleles import shift_range, shifted
 from vcffilter.simulation.pileup import WindowEvidence, window_evidence
 from vcffilter.simulation.reference import Reference
 from vcffilter.simulation.settings import CallerSettings
+from vcffilter.simulation.spellings import shift_range, shifted
 from vcffilter.simulation.vcf_text import vcf_header, write_vcf
 from vcffilter.truth.normalise import Edit, spelled
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vcffilter.simulation.alleles import normalised, shift_range
 from vcffilter.simulation.bases import inserted_bases, other_bases, random_bases
 from vcffilter.simulation.reference import Reference
 from vcffilter.simulation.repeats import TandemRuns, draw_run
 from vcffilter.simulation.settings import VariantSettings
+from vcffilter.simulation.spellings import normalised, shift_range
 
 #: Bases kept free on both sides of every planted site, so that no two of them can be written as one another.
 _SPACING = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vcffilter.kernels.reads import ReadArrays
+from vcffilter.kernels.reads import N_CIGAR, N_READS, ReadArrays
 from vcffilter.reads.alignment_file import AlignmentFile
 
 _FIRST_PER_READ_AFTER_OFFSETS = ReadArrays._fields.index("base_offset")
@@ -24,10 +24,10 @@ class DownsampledFile(AlignmentFile):
 
     def append_reads(self, contig: str, start0: np.ndarray, end0: np.ndarray, reads: ReadArrays) -> ReadArrays:
         """As `AlignmentFile.append_reads`, without the fragments left out."""
-        n_before = int(reads.counts[0])
+        n_before = int(reads.counts[N_READS])
         reads = super().append_reads(contig, start0, end0, reads)
         if self._share < 1:
-            keep = kept_names(reads.name_hash[: int(reads.counts[0])], self._share, self._seed)
+            keep = kept_names(reads.name_hash[: int(reads.counts[N_READS])], self._share, self._seed)
             keep[:n_before] = True
             keep_only(reads, keep)
         return reads
@@ -55,4 +55,4 @@ def keep_only(reads: ReadArrays, keep: np.ndarray) -> None:
     kept_cigar = reads.cigar[: int(reads.cigar_offset[n_reads])][np.repeat(keep, lengths)]
     reads.cigar[: len(kept_cigar)] = kept_cigar
     reads.cigar_offset[1 : n_kept + 1] = np.cumsum(lengths[keep])
-    reads.counts[0], reads.counts[1] = n_kept, len(kept_cigar)
+    reads.counts[N_READS], reads.counts[N_CIGAR] = n_kept, len(kept_cigar)

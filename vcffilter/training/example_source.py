@@ -12,8 +12,8 @@ import numpy as np
 
 from vcffilter.encoding.encoder import ChunkEncoder
 from vcffilter.errors import TrainingError
-from vcffilter.kernels.alleles import FINE
 from vcffilter.kernels.htslib import load_htslib
+from vcffilter.kernels.normalised_alleles import FINE
 from vcffilter.labelling.files import read_labels
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.reads.alignment_file import ReadSelection, read_header, refuse_duplicates
@@ -22,7 +22,7 @@ from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.training.dataset import ArrayDataset, allele_number
 from vcffilter.training.downsampled_reads import DownsampledFile
 from vcffilter.truth.call_sets import CallsFile
-from vcffilter.variants.alleles import AlleleChunk
+from vcffilter.variants.allele_chunk import AlleleChunk
 
 #: Alleles encoded at once; each such piece draws its own share of reads when a range is asked for.
 PIECE = 512

@@ -11,7 +11,6 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from types import TracebackType
 
 import numpy as np
@@ -24,6 +23,7 @@ from vcffilter.variants import record_kernels as kernels
 from vcffilter.variants.header import VariantHeader
 from vcffilter.variants.htslib import KString, library
 from vcffilter.variants.intervals import EMPTY, FIRST_POS0, Intervals, Regions
+from vcffilter.variants.record_kernels import BatchLimits, RecordRules, RecordSource, TargetsOnContig
 from vcffilter.variants.records import RecordBatch, RecordPool
 
 # hts_check_EOF: the file could be checked, and lacks its end-of-file block.
@@ -43,15 +43,6 @@ _ERRCODE_MEANING = {
 
 # Samples scored from which on batches shrink, and the fewest ALTs of a batch.
 _SAMPLES_OF_A_FULL_BATCH, _LEAST_ALTS = 32, 64
-
-
-@dataclass(frozen=True)
-class BatchLimits:
-    """A batch ends at the record that reaches one of these."""
-
-    n_records: int = 4096
-    n_alts: int = 2048
-    n_bytes: int = 16 << 20
 
 
 class VariantReader:
@@ -113,7 +104,7 @@ class VariantReader:
     def share_room(self, n_samples: int) -> None:
         """Make batches smaller where so many samples are scored, each with arrays of its own; before the first batch."""
         n_alts = max(_LEAST_ALTS, self._limits.n_alts * _SAMPLES_OF_A_FULL_BATCH // max(_SAMPLES_OF_A_FULL_BATCH, n_samples))
-        self._limits = replace(self._limits, n_alts=n_alts)
+        self._limits = self._limits._replace(n_alts=n_alts)
 
     def batches(self) -> Iterator[RecordBatch]:
         """Batches of one contig each, in input order. Give each back with `release` when done with it."""
@@ -125,7 +116,7 @@ class VariantReader:
         self._state[kernels.STATE_MIN_POS0] = FIRST_POS0
         self._state[kernels.STATE_STREAM] = htslib.text_stream(self._file)
         if self._index is None:
-            yield from self._batches_from(_Source(kernels.SOURCE_STREAM))
+            yield from self._batches_from(RecordSource(kernels.SOURCE_STREAM, self._file, self.header.address))
             self._check_end_of_stream()
         else:
             yield from self._indexed_batches(self._index)
@@ -220,28 +211,14 @@ class VariantReader:
                 self._state[kernels.STATE_MIN_POS0] = end0
                 self._state[kernels.STATE_POS0] = FIRST_POS0
 
-    def _batches_from(self, source: _Source) -> Iterator[RecordBatch]:
+    def _batches_from(self, source: RecordSource) -> Iterator[RecordBatch]:
         assert self._pool is not None
         outcome = kernels.FULL
         targets = self._targets_on_current_contig()
         while outcome != kernels.END_OF_FILE:
             batch = self._pool.acquire(self._current_contig())
             outcome, batch.n_records, _ = kernels.read_records(
-                source.kind,
-                self._file,
-                self.header.address,
-                source.bgzf,
-                source.iterator,
-                source.index,
-                source.line,
-                self._state,
-                batch.slots,
-                (self._limits.n_alts, self._limits.n_bytes),
-                0 if self._targets is None else -1 if self._targets.excluded else 1,
-                targets.start0,
-                targets.end0,
-                self._tolerated,
-                self._n_samples,
+                source, RecordRules(self._n_samples, self._tolerated), self._limits, targets, self._state, batch.slots
             )
             if batch.n_records:
                 yield batch
@@ -257,8 +234,13 @@ class VariantReader:
         contig_index = int(self._state[kernels.STATE_CONTIG])
         return self._contigs[contig_index] if contig_index >= 0 else ""
 
-    def _targets_on_current_contig(self) -> Intervals:
-        return EMPTY if self._targets is None else self._targets.on(self._current_contig())
+    def _targets_on_current_contig(self) -> TargetsOnContig:
+        if self._targets is None:
+            return TargetsOnContig(kernels.KEEP_ALL, EMPTY.start0, EMPTY.end0)
+        intervals = self._targets.on(self._current_contig())
+        return TargetsOnContig(
+            kernels.KEEP_OUTSIDE if self._targets.excluded else kernels.KEEP_INSIDE, intervals.start0, intervals.end0
+        )
 
     def _start_contig(self) -> None:
         """Go on to the contig of the record that waits."""
@@ -367,17 +349,6 @@ def _open(path: str, name: str) -> int:
 # -- sources of records
 
 
-@dataclass(frozen=True)
-class _Source:
-    """What `record_kernels.read_records` reads from: addresses, 0 where not needed."""
-
-    kind: int
-    bgzf: int = 0
-    iterator: int = 0
-    index: int = 0
-    line: int = 0
-
-
 class _Index:
     """An index opened beside its file; `query` gives a source per region."""
 
@@ -392,7 +363,7 @@ class _Index:
         return sorted((item for item in named if item[0] >= 0), key=lambda item: item[0])
 
     @contextmanager
-    def query(self, contig_index: int, start0: int, end0: int) -> Iterator[_Source]:
+    def query(self, contig_index: int, start0: int, end0: int) -> Iterator[RecordSource]:
         """A source of the records that overlap a region."""
         iterator = library.hts_itr_query(self._address(), contig_index, start0, end0, self._read_function())
         if not iterator:
@@ -415,7 +386,7 @@ class _Index:
     def _read_function(self) -> int:
         raise NotImplementedError
 
-    def _source(self, iterator: int) -> _Source:
+    def _source(self, iterator: int) -> RecordSource:
         raise NotImplementedError
 
 
@@ -440,8 +411,14 @@ class _BcfIndex(_Index):
     def _read_function(self) -> int:
         return htslib.function_address(library, "bcf_readrec")
 
-    def _source(self, iterator: int) -> _Source:
-        return _Source(kernels.SOURCE_BCF_INDEX, bgzf=library.hts_get_bgzfp(self._file), iterator=iterator)
+    def _source(self, iterator: int) -> RecordSource:
+        return RecordSource(
+            kernels.SOURCE_BCF_INDEX,
+            self._file,
+            self._header.address,
+            bgzf=library.hts_get_bgzfp(self._file),
+            iterator=iterator,
+        )
 
 
 class _TextIndex(_Index):
@@ -472,12 +449,14 @@ class _TextIndex(_Index):
     def _read_function(self) -> int:
         return htslib.function_address(library, "tbx_readrec")
 
-    def _source(self, iterator: int) -> _Source:
-        return _Source(
+    def _source(self, iterator: int) -> RecordSource:
+        return RecordSource(
             kernels.SOURCE_TEXT_INDEX,
+            self._file,
+            self._header.address,
             bgzf=library.hts_get_bgzfp(self._file),
             iterator=iterator,
-            index=self._tabix,
+            tabix=self._tabix,
             line=ctypes.addressof(self._line),
         )
 

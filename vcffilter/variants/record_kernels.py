@@ -5,12 +5,14 @@ Records, headers and files are addresses (int64). No Python object per record, n
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from vcffilter.kernels.htslib import load_int32, load_int64, load_uint8, load_uint16
 from vcffilter.kernels.jit import inline_kernel, kernel
 from vcffilter.kernels.search import first_above
-from vcffilter.variants.alleles import STATUS_CODE
+from vcffilter.variants.allele_scores import STATUS_CODE
 from vcffilter.variants.htslib import (
     BCF_INT8,
     BCF_INT16,
@@ -62,6 +64,77 @@ ERRCODE_CONTIG, ERRCODE_TAG, ERRCODE_COLUMNS = 1, 2, 4
 
 # How records are fetched.
 SOURCE_STREAM, SOURCE_BCF_INDEX, SOURCE_TEXT_INDEX = range(3)
+# Which records are kept.
+KEEP_ALL, KEEP_INSIDE, KEEP_OUTSIDE = range(3)
+
+class RecordSource(NamedTuple):
+    """Where records come from. kind: a SOURCE_* code. The others are addresses, 0 where the kind needs none.
+
+    file, header: of the calls. bgzf, iterator: of the region that is read. tabix: a tbx_t. line: a kstring_t for a line.
+    """
+
+    kind: int
+    file: int
+    header: int
+    bgzf: int = 0
+    iterator: int = 0
+    tabix: int = 0
+    line: int = 0
+
+
+class RecordRules(NamedTuple):
+    """What records must be like. n_samples: columns that each must have. tolerated: bits of errcode that do not end the run."""
+
+    n_samples: int
+    tolerated: int
+
+
+class BatchLimits(NamedTuple):
+    """A batch ends at the record that reaches one of these."""
+
+    n_records: int = 4096
+    n_alts: int = 2048
+    n_bytes: int = 16 << 20
+
+
+class TargetsOnContig(NamedTuple):
+    """By POS, which records are kept. keep: KEEP_ALL, KEEP_INSIDE or KEEP_OUTSIDE.
+
+    start0, end0: int64, sorted disjoint half-open intervals on the contig in hand.
+    """
+
+    keep: int
+    start0: np.ndarray
+    end0: np.ndarray
+
+
+class RecordFacts(NamedTuple):
+    """What `classify_records` finds.
+
+    alt_first: int64 (n + 1,), borders of each record's ALTs.
+    alt_status: uint8 (n_alts,), a code of STATUS_NAMES, 0 = can be scored.
+    alt_is_snv: bool (n_alts,), REF and ALT both of one base.
+    is_block: bool (n,), all ALTs are <NON_REF> or <*>, and INFO has END. qual_bits: int32 (n,), QUAL, the bits of a float.
+    """
+
+    alt_first: np.ndarray
+    alt_status: np.ndarray
+    alt_is_snv: np.ndarray
+    is_block: np.ndarray
+    qual_bits: np.ndarray
+
+
+class TakenAlleles(NamedTuple):
+    """Arrays of an `AlleleChunk`, as there."""
+
+    start0: np.ndarray
+    ref_offset: np.ndarray
+    ref_bases: np.ndarray
+    alt_offset: np.ndarray
+    alt_bases: np.ndarray
+    record_index: np.ndarray
+    alt_index: np.ndarray
+
 
 _NO_ALT = STATUS_CODE["no_alt"]
 _UNSUPPORTED = STATUS_CODE["unsupported_allele"]
@@ -73,61 +146,54 @@ _STAR, _LESS, _GREATER, _DOT = (np.uint8(ord(character)) for character in "*<>."
 
 
 @inline_kernel
-def _fetch(source, file, header, record, bgzf, iterator, index, line):
+def _fetch(source, record):
     """Read the next record: 0 or more, -1 at the end, below -1 on an error."""
-    if source == SOURCE_STREAM:
-        return bcf_read(file, header, record)
-    if source == SOURCE_BCF_INDEX:
-        result = hts_itr_next(bgzf, iterator, record, 0)
+    if source.kind == SOURCE_STREAM:
+        return bcf_read(source.file, source.header, record)
+    if source.kind == SOURCE_BCF_INDEX:
+        result = hts_itr_next(source.bgzf, source.iterator, record, 0)
         # `bcf_read` leaves out the samples that are not wanted; reading by index does not.
-        return -2 if result >= 0 and bcf_subset_format(header, record) < 0 else result
-    result = hts_itr_next(bgzf, iterator, line, index)
-    if result >= 0 and vcf_parse(line, header, record) < 0:
+        return -2 if result >= 0 and bcf_subset_format(source.header, record) < 0 else result
+    result = hts_itr_next(source.bgzf, source.iterator, source.line, source.tabix)
+    if result >= 0 and vcf_parse(source.line, source.header, record) < 0:
         return -2
     return result
 
 
 @inline_kernel
-def _inside(starts0, ends0, pos0):
-    """Whether a position is in one of the sorted, disjoint, half-open intervals."""
-    position = first_above(starts0, pos0) - 1
-    return position >= 0 and pos0 < ends0[position]
+def _inside(targets, pos0):
+    """Whether a position is in one of the intervals."""
+    position = first_above(targets.start0, pos0) - 1
+    return position >= 0 and pos0 < targets.end0[position]
 
 
 @kernel
-def read_records(
-    source, file, header, bgzf, iterator, index, line, state, records, limits, targets, starts0, ends0, tolerated, n_samples
-):
+def read_records(source, rules, limits, targets, state, records):
     """Fill `records` with the next records of one contig.
 
-    source: a SOURCE_* code. file, header, bgzf, iterator, index, line: addresses (0 where the source needs none).
+    source: `RecordSource`. rules: `RecordRules`. limits: `BatchLimits`. targets: `TargetsOnContig`.
     state: int64 (STATE_SIZE,), see STATE_*; kept by the caller between calls.
     records: int64 (n,), addresses of bcf1_t; filled from the front, by swapping with the spare record.
-    limits: (most ALTs, most bytes); a batch ends with the record that reaches one.
-    targets: 0 keep all, 1 keep records whose POS is within the intervals, -1 those whose POS is not.
-    starts0, ends0: int64, sorted disjoint half-open target intervals on the current contig.
-    n_samples: columns that every record must have.
-    tolerated: bits of bcf1_t.errcode that do not end the run.
     Returns (outcome, n_records, n_alts).
     """
     n_records, n_alts, n_bytes = 0, 0, 0
-    while n_records < len(records) and n_alts < limits[0] and n_bytes < limits[1]:
+    while n_records < len(records) and n_alts < limits.n_alts and n_bytes < limits.n_bytes:
         record = state[STATE_SPARE]
         contig = state[STATE_CONTIG]
         if state[STATE_WAITING]:
             state[STATE_WAITING] = 0
         else:
-            result = _fetch(source, file, header, record, bgzf, iterator, index, line)
+            result = _fetch(source, record)
             if result == -1:
                 return END_OF_FILE, n_records, n_alts
             errcode = load_int32(record + OFFSET_ERRCODE)
-            if result >= 0 and number_of_samples(record) != n_samples:
+            if result >= 0 and number_of_samples(record) != rules.n_samples:
                 # htslib takes a line that ends before its samples, and then fails to write it.
                 errcode |= ERRCODE_COLUMNS
             state[STATE_ERRCODE] = errcode
             if result < -1 or errcode & ~(ERRCODE_CONTIG | ERRCODE_TAG):
                 return READ_ERROR, n_records, n_alts
-            if errcode & ~tolerated:
+            if errcode & ~rules.tolerated:
                 return UNDECLARED, n_records, n_alts
             state[STATE_NUMBER] += 1
             if state[STATE_STREAM] != 0:
@@ -143,7 +209,7 @@ def read_records(
         pos0 = load_int64(record + OFFSET_POS0)
         if pos0 < state[STATE_MIN_POS0]:
             continue
-        if targets != 0 and _inside(starts0, ends0, pos0) != (targets > 0):
+        if targets.keep != KEEP_ALL and _inside(targets, pos0) != (targets.keep == KEEP_INSIDE):
             continue
         state[STATE_SPARE] = records[n_records]
         records[n_records] = record
@@ -226,23 +292,19 @@ def count_alts(records):
 
 
 @kernel
-def classify_records(header, end_key, records, alt_first, alt_status, alt_is_indel, is_block, qual_bits):
+def classify_records(header, end_key, records, facts):
     """Say of each ALT whether it can be scored, and of each record whether it is a gVCF block.
 
-    end_key: address of the text "END". records: int64 (n,). alt_first: int64 (n + 1,), filled: borders of each record's ALTs.
-    alt_status: uint8 (n_alts,), filled: a code of STATUS_NAMES, 0 = can be scored.
-    alt_is_indel: bool (n_alts,), filled: not (REF and ALT both of one base).
-    is_block: bool (n,), filled: all ALTs are <NON_REF> or <*>, and INFO has END.
-    qual_bits: int32 (n,), filled: QUAL, the bits of a float.
+    end_key: address of the text "END". records: int64 (n,). facts: `RecordFacts`, filled.
     Returns (alleles that can be scored, bytes of their REFs, bytes of their ALTs); -1 first when a record cannot be unpacked.
     """
     n_scorable, n_ref_bytes, n_alt_bytes = 0, 0, 0
     cursor = 0
     for index in range(len(records)):
         record = records[index]
-        alt_first[index] = cursor
-        is_block[index] = False
-        qual_bits[index] = load_int32(record + OFFSET_QUAL)
+        facts.alt_first[index] = cursor
+        facts.is_block[index] = False
+        facts.qual_bits[index] = load_int32(record + OFFSET_QUAL)
         if bcf_unpack(record, UNPACK_ALLELES) < 0:
             return -1, index, 0
         n_alleles = number_of_alleles(record)
@@ -259,8 +321,8 @@ def classify_records(header, end_key, records, alt_first, alt_status, alt_is_ind
             # POS 0 is before the first base: there is no sequence that a read could show.
             before_contig = load_int64(record + OFFSET_POS0) < 0
             status = _UNSUPPORTED if before_contig else _classify_alt(ref, ref_length, ref_is_plain, alt, alt_length)
-            alt_status[cursor] = status
-            alt_is_indel[cursor] = ref_length != 1 or alt_length != 1
+            facts.alt_status[cursor] = status
+            facts.alt_is_snv[cursor] = ref_length == 1 and alt_length == 1
             cursor += 1
             if status == _SCORED:
                 n_scorable += 1
@@ -269,31 +331,31 @@ def classify_records(header, end_key, records, alt_first, alt_status, alt_is_ind
             only_blocks = only_blocks and _is_reference_block_alt(alt)
         if only_blocks:
             bcf_unpack(record, UNPACK_INFO)
-            is_block[index] = bcf_get_info(header, record, end_key) != 0
-    alt_first[len(records)] = cursor
+            facts.is_block[index] = bcf_get_info(header, record, end_key) != 0
+    facts.alt_first[len(records)] = cursor
     return n_scorable, n_ref_bytes, n_alt_bytes
 
 
 @kernel
-def take_alleles(records, alt_first, alt_status, start0, ref_offset, ref_bases, alt_offset, alt_bases, record_index, alt_index):
-    """Copy the alleles that can be scored, upper-case, into the arrays of an `AlleleChunk` (sizes from `classify_records`)."""
+def take_alleles(records, facts, taken):
+    """Copy the alleles that can be scored, upper-case, into `TakenAlleles` (sizes from `classify_records`)."""
     allele_number, ref_cursor, alt_cursor = 0, 0, 0
     for index in range(len(records)):
         alleles = load_int64(records[index] + OFFSET_ALLELE)
-        for flat in range(alt_first[index], alt_first[index + 1]):
-            if alt_status[flat] != _SCORED:
+        for flat in range(facts.alt_first[index], facts.alt_first[index + 1]):
+            if facts.alt_status[flat] != _SCORED:
                 continue
-            within = flat - alt_first[index]
-            ref_offset[allele_number] = ref_cursor
-            alt_offset[allele_number] = alt_cursor
-            ref_cursor = _copy_upper(load_int64(alleles), ref_bases, ref_cursor)
-            alt_cursor = _copy_upper(load_int64(alleles + 8 * (within + 1)), alt_bases, alt_cursor)
-            start0[allele_number] = load_int64(records[index] + OFFSET_POS0)
-            record_index[allele_number] = index
-            alt_index[allele_number] = within
+            within = flat - facts.alt_first[index]
+            taken.ref_offset[allele_number] = ref_cursor
+            taken.alt_offset[allele_number] = alt_cursor
+            ref_cursor = _copy_upper(load_int64(alleles), taken.ref_bases, ref_cursor)
+            alt_cursor = _copy_upper(load_int64(alleles + 8 * (within + 1)), taken.alt_bases, alt_cursor)
+            taken.start0[allele_number] = load_int64(records[index] + OFFSET_POS0)
+            taken.record_index[allele_number] = index
+            taken.alt_index[allele_number] = within
             allele_number += 1
-    ref_offset[allele_number] = ref_cursor
-    alt_offset[allele_number] = alt_cursor
+    taken.ref_offset[allele_number] = ref_cursor
+    taken.alt_offset[allele_number] = alt_cursor
 
 
 @inline_kernel

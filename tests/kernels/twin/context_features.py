@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import groupby
 
-from twin.alleles import COMPLEX, DELETION, INSERTION, Allele
+from twin.normalised_alleles import COMPLEX, DELETION, INSERTION, Allele
 from twin.reference import Contig
 
 GC_REACH, NARROW_REACH, NEAR_REACH = 50, 20, 10

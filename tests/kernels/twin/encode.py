@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twin.alleles import FINE, Called, normalise
 from twin.context_features import context_features
+from twin.normalised_alleles import FINE, Called, normalise
 from twin.read_features import differences, read_features
 from twin.reads import PAIRED, SUPPLEMENTARY, Read
 from twin.reference import Contig

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from twin.alleles import MAX_ALLELE_LENGTH, Allele
+from twin.normalised_alleles import MAX_ALLELE_LENGTH, Allele
 from twin.reference import Contig
 from twin.scan import Indel
 

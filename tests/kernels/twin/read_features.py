@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-from twin.alleles import Allele
+from twin.normalised_alleles import Allele
 from twin.reads import PAIRED, PROPER_PAIR, SUPPLEMENTARY, Read
 from twin.reference import Contig
 from twin.scan import Indel, mismatches

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from twin.alleles import Allele
 from twin.haplotypes import FLANK, Haplotype, Nearby, build_haplotypes, find_nearby, is_the_allele
+from twin.normalised_alleles import Allele
 from twin.reads import SKIP, Read
 from twin.reference import Contig
 from twin.scan import Indel, of_one_name

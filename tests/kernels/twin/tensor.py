@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from twin.alleles import Allele
 from twin.bases import mixed, text_hash
+from twin.normalised_alleles import Allele
 from twin.read_features import Differences, end_distance, event_quality, five_prime_share
 from twin.reads import DELETION, INSERTION, MATCH, PAIRED, PROPER_PAIR, SOFT_CLIP, SUPPLEMENTARY, Read
 from twin.reference import Contig

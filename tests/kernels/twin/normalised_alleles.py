@@ -1,4 +1,4 @@
-"""Twin of kernels/alleles.py: an ALT as called, trimmed, moved left, with the range over which it shifts."""
+"""Twin of kernels/normalised_alleles.py: an ALT as called, trimmed, moved left, with the range over which it shifts."""
 
 from __future__ import annotations
 

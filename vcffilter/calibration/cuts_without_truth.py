@@ -10,7 +10,8 @@ import numpy as np
 
 from vcffilter.truth.call_sets import HETEROZYGOUS, HOMOZYGOUS, CalledAllele
 from vcffilter.truth.normalise import trim
-from vcffilter.variants.alleles import AlleleChunk, AlleleScores
+from vcffilter.variants.allele_chunk import AlleleChunk
+from vcffilter.variants.allele_scores import AlleleScores
 
 #: Thresholds shown.
 CUTS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
