@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vcffilter.inspection.promise_depth import PromiseDepth
     from vcffilter.inspection.watch import RunWatch, WatchedModel
     from vcffilter.pipeline.evidence import EvidenceScorer
-    from vcffilter.pipeline.summary import RunSummary
+    from vcffilter.pipeline.summary import RunInputs, RunSummary
     from vcffilter.variants.allele_scores import AlleleScores
     from vcffilter.variants.chunks import RecordChunk
     from vcffilter.variants.intervals import Regions
@@ -331,6 +331,15 @@ def _n_records(chosen: FilterOptions) -> int | None:
     return None if chosen.variants == "-" or chosen_by_place else indexed_record_count(chosen.variants)
 
 
+def _inputs(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer) -> RunInputs:
+    from vcffilter.pipeline.summary import RunInputs
+
+    asked = ("-r", chosen.regions), ("-R", chosen.regions_file), ("-t", chosen.targets), ("-T", chosen.targets_file)
+    part = " ".join(f"{option} {value}" for option, value in asked if value is not None)
+    read_samples = {sample for header in scorer.headers for sample in header.groups_of_sample if sample}
+    return RunInputs(chosen.variants, tuple(reader.header.sample_names()), tuple(sorted(read_samples)), part or None)
+
+
 def _stream(
     chosen: FilterOptions,
     reader: VariantReader,
@@ -377,6 +386,7 @@ def _stream(
             watch.warnings.refuse()
         writer.complete()
         summary = RunSummary(
+            inputs=_inputs(chosen, reader, scorer),
             counts=annotator.counts(),
             stages=stages,
             thresholds=annotator.settings.thresholds,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vcffilter.annotation import record_update as update
+from vcffilter.annotation.alt_tally import AltCounts, AltTally
 from vcffilter.annotation.declarations import Provenance, Stale, declare
 from vcffilter.annotation.reason_vocabulary import REASON_NAMES
 from vcffilter.annotation.settings import DEEP_READS, INDEL_FILTER, SNV_FILTER, AnnotationSettings
@@ -31,7 +32,7 @@ class AnnotationCounts:
 
     n_records: all. n_blocks: gVCF blocks, left alone. n_scored: records with a scored ALT.
     n_failed: of these, below the thresholds; n_failed_snv, n_failed_indel: with such an ALT among theirs.
-    unscored_records, alleles: numbers by status name.
+    unscored_records, alleles: numbers by status name. alts: of the scored ones, by type.
     """
 
     n_records: int
@@ -42,6 +43,7 @@ class AnnotationCounts:
     n_failed_indel: int
     unscored_records: dict[str, int]
     alleles: dict[str, int]
+    alts: dict[str, AltCounts]
 
 
 class Annotator:
@@ -62,6 +64,7 @@ class Annotator:
         self._words = self._make_words()
         self._scratch = update.empty_scratch(0, 0, 0)
         self._counts = np.zeros(update.COUNT_SIZE, dtype=np.int64)
+        self._tally = AltTally()
 
     def of_best_carriers(self, chunk: RecordChunk, samples: SampleScores) -> AlleleScores:
         """For each ALT the scores of the sample that stand for the site, by the rule of `record_update.judge_samples`."""
@@ -92,6 +95,8 @@ class Annotator:
                 contig=chunk.records.contig,
                 pos1=chunk.records.pos0(failed_at) + 1,
             )
+        scored = alts.status == 0
+        self._tally.add(alts.is_snv[scored], alts.verdict[scored] != update.VERDICT_PASS, alts.probability[scored])
 
     def counts(self) -> AnnotationCounts:
         """What was written so far."""
@@ -105,6 +110,7 @@ class Annotator:
             n_failed_indel=int(counts[update.COUNT_FAILED_INDEL]),
             unscored_records=_by_status(counts[update.COUNT_STATUS : update.COUNT_ALT_STATUS]),
             alleles=_by_status(counts[update.COUNT_ALT_STATUS :]),
+            alts=self._tally.counts(),
         )
 
     def _make_plan(self, header: VariantHeader, stale: Stale) -> np.ndarray:

@@ -21,13 +21,27 @@ _REPORT_VERSION = 1
 
 
 @dataclass(frozen=True)
+class RunInputs:
+    """What was filtered: calls as named (- is stdin), their samples in the order of the columns, the samples of the reads' @RG
+    lines, and the part of the calls that was asked for, as given to -r, -R, -t or -T; None = all.
+    """
+
+    calls: str
+    samples: tuple[str, ...]
+    read_samples: tuple[str, ...]
+    part: str | None
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """What a run did.
 
-    counts: of records and alleles. stages: seconds by stage. elapsed_seconds: wall clock, start-up included.
-    peak_bytes: of resident memory. warnings: all of the run. data: the reads, and the ALTs outside the model's training data.
+    inputs: what was filtered. counts: of records and alleles. stages: seconds by stage.
+    elapsed_seconds: wall clock, start-up included. peak_bytes: of resident memory. warnings: all of the run.
+    data: the reads, and the ALTs outside the model's training data.
     """
 
+    inputs: RunInputs
     counts: AnnotationCounts
     stages: StageSeconds
     thresholds: Thresholds
@@ -68,6 +82,10 @@ class RunSummary:
             "report": REPORT_MARKER,
             "report_version": _REPORT_VERSION,
             "program_version": __version__,
+            "calls": self.inputs.calls,
+            "part": self.inputs.part,
+            "samples": list(self.inputs.samples),
+            "read_samples": list(self.inputs.read_samples),
             "model": {"id": self.model_id, "sha256": self.model_sha256},
             "thresholds": asdict(self.thresholds),
             "records": {
@@ -81,6 +99,7 @@ class RunSummary:
                 "not_scored": counts["unscored_records"],
             },
             "alleles": counts["alleles"],
+            "alts": counts["alts"],
             "data": self.data,
             "warnings": [warning.to_json() for warning in self.warnings],
             "seconds": {
