@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from vcffilter.commands import options
+from vcffilter.commands.chosen_calls import chosen_calls, of_chosen_calls, write_pictures
 from vcffilter.commands.options import option
-from vcffilter.commands.show import choosing, chosen_calls, write_pictures
 from vcffilter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,11 +42,7 @@ _SAME_LOG_ODDS = 0.01
 @click.argument("places", metavar="[CHROM:POS]...", nargs=-1)
 @options.apply(
     [
-        options.reads,
-        options.reference,
-        option("-s", "--samples", group="Input", metavar="LIST", help="Only the reads of these samples' read groups."),
-        option("--info-prefix", group="Input", default="PILEUP", show_default=True, metavar="TEXT", help="Of the INFO keys."),
-        *choosing,
+        *of_chosen_calls,
         option("--model", group="Model", metavar="NAME|FILE",
                help="A model that ships, or a .safetensors file. [default: the one that filtered INPUT]"),
         option("--json", "as_json", group="Output", is_flag=True, help="One JSON object a line, with every fact."),

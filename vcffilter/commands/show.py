@@ -9,26 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from vcffilter.commands import options
+from vcffilter.commands.chosen_calls import chosen_calls, of_chosen_calls, write_pictures
 from vcffilter.commands.options import option
 from vcffilter.errors import UsageError
 
 if TYPE_CHECKING:
-    from vcffilter.pictures.drawing import Drawing
     from vcffilter.pictures.facts import CallFacts
     from vcffilter.pictures.painter import PileupSource
-    from vcffilter.pictures.selection import CallFile
 
-_WHICH, _PICTURE = "Which calls", "Picture"
-
-#: Which calls are meant, beside places: of every command that `chosen_calls` chooses for.
-choosing = (
-    option("--failed", group=_WHICH, type=click.IntRange(1), metavar="N",
-           help="The N failing ALTs that the caller was surest of (QUAL)."),
-    option("--borderline", group=_WHICH, type=click.IntRange(1), metavar="N",
-           help="The N ALTs nearest to their threshold."),
-    option("--lost", group=_WHICH, type=click.Path(path_type=Path), metavar="TSV",
-           help="Failing ALTs that these labels (pileup-filter label) call true."),
-)  # fmt: skip
+_PICTURE = "Picture"
 
 
 @click.command("show", cls=options.GroupedCommand, context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,10 +25,7 @@ choosing = (
 @click.argument("places", metavar="[CHROM:POS]...", nargs=-1)
 @options.apply(
     [
-        options.reads,
-        options.reference,
-        option("-s", "--samples", group="Input", metavar="LIST", help="Only the reads of these samples' read groups."),
-        *choosing,
+        *of_chosen_calls,
         option("-o", "--output", "folder", group=_PICTURE, type=click.Path(path_type=Path), metavar="DIR",
                help="Write pictures there, one file a call. [default: text to stdout]"),
         option("--format", "kinds", group=_PICTURE, type=click.Choice(["svg", "png", "txt"]), multiple=True,
@@ -50,7 +36,6 @@ choosing = (
                metavar="N", help="Most reads drawn; how many more there are is said."),
         option("--channels", group=_PICTURE, metavar="LIST|all",
                help="Into DIR also what a network sees: one panel a channel of the tensor, such as base,support,strand."),
-        option("--info-prefix", group="Input", default="PILEUP", show_default=True, metavar="TEXT", help="Of the INFO keys."),
         options.quiet,
         options.verbose,
     ]
@@ -102,36 +87,6 @@ def show(
         click.echo("No call is of that kind.", err=True)
     elif folder is not None and not quiet:
         click.echo(f"{len(chosen)} calls drawn in {folder}", err=True)
-
-
-def chosen_calls(
-    calls: CallFile, places: tuple[str, ...], failed: int | None, borderline: int | None, lost: Path | None
-) -> list[CallFacts]:
-    """Calls by place, then those of the three kinds; each once."""
-    if not (places or failed or borderline or lost):
-        raise UsageError("nothing was chosen", hint="Name places (chr20:10008921), or use --failed N, --borderline N, --lost TSV")
-
-    found: list[CallFacts] = []
-    if places:
-        found += calls.at(places)
-    if failed:
-        found += calls.failed(failed)
-    if borderline:
-        found += calls.borderline(borderline)
-    if lost is not None:
-        found += calls.lost(lost)
-    return list(dict.fromkeys(found))
-
-
-def write_pictures(folder: Path, kinds: tuple[str, ...], facts: CallFacts, drawing: Drawing, text: str, suffix: str = "") -> None:
-    """One file of each kind; text is what a .txt file holds."""
-    from vcffilter.files import make_folder, write_bytes
-    from vcffilter.pictures.drawing import to_png, to_svg
-
-    make_folder(folder)
-    for kind in kinds:
-        content = to_png(drawing) if kind == "png" else (to_svg(drawing) if kind == "svg" else text).encode()
-        write_bytes(folder / f"{facts.file_stem}{suffix}.{kind}", content)
 
 
 def _write_channels(folder: Path, kinds: tuple[str, ...], facts: CallFacts, source: PileupSource, channels: str) -> None:

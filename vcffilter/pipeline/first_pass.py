@@ -5,19 +5,16 @@ A stream cannot know them in advance: what is read here is read and scored again
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-
 import numpy as np
 
 from vcffilter.pipeline.protocol import ChunkScorer
+from vcffilter.pipeline.score_ahead import score_ahead
 from vcffilter.variants.allele_scores import AlleleScores, SampleScores
 from vcffilter.variants.chunks import RecordChunk, take_chunk
 from vcffilter.variants.reader import VariantReader
 
 #: Probabilities are rounded to this many steps.
 _STEPS = 10_000
-_CHUNKS_AHEAD = 2
 
 
 class ProbabilityCounts:
@@ -62,25 +59,11 @@ def count_probabilities(
 ) -> ProbabilityCounts:
     """Score every record of the reader on `n_threads` workers. Memory stays bounded. Raises what reading and scoring raise."""
     counts = ProbabilityCounts()
-    pending: deque[tuple[RecordChunk, Future[AlleleScores | SampleScores]]] = deque()
-    executor = ThreadPoolExecutor(max_workers=n_threads, thread_name_prefix="score")
 
-    def finish_oldest() -> None:
-        chunk, future = pending.popleft()
-        counts.add(future.result())
+    def finish(chunk: RecordChunk, scores: AlleleScores | SampleScores) -> None:
+        counts.add(scores)
         reader.release(chunk.records)
 
-    try:
-        for batch in reader.batches():
-            chunk = take_chunk(reader.header, batch, columns)
-            pending.append((chunk, executor.submit(scorer.score, chunk.alleles)))
-            while len(pending) > n_threads + _CHUNKS_AHEAD:
-                finish_oldest()
-        while pending:
-            finish_oldest()
-    except BaseException as error:
-        # A signal does not wait for a worker that may never come back.
-        executor.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
-        raise
-    executor.shutdown(wait=True)
+    chunks = (take_chunk(reader.header, batch, columns) for batch in reader.batches())
+    score_ahead(chunks, lambda chunk: scorer.score(chunk.alleles), finish, n_threads=n_threads)
     return counts

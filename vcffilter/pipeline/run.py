@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from vcffilter.annotation.annotator import Annotator
 from vcffilter.pipeline.protocol import ChunkScorer
+from vcffilter.pipeline.score_ahead import score_ahead
 from vcffilter.variants.allele_scores import AlleleScores, SampleScores
 from vcffilter.variants.chunks import RecordChunk, take_chunk
 from vcffilter.variants.reader import VariantReader
 from vcffilter.variants.writer import VariantWriter
-
-#: Chunks read ahead of the writer, beyond one per worker: enough that no worker waits for the disk.
-_CHUNKS_AHEAD = 2
 
 
 @dataclass
@@ -61,8 +57,6 @@ def run_stream(
     The writer is not committed. Whatever a stage raises is raised here, after the workers have stopped.
     """
     seconds = StageSeconds()
-    pending: deque[tuple[RecordChunk, Future[AlleleScores | SampleScores]]] = deque()
-    executor = ThreadPoolExecutor(max_workers=n_threads, thread_name_prefix="score")
     n_written = 0
 
     def score(chunk: RecordChunk) -> AlleleScores | SampleScores:
@@ -72,20 +66,16 @@ def run_stream(
         finally:
             seconds.add_score(time.perf_counter() - started)
 
-    def finish_oldest() -> None:
+    def finish(chunk: RecordChunk, result: AlleleScores | SampleScores) -> None:
         nonlocal n_written
-        chunk, future = pending.popleft()
         started = time.perf_counter()
-        result = future.result()
-        scored = time.perf_counter()
         scores = result if isinstance(result, AlleleScores) else annotator.of_best_carriers(chunk, result)
         if observe is not None:
             observe(chunk, scores)
         annotator.annotate(chunk, scores)
         annotated = time.perf_counter()
         writer.write(chunk.records.addresses)
-        seconds.wait += scored - started
-        seconds.annotate += annotated - scored
+        seconds.annotate += annotated - started
         seconds.write += time.perf_counter() - annotated
         n_written += chunk.records.n_records
         if progress is not None:
@@ -93,24 +83,18 @@ def run_stream(
             progress(n_written, chunk.records.contig, chunk.records.pos0(last) + 1)
         reader.release(chunk.records)
 
-    try:
-        batches = reader.batches()
-        while True:
-            started = time.perf_counter()
-            batch = next(batches, None)
-            if batch is None:
-                seconds.read += time.perf_counter() - started
-                break
-            chunk = take_chunk(reader.header, batch, columns)
-            seconds.read += time.perf_counter() - started
-            pending.append((chunk, executor.submit(score, chunk)))
-            while len(pending) > n_threads + _CHUNKS_AHEAD or (pending and pending[0][1].done()):
-                finish_oldest()
-        while pending:
-            finish_oldest()
-    except BaseException as error:
-        # A signal does not wait for a worker that may never come back.
-        executor.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
-        raise
-    executor.shutdown(wait=True)
+    seconds.wait = score_ahead(_chunks(reader, columns, seconds), score, finish, n_threads=n_threads)
     return seconds
+
+
+def _chunks(reader: VariantReader, columns: np.ndarray | None, seconds: StageSeconds) -> Iterator[RecordChunk]:
+    """The reader's records in chunks; the time that reading them takes is added to `seconds`."""
+    batches = reader.batches()
+    while True:
+        started = time.perf_counter()
+        batch = next(batches, None)
+        chunk = None if batch is None else take_chunk(reader.header, batch, columns)
+        seconds.read += time.perf_counter() - started
+        if chunk is None:
+            return
+        yield chunk
