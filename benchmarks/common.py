@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+#: Markers of the place for tables in a page.
+_TABLES_BEGIN, _TABLES_END = "<!-- tables -->", "<!-- end -->"
 #: Where the reads' references must never come from; and one intra-op thread a worker, as the program itself uses.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -84,6 +86,16 @@ class Table:
         lines = [f"### {self.title}", "", "| " + " | ".join(self.columns) + " |", "|" + " --- |" * len(self.columns)]
         lines += ["| " + " | ".join(cell(value) for value in row) + " |" for row in self.rows]
         return "\n".join(lines + (["", self.note] if self.note else [])) + "\n"
+
+
+def print_tables(tables: Sequence[Table], document: Path | None) -> None:
+    """Print tables; with a document, put them into it between its markers."""
+    text = "\n".join(table.markdown() for table in tables)
+    print(text)
+    if document is not None:
+        before, _, rest = document.read_text().partition(f"{_TABLES_BEGIN}\n")
+        after = rest.partition(_TABLES_END)[2]
+        document.write_text(f"{before}{_TABLES_BEGIN}\n{text}{_TABLES_END}{after}")
 
 
 def cell(value: Any) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pysam
-from common import Table
+from common import Table, print_tables
 
 from vcffilter.commands.main import run
 
@@ -109,12 +109,7 @@ def main() -> None:
     options.add_argument("--data", type=Path, required=True)
     options.add_argument("--document", type=Path)
     arguments = options.parse_args()
-    text = "\n".join(table.markdown() for table in tables(arguments.data))
-    print(text)
-    if arguments.document is not None:
-        before, _, rest = arguments.document.read_text().partition("<!-- tables -->\n")
-        after = rest.partition("<!-- end -->")[2]
-        arguments.document.write_text(f"{before}<!-- tables -->\n{text}<!-- end -->{after}")
+    print_tables(tables(arguments.data), arguments.document)
 
 
 if __name__ == "__main__":

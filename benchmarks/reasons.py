@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pysam
-from common import Table
+from common import Table, print_tables
 
 from vcffilter.commands.main import run
 
@@ -215,12 +215,7 @@ def main() -> None:
         info = infos[call]
         facts = plain_facts(arguments.data, call)
         others.add(str(call), info.get("PILEUP_PROB", "-"), info.get("PILEUP_AD", "-"), facts, _reasons(info))
-    text = f"{looked.markdown()}\n{others.markdown()}"
-    print(text)
-    if arguments.document is not None:
-        before, _, rest = arguments.document.read_text().partition("<!-- tables -->\n")
-        after = rest.partition("<!-- end -->")[2]
-        arguments.document.write_text(f"{before}<!-- tables -->\n{text}<!-- end -->{after}")
+    print_tables([looked, others], arguments.document)
 
 
 if __name__ == "__main__":

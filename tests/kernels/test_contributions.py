@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_forests import N_FEATURES, grow
 
 from vcffilter.kernels.contributions import (
     CountedTrees,
@@ -19,36 +20,13 @@ from vcffilter.kernels.contributions import (
     share_of_parent,
 )
 
-N_FEATURES = 5
 
-
-def grow(rng, n_trees, n_splits):
+def grow_counted(rng, n_trees, n_splits):
     """Random trees whose leaves have random counts, some none: (CountedTrees, depth, whole cover)."""
-    root, feature, threshold, left, depths = [], [], [], [], []
-
-    def add_leaf(depth):
-        left.append(len(left))
-        feature.append(0)
-        threshold.append(np.inf)
-        depths.append(depth)
-
-    for _ in range(n_trees):
-        root.append(len(left))
-        add_leaf(0)
-        leaves = [root[-1]]
-        for _ in range(int(rng.integers(0, n_splits + 1))):
-            node = leaves.pop(int(rng.integers(len(leaves))))
-            feature[node], threshold[node], left[node] = int(rng.integers(N_FEATURES)), rng.normal(), len(left)
-            for _ in range(2):
-                leaves.append(len(left))
-                add_leaf(depths[node] + 1)
-    root, left = np.array(root, np.int32), np.array(left, np.int32)
+    root, feature, threshold, left, depth = grow(rng, n_trees, n_splits)
     cover = rng.integers(1, 50, len(left)) * (rng.random(len(left)) < 0.7)
-    share = share_of_parent(root, left, cover)
-    trees = CountedTrees(
-        root, np.array(feature, np.int32), np.array(threshold, np.float32), left, rng.normal(size=len(left)), share
-    )
-    return trees, max(depths), cover_of_nodes(root, left, cover)
+    trees = CountedTrees(root, feature, threshold, left, rng.normal(size=len(left)), share_of_parent(root, left, cover))
+    return trees, depth, cover_of_nodes(root, left, cover)
 
 
 def known_output(trees, cover, row, known, node):
@@ -90,7 +68,7 @@ def contributions_of(trees, depth, rows):
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(0, 12))
 def test_contributions_are_those_of_the_definition(seed, n_trees, n_splits):
     rng = np.random.default_rng(seed)
-    trees, depth, cover = grow(rng, n_trees, n_splits)
+    trees, depth, cover = grow_counted(rng, n_trees, n_splits)
     rows = rng.normal(size=(2, N_FEATURES)).astype(np.float32)
     rows[rng.random(rows.shape) < 0.1] = np.nan
     found = contributions_of(trees, depth, rows)
@@ -140,7 +118,7 @@ def test_lightgbm_says_the_same_of_its_own_trees():
 
 def test_contributions_of_deep_trees_add_up():
     rng = np.random.default_rng(5)
-    trees, depth, _ = grow(rng, 30, 300)
+    trees, depth, _ = grow_counted(rng, 30, 300)
     assert depth > 12
     rows = rng.normal(size=(20, N_FEATURES)).astype(np.float32)
     total = np.zeros(len(rows))

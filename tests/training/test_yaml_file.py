@@ -6,7 +6,7 @@ import pytest
 
 from vcffilter.commands.main import run
 from vcffilter.errors import TrainingError
-from vcffilter.training.config import load_train_config
+from vcffilter.training.config import ExampleFiles, load_train_config
 from vcffilter.training.yaml_file import read_yaml
 
 pytest.importorskip("yaml")
@@ -53,12 +53,16 @@ def test_what_is_no_such_yaml_is_named(tmp_path, content, said):
         ("- a\n", "the configuration must be a mapping"),
         ("model_id: 3\n", "model_id is 3, which is no str"),
         ("model_id: a\ndata: a.h5\n", "data is 'a.h5'"),
-        ("model_id: a\nmodel: {1: 2}\n", "model is {1: 2}"),
+        ("model_id: a\nmodel: {1: 2}\n", "model has the key 1"),
         ("model_id: a\nvalidation: {contigs: [20]}\n", "validation.contigs[0] is 20"),
         ("model_id: a\nvalidation: chr20\n", "validation must be a mapping"),
         ("model_id: a\nout_of_fold: {folds: {a: chr20}}\n", "out_of_fold.folds.a must be a mapping"),
         ("model_id: a\nfit: {seed: -1}\n", "fit.seed is -1"),
         ("model_id: a\nfit: {seed: 99999999999999999999}\n", "fit.seed is 99999999999999999999"),
+        ("model_id: a\nfit: {learning_rate: fast}\n", "fit.learning_rate is 'fast', which is no finite number"),
+        ("model_id: a\ndata: [{files: a.h5, weight: -1}]\n", "data[0].weight is -1"),
+        ("model_id: a\ndata: [{file: a.h5}]\n", "unknown key data[0].file"),
+        ("data: [a.h5]\n", "missing key model_id"),
         ("1: 2\n", "unknown key 1"),
     ],
 )
@@ -68,6 +72,16 @@ def test_values_of_another_kind_are_named(tmp_path, text, said):
     with pytest.raises(TrainingError) as caught:
         load_train_config(path)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("number", ["1e-3", "1.0e-3", ".1e-2", "0.001"])
+def test_a_number_may_be_written_with_an_exponent(tmp_path, number):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"model_id: a1e-3\nfit: {{learning_rate: {number}}}\nmodel: {{dropout: {number}}}\ndata: [b.h5, {{files: c.h5}}]\n")
+    config = load_train_config(path)
+    assert (config.fit.learning_rate, config.model, config.recall_snv) == (0.001, {"dropout": 0.001}, None)
+    assert config.data == ("b.h5", ExampleFiles("c.h5"))
+    assert config.model_id == "a1e-3"
 
 
 @pytest.mark.parametrize("model_id", ["../outside", "/tmp/outside", "a/b", "..", "", ".hidden", "a\nb", "-o"])

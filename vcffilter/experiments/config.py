@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vcffilter.errors import TrainingError
-from vcffilter.training.config import Selection, parse_dataclass
+from vcffilter.training.config import Selection, parse_settings
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.fit_config import FitConfig
 from vcffilter.training.yaml_file import read_yaml
@@ -68,7 +68,7 @@ class ComparisonConfig:
 
 def load_comparison_config(path: str | Path) -> ComparisonConfig:
     """Read and check a YAML file; raises TrainingError that names the key."""
-    config: ComparisonConfig = parse_dataclass(ComparisonConfig, read_yaml(path), "", str(path))
+    config: ComparisonConfig = parse_settings(ComparisonConfig, read_yaml(path), "", str(path))
     names = [experiment.name for experiment in config.experiments]
     if not names or len(set(names)) != len(names):
         raise TrainingError("experiments must be given, each with a name of its own", path=str(path))
@@ -83,7 +83,7 @@ def load_comparison_config(path: str | Path) -> ComparisonConfig:
 
 def fit_config(config: ComparisonConfig, experiment: Experiment, path: str = "") -> FitConfig:
     """The training settings of one experiment."""
-    parsed: FitConfig = parse_dataclass(FitConfig, {**config.fit, **experiment.fit}, f"{experiment.name}.fit.", path)
+    parsed: FitConfig = parse_settings(FitConfig, {**config.fit, **experiment.fit}, f"{experiment.name}.fit", path)
     return dataclasses.replace(parsed, patience=0)
 
 

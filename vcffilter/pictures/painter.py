@@ -15,13 +15,7 @@ from vcffilter.errors import ReferenceFileError
 from vcffilter.kernels.normalised_alleles import FINE
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.pictures.pileup import Pileup, pileup_of
-from vcffilter.reads.alignment_file import (
-    ReadSelection,
-    forbid_network_references,
-    load_reading_library,
-    open_alignment_files,
-    read_header,
-)
+from vcffilter.reads.alignment_file import ReadSelection, open_reads
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.variants.allele_chunk import AlleleChunk
@@ -31,12 +25,12 @@ class PileupSource:
     """Makes pileups of single alleles. samples: of the reads' @RG lines; empty = all reads. Raises VcffilterError."""
 
     def __init__(self, reads_paths: Sequence[str], reference_path: str, samples: tuple[str, ...] = ()) -> None:
-        forbid_network_references()
-        htslib = load_reading_library()
-        headers = [read_header(path, reference_path) for path in reads_paths]
-        selection = ReadSelection(False, True, samples)
         self._reference = ReferenceFile(reference_path)
-        self._files = open_alignment_files(headers, reference_path, htslib, selection)
+        try:
+            self._files = open_reads(reads_paths, reference_path, ReadSelection(want_haplotype_tag=True, samples=samples))
+        except BaseException:
+            self._reference.close()
+            raise
         self._encoder = ChunkEncoder(EncoderSpec(ENCODER_VERSION, ()), self._files, self._reference)
 
     def __enter__(self) -> PileupSource:

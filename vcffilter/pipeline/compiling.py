@@ -20,7 +20,7 @@ from vcffilter.kernels.tensor import CHANNEL_NAMES
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
 from vcffilter.pipeline.run import run_stream
-from vcffilter.reads.alignment_file import ReadSelection, load_reading_library, open_alignment_files, read_header
+from vcffilter.reads.alignment_file import ReadSelection, open_reads
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.variants.chunks import take_chunk
 from vcffilter.variants.reader import VariantReader
@@ -85,10 +85,9 @@ def _filter(options: EvidenceOptions, out: str) -> None:
 
 def _encode_tensors(options: EvidenceOptions) -> None:
     """Reads of two files, one sample's read groups, every channel."""
-    headers = [read_header(path, options.reference_path) for path in options.reads_paths * 2]
     selection = ReadSelection(want_haplotype_tag=True, samples=("s",))
     spec = EncoderSpec(ENCODER_VERSION, FEATURE_NAMES, CHANNEL_NAMES, rows=3, columns=3)
-    files = open_alignment_files(headers, options.reference_path, load_reading_library(), selection)
+    files = open_reads(options.reads_paths * 2, options.reference_path, selection)
     encoder = ChunkEncoder(spec, files, ReferenceFile(options.reference_path))
     try:
         with VariantReader(options.variants_path) as reader:

@@ -292,6 +292,13 @@ class AlignmentFile:
         )
 
 
+def open_reads(paths: Sequence[str], reference_path: str, selection: ReadSelection) -> list[AlignmentFile]:
+    """Files by their names, for one thread. No server is asked for a CRAM's reference. Raises ReadsFileError."""
+    forbid_network_references()
+    headers = [read_header(path, reference_path) for path in paths]
+    return open_alignment_files(headers, reference_path, load_reading_library(), selection)
+
+
 def open_alignment_files(
     headers: Sequence[AlignmentHeader], reference_path: str, htslib: Htslib, selection: ReadSelection
 ) -> list[AlignmentFile]:

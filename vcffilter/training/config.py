@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import types
-import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vcffilter.errors import TrainingError
+from vcffilter.models.plain_data import MisfitError, parse_dataclass
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.example_source import ExampleSource
 from vcffilter.training.fit_config import FitConfig
@@ -141,62 +140,15 @@ class TrainConfig:
 
 def load_train_config(path: str | Path) -> TrainConfig:
     """Read a YAML file; raises TrainingError that names the key on anything unknown, missing or of another kind."""
-    return parse_dataclass(TrainConfig, read_yaml(path), "", str(path))
+    config: TrainConfig = parse_settings(TrainConfig, read_yaml(path), "", str(path))
+    return config
 
 
-def parse_dataclass(kind: type, data: Any, where: str, path: str) -> Any:
-    """A (nested) dataclass from plain YAML values, strictly. where: dotted key for messages."""
-    if not isinstance(data, dict):
-        raise TrainingError(f"{where.rstrip('.') or 'the configuration'} must be a mapping of keys to values", path=path)
-    fields = {entry.name: entry for entry in dataclasses.fields(kind)}
-    unknown = [f"{where}{key}" for key in data if key not in fields]
-    if unknown:
-        raise TrainingError(f"unknown key {', '.join(unknown)}", path=path, hint=f"Known are: {', '.join(fields)}")
-    missing = [
-        f"{where}{name}"
-        for name, entry in fields.items()
-        if name not in data and entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise TrainingError(f"missing key {', '.join(missing)}", path=path)
-    types_of = typing.get_type_hints(kind)
-    values = {key: _parse(types_of[key], value, f"{where}{key}", path) for key, value in data.items()}
+def parse_settings(kind: type, data: Any, where: str, path: str | None) -> Any:
+    """A (nested) dataclass from plain YAML values, strictly. where: dotted key for messages. Raises TrainingError."""
     try:
-        return kind(**values)
+        return parse_dataclass(kind, data, where)
+    except MisfitError as error:
+        raise TrainingError(str(error), path=path) from error
     except TrainingError as error:
-        raise TrainingError(f"{where}{error.what}", path=path, hint=error.hint) from error
-
-
-def _parse(kind: Any, value: Any, where: str, path: str) -> Any:
-    """One value of an annotated kind: dataclass, tuple of one kind or of fixed kinds, dict, scalar, or one kind of several."""
-    if dataclasses.is_dataclass(kind):
-        return parse_dataclass(typing.cast(type, kind), value, f"{where}.", path)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is tuple and isinstance(value, list | tuple):
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return tuple(_parse(arguments[0], one, f"{where}[{i}]", path) for i, one in enumerate(value))
-        if len(arguments) == len(value):
-            return tuple(_parse(a, one, where, path) for a, one in zip(arguments, value, strict=True))
-    elif origin is types.UnionType:
-        if value is None and types.NoneType in arguments:
-            return None
-        is_dataclass = isinstance(value, dict)
-        for one in arguments:
-            if is_dataclass == dataclasses.is_dataclass(one):
-                return _parse(one, value, where, path)
-    elif origin is dict and isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        if dataclasses.is_dataclass(arguments[1]):
-            return {key: _parse(arguments[1], one, f"{where}.{key}", path) for key, one in value.items()}
-        return value
-    elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    elif kind is float and isinstance(value, str):
-        # YAML reads 1e-3 as text.
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    elif isinstance(kind, type) and not isinstance(kind, types.GenericAlias) and type(value) is kind:
-        return value
-    name = getattr(kind, "__name__", str(kind)) if origin is None else str(kind)
-    raise TrainingError(f"{where} is {value!r}, which is no {name}", path=path)
+        raise TrainingError(error.what, path=path, hint=error.hint) from error

@@ -15,7 +15,7 @@ from vcffilter.kernels.encode import FEATURE_NAMES, LIBRARY_FEATURES
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.ensemble import combine
 from vcffilter.models.network import Network
-from vcffilter.training.config import parse_dataclass
+from vcffilter.training.config import parse_settings
 from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.forests import from_lightgbm, from_sklearn
 
@@ -79,7 +79,7 @@ def grow_network(
     weight = None if np.all(train.weight == 1.0) else train.weight
     try:
         if architecture == PREFIX + "both":
-            config = parse_dataclass(TreesConfig, settings, "model.", "the configuration")
+            config = parse_settings(TreesConfig, settings, "model", None)
             return grow_both(np.nan_to_num(train.features), label, config, spec, seed, threads, weight)
         return _grow_one(architecture, {"random_state": seed, "n_jobs": threads, **settings}, train.features, label, weight, spec)
     except (TypeError, ValueError) as error:

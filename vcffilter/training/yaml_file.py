@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from vcffilter.errors import MissingExtraError, TrainingError, install_hint
+
+_EXPONENT = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)[eE][-+]?\d+$")
 
 
 def read_yaml(path: str | Path) -> Any:
@@ -25,6 +28,8 @@ def read_yaml(path: str | Path) -> Any:
                 raise yaml.MarkedYAMLError(problem=f"alias *{event.anchor}: write its value out", problem_mark=event.start_mark)
             return super().compose_node(parent, index)
 
+    # As YAML 1.2 has it. PyYAML takes 1e-3, which lacks a dot, for text.
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("+-.0123456789"))
     try:
         return yaml.load(Path(path).read_text("utf-8"), Loader)  # noqa: S506
     except OSError as error:
