@@ -1,8 +1,8 @@
 """Plain data, as JSON and YAML hold it, checked against annotations: kinds, choices, ranges. Knows nothing of what the data mean.
 
-A kind is `Any`, `str`, `bool`, `int`, `float` (a finite number), `Literal[...]`, `list[K]`, `tuple[K, ...]` or `tuple[K, L]` (from
-a list), `dict[str, K]`, a TypedDict (of which unnamed keys are let through), a dataclass (made already, or from a dictionary),
-`K | None`, `K | a dataclass`, or one of these as `Annotated[K, Range(least, most)]` or
+A kind is `Any`, `str`, `bool`, `int`, `float` (a finite number), `Literal[...]`, `list[K]`, `tuple[K, ...]` or `tuple[K, L]`
+(from a list), `dict[str, K]`, a TypedDict (of which unnamed keys are let through), a dataclass (made already, or from a
+dictionary), `K | None`, `K | a dataclass`, or one of these as `Annotated[K, Range(least, most)]` or
 `Annotated[dict[str, Any], Shape(a TypedDict)]`.
 """
 

@@ -77,7 +77,8 @@ def test_values_of_another_kind_are_named(tmp_path, text, said):
 @pytest.mark.parametrize("number", ["1e-3", "1.0e-3", ".1e-2", "0.001"])
 def test_a_number_may_be_written_with_an_exponent(tmp_path, number):
     path = tmp_path / "config.yaml"
-    path.write_text(f"model_id: a1e-3\nfit: {{learning_rate: {number}}}\nmodel: {{dropout: {number}}}\ndata: [b.h5, {{files: c.h5}}]\n")
+    settings = f"fit: {{learning_rate: {number}}}\nmodel: {{dropout: {number}}}\n"
+    path.write_text(f"model_id: a1e-3\n{settings}data: [b.h5, {{files: c.h5}}]\n")
     config = load_train_config(path)
     assert (config.fit.learning_rate, config.model, config.recall_snv) == (0.001, {"dropout": 0.001}, None)
     assert config.data == ("b.h5", ExampleFiles("c.h5"))
