@@ -43,6 +43,7 @@ _SUBCOMMANDS = {
     "train": _Subcommand("train", "train", "Train or fine-tune a network on labelled examples."),
     "evaluate": _Subcommand("evaluate", "evaluate", "Recall, precision, F1 before and after filtering; the scores' worth."),
     "report": _Subcommand("report", "report", "One HTML page about a filtered call set: what fails, why, and what to look at."),
+    "review": _Subcommand("review", "review", "Judge calls on a local page; verdicts become labels for train and calibrate."),
     "show": _Subcommand("show", "show", "Draw the reads behind chosen calls: in the terminal, as SVG or PNG."),
     "explain": _Subcommand("explain", "explain", "What makes the log-odds of chosen calls, in parts that add up."),
     "calibrate": _Subcommand("calibrate", "calibrate", "Fit probabilities and thresholds to labelled calls; show what cuts do."),

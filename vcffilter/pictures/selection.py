@@ -44,7 +44,7 @@ class CallFile:
         self._prefix = prefix
         with VariantFile(path) as file:
             header = file.header_text
-            self._samples = tuple(file.samples)
+            self.samples = tuple(file.samples)
         self._is_scored = f"##INFO=<ID={prefix}_PROB," in header
         self.cuts = _cuts_of(header)
         self.model_id = _model_id(header)
@@ -52,10 +52,14 @@ class CallFile:
 
     def calls(self) -> Iterator[CallFacts]:
         """Every ALT of plain bases, in the order of the file."""
+        return (facts for _, _, facts in self.numbered_calls())
+
+    def numbered_calls(self) -> Iterator[tuple[int, int, CallFacts]]:
+        """`calls` with the number of the record in the file and of the ALT in the record, both from 1."""
         with VariantFile(self.path) as file:
             for number, record in enumerate(file.records(), 1):
                 try:
-                    yield from list(self._facts(record))
+                    yield from [(number, alt_number, facts) for alt_number, facts in self._facts(record)]
                 except UnicodeDecodeError as error:
                     raise file.not_utf8(record.CHROM, record.POS, number) from error
 
@@ -100,7 +104,7 @@ class CallFile:
                 hint="Run pileup-filter filter first, or name places: chr20:10008921",
             )
 
-    def _facts(self, record: cyvcf2.Variant) -> Iterator[CallFacts]:
+    def _facts(self, record: cyvcf2.Variant) -> Iterator[tuple[int, CallFacts]]:
         info = record.INFO
         probabilities = _values(info.get(f"{self._prefix}_PROB"))
         log_odds = _values(info.get(f"{self._prefix}_ALT_SCORE"))
@@ -112,7 +116,7 @@ class CallFile:
             if not _PLAIN_ALLELE.fullmatch(alt) or not _PLAIN_ALLELE.fullmatch(record.REF):
                 continue
             reads = _at(n_reads, index)
-            yield CallFacts(
+            yield index + 1, CallFacts(
                 contig=record.CHROM, pos1=record.POS, ref=record.REF, alt=alt, qual_phred=record.QUAL,
                 filters=";".join(record.FILTERS) if record.FILTERS else ".", genotype=genotype, sample=sample,
                 probability=_at(probabilities, index), log_odds=_at(log_odds, index),
@@ -124,12 +128,12 @@ class CallFile:
 
     def _carrier(self, record: cyvcf2.Variant) -> tuple[str, str]:
         """Genotype as written and name of the first sample that carries an ALT; the only sample is not named."""
-        genotypes = record.genotypes if self._samples and "GT" in record.FORMAT else []
-        for name, genotype in zip(self._samples, genotypes, strict=False):
+        genotypes = record.genotypes if self.samples and "GT" in record.FORMAT else []
+        for name, genotype in zip(self.samples, genotypes, strict=False):
             alleles = genotype[:-1]
             if any(allele > 0 for allele in alleles):
                 mark = "|" if genotype[-1] else "/"
-                return mark.join("." if allele < 0 else str(allele) for allele in alleles), name if len(self._samples) > 1 else ""
+                return mark.join("." if allele < 0 else str(allele) for allele in alleles), name if len(self.samples) > 1 else ""
         return "", ""
 
 
