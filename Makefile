@@ -5,13 +5,14 @@
 # make docs: the documentation site in build/docs, links checked.  make test-oldest: kernel, reader and command tests with the oldest
 # versions that pyproject.toml declares, in .venv-oldest.
 # make fuzz: damaged files of every kind, FUZZ_CASES of them (1500).
+# make test-nextflow: the workflow by real Nextflow (Java, Maven), here and through Slurm (slurm-wlm, munge) on this machine.
 # The environment is made again only when pyproject.toml, setup.cfg or constraints.txt change.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz test-oldest docs clean
+.PHONY: help demo test fuzz test-nextflow test-oldest docs clean
 
 VENV ?= .venv
 PYTHON ?=
@@ -38,6 +39,10 @@ test: $(VENV)/.installed-test
 fuzz: $(VENV)/.installed-test
 	@export VCFFILTER_RELIABILITY_COMMAND="make fuzz FUZZ_CASES=$(FUZZ_CASES)"
 	$(VENV)/bin/python tests/fuzz/run.py --cases $(FUZZ_CASES)
+
+test-nextflow: $(VENV)/.installed-test
+	@export VCFFILTER_RELIABILITY_SUITE=nextflow VCFFILTER_RELIABILITY_COMMAND="make test-nextflow"
+	$(VENV)/bin/pytest tests/nextflow
 
 docs: $(VENV)/.installed-docs
 	@$(VENV)/bin/python docs/make_commands.py --check || { echo "docs/commands.md is out of date: python docs/make_commands.py" >&2; exit 1; }

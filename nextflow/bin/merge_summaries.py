@@ -30,23 +30,25 @@ def merged(summaries: list[dict[str, Any]]) -> dict[str, Any]:
     if seconds and "records_per_second" in result:
         result["records_per_second"] = round(result["records"]["total"] / seconds, 1)
     if "data" in result:
-        scored = result["alleles"]["scored"]
-        result["data"]["alleles_outside_training_share"] = round(result["data"]["alleles_outside_training"] / scored, 6) if scored else 0.0
+        scored, outside = result["alleles"]["scored"], result["data"]["alleles_outside_training"]
+        result["data"]["alleles_outside_training_share"] = round(outside / scored, 6) if scored else 0.0
     return {**result, "shards": len(summaries)}
 
 
 def _facts(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     """Of the same reads; the features that are unlike in any shard."""
+    seen = left["unlike_features"]
     return {
         **left,
-        "unlike_features": left["unlike_features"] + [name for name in right["unlike_features"] if name not in left["unlike_features"]],
+        "unlike_features": seen + [name for name in right["unlike_features"] if name not in seen],
         "alleles_outside_training": left["alleles_outside_training"] + right["alleles_outside_training"],
     }
 
 
 def _added(left: Any, right: Any) -> Any:
     if isinstance(left, dict) and isinstance(right, dict):
-        return {key: _added(left[key], right[key]) if key in left and key in right else {**left, **right}[key] for key in {**left, **right}}
+        both = {key: _added(left[key], right[key]) for key in left if key in right}
+        return {**left, **right, **both}
     if isinstance(left, int | float) and isinstance(right, int | float) and not isinstance(left, bool):
         return round(left + right, 3)
     return left

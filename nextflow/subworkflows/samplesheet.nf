@@ -18,7 +18,7 @@ def readSamplesheet(path) {
     if (!rows) {
         error("${path}: no samples. One line for each BAM: ${requiredColumns().join(',')}")
     }
-    return rows.groupBy { row -> row.sample }.collect { sample, lines -> sampleOfLines(path, sample, lines) }
+    return rows.groupBy { row -> row.sample }.collect { sample, lines -> sampleOfLines(sample, lines) }
 }
 
 def samplesheetRows(sheet) {
@@ -143,7 +143,7 @@ def besides(path, endings) {
     return found ?: []
 }
 
-def sampleOfLines(path, sample, lines) {
+def sampleOfLines(sample, lines) {
     def first = lines[0]
     lines.each { line ->
         if (line.vcf != first.vcf) {

@@ -1,0 +1,119 @@
+"""The workflow by real Nextflow: what comes out is what the filter writes of each sample, whichever way it is shared out."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cohort import Cohort, Sample
+from engine import PIPELINE, ROOT, Engine, Run
+
+Recorder = Callable[[str, object], None]
+
+
+def _common(cohort: Cohort, sheet: Path | None = None) -> list[str | Path]:
+    return ["--input", sheet or cohort.sheet, "--fasta", cohort.reference, "--filter_args=--no-version", "--skip_multiqc"]
+
+
+def _succeeded(run: Run) -> Run:
+    assert run.exit_code == 0, run.said
+    return run
+
+
+def _records(run: Run, sample: Sample) -> bytes:
+    path = run.results / sample.name / f"{sample.name}.filtered.vcf.gz"
+    # An index that does not fit would not find the last record.
+    last = subprocess.run(["bcftools", "view", "-H", "-r", "chrB", path], check=True, stdout=subprocess.PIPE).stdout
+    whole = gzip.decompress(path.read_bytes())
+    assert whole.endswith(last)
+    assert last
+    return whole
+
+
+def _summary(run: Run, sample: Sample) -> dict:
+    return json.loads((run.results / sample.name / f"{sample.name}.filtered.summary.json").read_text())
+
+
+@pytest.mark.reliability("Nextflow: one task a sample, several BAMs; -resume: nothing runs again, or one sample")
+def test_one_task_a_sample_and_resume(cohort: Cohort, engine: Engine, tmp_path: Path, record_property: Recorder) -> None:
+    record_property("cases", 3)
+    copy = tmp_path / "S2.vcf.gz"
+    copy.write_bytes(cohort.samples[1].calls.read_bytes())
+    first, second = cohort.samples
+    lines = [f"{first.name},{first.calls},{bam}" for bam in first.reads] + [f"{second.name},{copy},{second.reads[0]}"]
+    sheet = cohort.write_sheet("resume.csv", lines)
+
+    run = _succeeded(engine.run(*_common(cohort, sheet)))
+
+    for sample in cohort.samples:
+        assert _records(run, sample) == cohort.filtered(sample)
+        assert _summary(run, sample)["records"]["total"] > 50
+    assert len(_summary(run, first)["data"]["reads"]) == 2
+    assert [attempt.status for attempt in run.of("PILEUP_FILTER")] == ["COMPLETED"] * 2
+    versions = (run.results / "pipeline_info/software_mqc_versions.yml").read_text()
+    assert "PILEUP_FILTER:\n" in versions
+    assert "    pileup-filter: 0." in versions
+    assert "    bcftools: 1." in versions
+
+    again = _succeeded(engine.run(*_common(cohort, sheet), "-resume"))
+    assert {attempt.tag: attempt.status for attempt in again.attempts} == {"S1": "CACHED", "S2": "CACHED"}
+
+    subprocess.run(["bcftools", "view", "-r", "chrA", "-Oz", "-o", copy, second.calls], check=True)
+    changed = _succeeded(engine.run(*_common(cohort, sheet), "-resume"))
+    assert {attempt.tag: attempt.status for attempt in changed.attempts} == {"S1": "CACHED", "S2": "COMPLETED"}
+
+
+@pytest.mark.reliability("Nextflow: three tasks a sample, gathered: the whole run byte for byte")
+def test_scattered_equals_whole(cohort: Cohort, engine: Engine, tmp_path: Path, record_property: Recorder) -> None:
+    record_property("cases", 2)
+    bare = tmp_path / "bare.vcf.gz"
+    first, second = cohort.samples
+    bare.write_bytes(second.calls.read_bytes())
+    lines = [f"{first.name},{first.calls},{bam}" for bam in first.reads] + [f"{second.name},{bare},{second.reads[0]}"]
+
+    run = _succeeded(engine.run(*_common(cohort, cohort.write_sheet("scatter.csv", lines)), "--scatter", "3"))
+
+    assert len(run.of("PILEUP_FILTER")) == 6
+    assert [attempt.tag for attempt in run.of("INDEX_CALLS")] == ["S2"]
+    for sample in cohort.samples:
+        whole = cohort.filtered(sample)
+        assert _records(run, sample) == whole
+        summary = _summary(run, sample)
+        assert summary["shards"] == 3
+        assert summary["records"]["total"] == sum(1 for line in whole.splitlines() if not line.startswith(b"#"))
+
+
+@pytest.mark.reliability("Nextflow: two samples in one task (panels)")
+def test_several_samples_a_task(cohort: Cohort, engine: Engine, record_property: Recorder) -> None:
+    record_property("cases", 2)
+    run = _succeeded(engine.run(*_common(cohort), "--samples_per_task", "2"))
+
+    assert len(run.of("PILEUP_FILTER_PANEL")) == 1
+    for sample in cohort.samples:
+        assert _records(run, sample) == cohort.filtered(sample)
+        assert _summary(run, sample)["records"]["total"] > 50
+
+
+@pytest.mark.reliability("Nextflow: -stub of the scattered workflow with its report; Nextflow 24.10.0")
+def test_stub_by_the_older_nextflow(cohort: Cohort, engine: Engine, record_property: Recorder) -> None:
+    older = Engine(engine.folder, version="24.10.0")
+    arguments = ["--input", cohort.sheet, "--fasta", cohort.reference, "--scatter", "2", "-stub"]
+    run = _succeeded(older.run(*arguments, script=PIPELINE / "main_24.10.nf"))
+
+    done = {attempt.process for attempt in run.attempts}
+    assert done == {"SPLIT_CALLS", "PILEUP_FILTER", "GATHER", "MULTIQC"}
+    assert (run.results / "S1/S1.filtered.vcf.gz").exists()
+    assert (run.results / "multiqc/multiqc_report.html").exists()
+
+
+@pytest.mark.reliability("Nextflow: scripts and configurations by its own linter")
+def test_lint(record_property: Recorder) -> None:
+    files = sorted({*PIPELINE.rglob("*.nf"), *PIPELINE.rglob("*.config")} - {PIPELINE / "main_24.10.nf"})
+    record_property("cases", len(files))
+    finished = subprocess.run([ROOT / ".ci/nextflow-lint", *files], stdout=subprocess.PIPE, text=True)
+    assert finished.returncode == 0, finished.stdout
+    assert finished.stdout == f"{len(files)} files, 0 findings\n"
