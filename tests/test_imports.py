@@ -63,7 +63,7 @@ FOREIGN = {
     "uvicorn": {"web"},
     "cyvcf2": MIDDLE | BESIDE | {"pipeline", "commands"},
     "pysam": MIDDLE | BESIDE | {"pipeline", "commands"},
-    "torch": {"models", "scoring", "training", "experiments", "pipeline", "commands"},
+    "torch": {"models", "scoring", "training", "experiments", "explanation", "pipeline", "commands"},
     "numba": {"kernels", "models", "encoding", "scoring", "variants", "simulation", "annotation", "training"},
 }
 

@@ -19,8 +19,10 @@ from vcffilter.errors import UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from vcffilter.explanation.call_explainer import CallExplanation
     from vcffilter.explanation.covers import Covers
-    from vcffilter.explanation.explainer import Explainer, Explanation
+    from vcffilter.explanation.explainer import Explanation
+    from vcffilter.explanation.occlusion import Evidence
     from vcffilter.models.checkpoint import Checkpoint
     from vcffilter.models.encoder_spec import EncoderSpec
     from vcffilter.models.network import Network
@@ -47,7 +49,7 @@ _SAME_LOG_ODDS = 0.01
                help="A model that ships, or a .safetensors file. [default: the one that filtered INPUT]"),
         option("--json", "as_json", group="Output", is_flag=True, help="One JSON object a line, with every fact."),
         option("-o", "--output", "folder", group="Output", type=click.Path(path_type=Path), metavar="DIR",
-               help="Also draw the contributions beside the reads there, one file a call."),
+               help="Also draw the contributions beside the reads there; those of a network over the reads, and its Grad-CAM."),
         option("--format", "kinds", group="Output", type=click.Choice(["svg", "png"]), multiple=True, default=["svg"],
                show_default=True, help="Of the files in DIR; may be given twice."),
         options.quiet,
@@ -73,12 +75,14 @@ def explain(
 ) -> None:
     """Explain chosen calls of INPUT, a filtered VCF or BCF: what every family of facts adds to the log-odds that an ALT is real.
 
-    The parts are Shapley values of the model's trees and add up. Beside them: the facts that weigh most, and which family, made
-    to look like a clean call's, would raise the log-odds. docs/explain.md says what they mean and what not.
+    The parts are Shapley values of the model's trees, or integrated gradients of a network, and add up. Beside them: the facts
+    that weigh most, which family, made to look like a clean call's, would raise the log-odds, and what strands and channels are
+    worth. A network that looks at the pileup is also drawn over it (-o). docs/explain.md says what it all means and what not.
 
     pileup-filter explain filtered.vcf.gz -b reads.bam -f reference.fa chr20:10008921
     """
-    from vcffilter.explanation.explainer import Explainer
+    from vcffilter.explanation.call_explainer import CallExplainer
+    from vcffilter.explanation.saliency import has_trees
     from vcffilter.explanation.text import explanation_json, explanation_text
     from vcffilter.models.checkpoint import load_checkpoint
     from vcffilter.pictures.painter import PileupSource
@@ -91,18 +95,19 @@ def explain(
     checkpoint = load_checkpoint(model or _model_of(calls))
     module, scorer = checkpoint.build(), NetworkScorer(checkpoint, "cpu")
     with PileupSource(reads_paths, reference_path, tuple(samples.split(",")) if samples else ()) as source:
-        covers = _covers(module, checkpoint, calls, source)
-        explainer = Explainer(module, scorer, covers)
-        logger.info("base: the expected output over %s", covers.about)
+        covers = _covers(module, checkpoint, calls, source) if has_trees(module) else None
+        explainer = CallExplainer(module, scorer, covers)
+        logger.info("base: %s", "the network's baseline" if covers is None else f"the expected output over {covers.about}")
         for call in chosen:
-            explanation = _explained(explainer, source, scorer.encoder, call)
-            if explanation is None:
+            evidence = _evidence(source, scorer.encoder, call)
+            if evidence is None:
                 click.echo(f"{call.place}: no reads inform it", err=True)
                 continue
-            _compare(call, explanation)
-            click.echo(json.dumps(explanation_json(explanation, call)) if as_json else explanation_text(explanation, call))
+            found = explainer.explain(evidence)
+            _compare(call, found.explanation)
+            click.echo(json.dumps(explanation_json(found, call)) if as_json else explanation_text(found, call))
             if folder is not None:
-                _draw(folder, kinds, source, call, explanation)
+                _draw(folder, kinds, evidence, call, found)
     if not chosen:
         click.echo("No call is of that kind.", err=True)
 
@@ -150,15 +155,19 @@ def _features(calls: Iterator[CallFacts], source: PileupSource, encoder: Encoder
             yield encoded.features
 
 
-def _explained(explainer: Explainer, source: PileupSource, encoder: EncoderSpec, call: CallFacts) -> Explanation | None:
+def _evidence(source: PileupSource, encoder: EncoderSpec, call: CallFacts) -> Evidence | None:
     """None where no reads inform the call."""
     import numpy as np
 
-    encoded = source.encoded(call.contig, call.pos1, call.ref, call.alt, encoder)
+    from vcffilter.explanation.occlusion import Evidence
+
+    prepared = source.prepared(call.contig, call.pos1, call.ref, call.alt)
+    chunk_encoder = source.encoder(encoder)
+    room = np.zeros((1, encoder.rows, encoder.columns, encoder.n_channels), np.uint8) if encoder.rows else None
+    encoded = chunk_encoder.encode_prepared(prepared, room)
     if not encoded.n_informing[0]:
         return None
-    is_snv = np.array([len(call.ref) == len(call.alt) == 1])
-    return explainer.explain(encoded.features, is_snv, encoded.n_informing)[0]
+    return Evidence(prepared, chunk_encoder, encoded, len(call.ref) == len(call.alt) == 1)
 
 
 def _compare(call: CallFacts, explanation: Explanation) -> None:
@@ -170,10 +179,22 @@ def _compare(call: CallFacts, explanation: Explanation) -> None:
         )  # fmt: skip
 
 
-def _draw(folder: Path, kinds: Sequence[str], source: PileupSource, call: CallFacts, explanation: Explanation) -> None:
+def _draw(folder: Path, kinds: Sequence[str], evidence: Evidence, call: CallFacts, found: CallExplanation) -> None:
     from vcffilter.explanation.bars import draw_bars
     from vcffilter.pictures.drawing import beside
-    from vcffilter.pictures.layout import draw_pileup
+    from vcffilter.pictures.heat import first_column0, heat_of, read_of_each_row
+    from vcffilter.pictures.layout import Tint, draw_pileup
+    from vcffilter.pictures.pileup import pileup_of
 
-    pileup = source.pileup(call.contig, call.pos1, call.ref, call.alt)
-    write_pictures(folder, tuple(kinds), call, beside(draw_pileup(pileup, call), draw_bars(explanation, call)), "", "_explained")
+    pileup = pileup_of(evidence.prepared, call.contig, 0)
+    bars = draw_bars(found.explanation, call)
+    if found.maps is None:
+        write_pictures(folder, tuple(kinds), call, beside(draw_pileup(pileup, call), bars), "", "_explained")
+        return
+    n_rows, n_columns = found.maps.gradients.shape
+    place = read_of_each_row(evidence.prepared, n_rows), first_column0(evidence.prepared, n_columns)
+    gradients = Tint(heat_of(pileup, found.maps.gradients, *place), "integrated gradients, log-odds")
+    write_pictures(folder, tuple(kinds), call, beside(draw_pileup(pileup, call, gradients), bars), "", "_explained")
+    if found.maps.cam is not None:
+        cam = Tint(heat_of(pileup, found.maps.cam, *place), "Grad-CAM of the last map of rows and columns, no unit")
+        write_pictures(folder, tuple(kinds), call, draw_pileup(pileup, call, cam), "", "_gradcam")

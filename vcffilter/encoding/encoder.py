@@ -137,13 +137,13 @@ class ChunkEncoder:
         while first < chunk.n_alleles:
             last = _end_of_record(chunk.record_index, min(first + self._piece_size, chunk.n_alleles))
             prepared = self.prepare(_alleles_of(chunk, first, last))
-            pieces.append(self._encode_prepared(prepared, self._tensor[first:last] if self._spec.rows else None))
+            pieces.append(self.encode_prepared(prepared, self._tensor[first:last] if self._spec.rows else None))
             self._piece_size = _next_piece_size(last - first, prepared.n_reads)
             first = last
         return _joined(pieces, self._tensor[: chunk.n_alleles] if self._spec.rows else None)
 
-    def _encode_prepared(self, prepared: PreparedChunk, tensor: np.ndarray | None) -> EncodedAlleles:
-        """tensor: uint8 (n_alleles, rows, columns, channels), written over."""
+    def encode_prepared(self, prepared: PreparedChunk, tensor: np.ndarray | None) -> EncodedAlleles:
+        """Encode what `prepare` made. tensor: uint8 (n_alleles, rows, columns, channels), written over; None: none is wanted."""
         n = len(prepared.alleles.problem)
         features = np.zeros((n, len(FEATURE_NAMES)), np.float32)
         counts = np.zeros((n, N_COUNTS), np.int32)

@@ -10,7 +10,7 @@ import numpy as np
 
 from vcffilter.annotation.reason_vocabulary import REASON_NAMES
 from vcffilter.explanation.covers import Covers, check_covers
-from vcffilter.explanation.families import FAMILIES, FAMILY_OF_FEATURE, by_family
+from vcffilter.explanation.families import ALL_FAMILIES, by_family, family_of
 from vcffilter.explanation.forest_contributions import Contributions, ForestExplainer, rescaled
 from vcffilter.scoring.reason_finder import (
     COUNTERFACTUALS,
@@ -31,7 +31,7 @@ _NO_ALT_READS = "no_alt_reads"
 
 @dataclass(frozen=True)
 class Fact:
-    """A site feature: its value, and its contribution in log-odds."""
+    """A site feature or a channel of the tensor: its value (NaN: a channel has many), and its contribution in log-odds."""
 
     name: str
     value: float
@@ -54,7 +54,7 @@ class Explanation:
 
     reasons: as PILEUP_REASON has them for a failing ALT. families: (name, contribution), the largest first. facts: every feature
     that contributes, the largest first. changes: those that the reads bear out and that give back at least MIN_GAIN, the largest
-    first, no more than MAX_REASONS.
+    first, no more than MAX_REASONS. missed: what the families' sum is off by (integrals are sums of steps; 0 of trees).
     """
 
     base: float
@@ -63,6 +63,7 @@ class Explanation:
     families: tuple[tuple[str, float], ...]
     facts: tuple[Fact, ...]
     changes: tuple[Change, ...]
+    missed: float = 0.0
 
 
 class Explainer:
@@ -82,48 +83,78 @@ class Explainer:
     def explain(self, features: np.ndarray, is_snv: np.ndarray, depth: np.ndarray) -> list[Explanation]:
         """One explanation an allele; arguments as `contributions`."""
         found = self.contributions(features, is_snv, depth)
-        families = by_family(found.of_feature, self.feature_names)
-        finder = ReasonFinder(self.feature_names, lambda seen, of: self._scorer.log_odds(seen, None, is_snv[of], depth[of]))
-        everything = np.arange(len(features))
-        gains, reasons = finder.gains(features, everything), finder.find(features, everything)
-        n_alt = finder.n_alt_reads(features)
-        explained = []
-        for one in everything:
-            facts = self._facts(features[one], found.of_feature[one], n_alt[one])
-            named = [(_named(name, n_alt[one]), float(amount)) for name, amount in zip(FAMILIES, families[one], strict=True)]
-            total = float(found.total[one])
-            changes = self._changes(finder, features[one], gains[:, one], total, facts)
-            names = tuple(name for bit, name in enumerate(REASON_NAMES) if int(reasons[one]) >> bit & 1)
-            explained.append(Explanation(float(found.base[one]), total, names, _largest_first(named), facts, changes))
-        return explained
+        return explained(self._scorer, found, self.feature_names, Alleles(features, None, is_snv, depth))
 
-    def _facts(self, values: np.ndarray, amounts: np.ndarray, n_alt: float) -> tuple[Fact, ...]:
-        facts = [
-            Fact(name, float(value), float(amount), _named(FAMILY_OF_FEATURE[name], n_alt))
-            for name, value, amount in zip(self.feature_names, values, amounts, strict=True)
-            if amount != 0
+
+@dataclass(frozen=True)
+class Alleles:
+    """What a network gets. features: float32 (n, n_features). reads: uint8 (n, rows, columns, channels), or None.
+
+    is_snv: bool (n,). depth: int (n,), informing reads.
+    """
+
+    features: np.ndarray
+    reads: np.ndarray | None
+    is_snv: np.ndarray
+    depth: np.ndarray
+
+
+def explained(scorer: NetworkScorer, found: Contributions, names: Sequence[str], alleles: Alleles) -> list[Explanation]:
+    """Contributions with the facts behind them, reasons and changes.
+
+    found: to the calibrated log-odds. names: of its columns, the scorer's site features and then, if any, channels.
+    """
+    features, reads = alleles.features, alleles.reads
+    feature_names = tuple(names[: features.shape[1]])
+    families = by_family(found.of_feature, names)
+
+    def log_odds(seen: np.ndarray, of: np.ndarray) -> np.ndarray:
+        return scorer.log_odds(seen, None if reads is None else reads[of], alleles.is_snv[of], alleles.depth[of])
+
+    finder = ReasonFinder(feature_names, log_odds)
+    everything = np.arange(len(features))
+    gains, reasons = finder.gains(features, everything), finder.find(features, everything)
+    n_alt = finder.n_alt_reads(features)
+    explanations = []
+    for one in everything:
+        values = np.concatenate([features[one], np.full(len(names) - len(feature_names), np.nan)])
+        facts = _facts(names, values, found.of_feature[one], n_alt[one])
+        named = [(_named(name, n_alt[one]), float(amount)) for name, amount in zip(ALL_FAMILIES, families[one], strict=True)]
+        total = float(found.total[one])
+        changes = _changes(finder, feature_names, features[one], gains[:, one], total, facts)
+        true = tuple(name for bit, name in enumerate(REASON_NAMES) if int(reasons[one]) >> bit & 1)
+        explanations.append(Explanation(float(found.base[one]), total, true, _largest_first(named), facts, changes))
+    return explanations
+
+
+def _facts(names: Sequence[str], values: np.ndarray, amounts: np.ndarray, n_alt: float) -> tuple[Fact, ...]:
+    facts = [
+        Fact(name, float(value), float(amount), _named(family_of(name), n_alt))
+        for name, value, amount in zip(names, values, amounts, strict=True)
+        if amount != 0
+    ]
+    return tuple(sorted(facts, key=lambda fact: -abs(fact.log_odds)))
+
+
+def _changes(
+    finder: ReasonFinder, names: Sequence[str], values: np.ndarray, gains: np.ndarray, total: float, facts: Sequence[Fact]
+) -> tuple[Change, ...]:
+    weight = {fact.name: abs(fact.log_odds) for fact in facts}
+    n_alt = float(finder.n_alt_reads(values[None])[0])
+    changes = []
+    for index in np.argsort(-gains, kind="stable")[:MAX_REASONS]:
+        if gains[index] < MIN_GAIN:
+            break
+        one = COUNTERFACTUALS[index]
+        clean = finder.cleaned(values[None], one.clean)[0]
+        moved = [
+            (name, float(before), float(after))
+            for name, before, after in zip(names, values, clean, strict=True)
+            if before != after
         ]
-        return tuple(sorted(facts, key=lambda fact: -abs(fact.log_odds)))
-
-    def _changes(
-        self, finder: ReasonFinder, values: np.ndarray, gains: np.ndarray, total: float, facts: Sequence[Fact]
-    ) -> tuple[Change, ...]:
-        weight = {fact.name: abs(fact.log_odds) for fact in facts}
-        n_alt = float(finder.n_alt_reads(values[None])[0])
-        changes = []
-        for index in np.argsort(-gains, kind="stable")[:MAX_REASONS]:
-            if gains[index] < MIN_GAIN:
-                break
-            one = COUNTERFACTUALS[index]
-            clean = finder.cleaned(values[None], one.clean)[0]
-            moved = [
-                (name, float(before), float(after))
-                for name, before, after in zip(self.feature_names, values, clean, strict=True)
-                if before != after
-            ]
-            moved.sort(key=lambda change: -weight.get(change[0], 0.0))
-            changes.append(Change(_named(one.reason, n_alt), total + float(gains[index]), tuple(moved)))
-        return tuple(changes)
+        moved.sort(key=lambda change: -weight.get(change[0], 0.0))
+        changes.append(Change(_named(one.reason, n_alt), total + float(gains[index]), tuple(moved)))
+    return tuple(changes)
 
 
 def _named(family: str, n_alt_reads: float) -> str:

@@ -45,9 +45,36 @@ def _families() -> Mapping[str, str]:
 FAMILY_OF_FEATURE = _families()
 #: Families, in the order of the reasons.
 FAMILIES = (*(one.reason for one in COUNTERFACTUALS), VARIANT_KIND, OTHER)
+#: What reads and reference spell, which only a network that looks at the tensor sees.
+BASES = "bases"
+#: Those of features and those of channels.
+ALL_FAMILIES = (*FAMILIES, BASES)
+#: Channel of the tensor -> its family.
+FAMILY_OF_CHANNEL: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("base", "differs", "insertion", "deletion"), BASES),
+        **dict.fromkeys(("base_quality", "event_quality"), "low_base_quality"),
+        **dict.fromkeys(("soft_clip", "clipped_bases"), "clipped_reads"),
+        **dict.fromkeys(("mapping_quality", "mate", "insert_size"), "low_mapq"),
+        "strand": "strand_bias",
+        **dict.fromkeys(("end_distance", "five_prime"), "read_end"),
+        **dict.fromkeys(("good_mismatches", "poor_mismatches"), "mismatch_load"),
+        "other_indels": "nearby_indel",
+        **dict.fromkeys(("present", "support", "margin", "exact_indel", "third_allele", "haplotype_tag", "spans"), OTHER),
+    }
+)
+#: Before a channel's name, as one of them has the name of a feature's reason.
+CHANNEL_PREFIX = "reads:"
 
 
-def by_family(of_feature: np.ndarray, feature_names: Sequence[str]) -> np.ndarray:
-    """Sums of contributions: float64 (n, len(FAMILIES)). of_feature: float64 (n, n_features), in the order of the names."""
-    family = np.array([FAMILIES.index(FAMILY_OF_FEATURE[name]) for name in feature_names])
-    return np.stack([of_feature[:, family == index].sum(axis=1) for index in range(len(FAMILIES))], axis=1)
+def family_of(name: str) -> str:
+    """Of a site feature, or of a channel under CHANNEL_PREFIX."""
+    if name.startswith(CHANNEL_PREFIX):
+        return FAMILY_OF_CHANNEL[name.removeprefix(CHANNEL_PREFIX)]
+    return FAMILY_OF_FEATURE[name]
+
+
+def by_family(of_column: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Sums of contributions: float64 (n, len(ALL_FAMILIES)). of_column: float64 (n, n_columns), in the order of the names."""
+    family = np.array([ALL_FAMILIES.index(family_of(name)) for name in names])
+    return np.stack([of_column[:, family == index].sum(axis=1) for index in range(len(ALL_FAMILIES))], axis=1)

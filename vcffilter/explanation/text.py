@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from vcffilter.explanation.explainer import Change, Explanation
+from vcffilter.explanation.call_explainer import CallExplanation
+from vcffilter.explanation.explainer import Change
+from vcffilter.explanation.occlusion import Occlusion
 from vcffilter.pictures.facts import CallFacts
 
 #: Facts, and values of a change, that text lists; JSON has all of them.
-MOST_FACTS, _MOST_VALUES = 10, 4
+MOST_FACTS, _MOST_VALUES, _MOST_CHANNELS = 10, 4, 6
+#: What the parts are off by, from which it is said.
+_WORTH_SAYING = 0.005
 _BAR = 24
 
 
@@ -20,8 +25,11 @@ def threshold_log_odds(call: CallFacts) -> float | None:
     return math.log(call.threshold / (1 - call.threshold))
 
 
-def explanation_text(explanation: Explanation, call: CallFacts) -> str:
-    """Lines of text: the call, the families' contributions with bars, the strongest facts, what would have to change."""
+def explanation_text(found: CallExplanation, call: CallFacts) -> str:
+    """Lines of text: the call, the families' contributions with bars, the strongest facts, what would have to change, what the
+    strands and channels are worth.
+    """
+    explanation = found.explanation
     cut = threshold_log_odds(call)
     threshold = f"; threshold {cut:+.2f}" if cut is not None else ""
     lines = [call.place, *call.lines(), ""]
@@ -30,12 +38,15 @@ def explanation_text(explanation: Explanation, call: CallFacts) -> str:
     ]
     longest = max((abs(amount) for _, amount in explanation.families), default=1.0)
     lines += [_bar_line(name, amount, longest) for name, amount in explanation.families if abs(amount) >= 0.005]
+    if abs(explanation.missed) >= _WORTH_SAYING:
+        lines.append(f"  {'(missed)':<20}{explanation.missed:+6.2f}")
     lines += ["", "strongest facts"]
     lines += [
-        f"  {fact.name:<28}{_number(fact.value):>10}  {fact.log_odds:+6.2f}  {fact.family}"
+        f"  {fact.name:<28}{'' if math.isnan(fact.value) else _number(fact.value):>10}  {fact.log_odds:+6.2f}  {fact.family}"
         for fact in explanation.facts[:MOST_FACTS]
     ]
-    lines += ["", *_change_lines(explanation, cut)]
+    lines += ["", *_change_lines(explanation.changes, cut)]
+    lines += ["", *_occlusion_lines(found.occlusion)]
     return "\n".join(lines) + "\n"
 
 
@@ -44,12 +55,19 @@ def _bar_line(name: str, amount: float, longest: float) -> str:
     return f"  {name:<20}{amount:+6.2f}  {bar}"
 
 
-def _change_lines(explanation: Explanation, cut: float | None) -> list[str]:
-    if not explanation.changes:
+def _occlusion_lines(occlusion: Occlusion) -> list[str]:
+    lines = ["what is lost where it is left out and the model scores again"]
+    for name, amount in (("all forward reads", occlusion.forward), ("all reverse reads", occlusion.reverse)):
+        lines.append(f"  {name:<20}" + ("no reads are left" if math.isnan(amount) else f"{amount:+6.2f}"))
+    strongest = sorted(occlusion.of_channel.items(), key=lambda entry: -abs(entry[1]))[:_MOST_CHANNELS]
+    return lines + [f"  {f'channel {name}':<26}{amount:+6.2f}" for name, amount in strongest]
+
+
+def _change_lines(changes: Sequence[Change], cut: float | None) -> list[str]:
+    if not changes:
         return ["no family that the reads bear out would, made to look like a clean call's, raise it by 1 or more"]
     return ["what would raise it: a family made to look like a clean call's"] + [
-        f"  {change.reason:<20}{change.log_odds:+6.2f}{_verdict_after(change, cut)}  {_values(change)}"
-        for change in explanation.changes
+        f"  {change.reason:<20}{change.log_odds:+6.2f}{_verdict_after(change, cut)}  {_values(change)}" for change in changes
     ]
 
 
@@ -67,8 +85,13 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def explanation_json(explanation: Explanation, call: CallFacts) -> dict[str, Any]:
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def explanation_json(found: CallExplanation, call: CallFacts) -> dict[str, Any]:
     """Plain data, every fact included."""
+    explanation, occlusion = found.explanation, found.occlusion
     return {
         "chrom": call.contig,
         "pos": call.pos1,
@@ -76,13 +99,19 @@ def explanation_json(explanation: Explanation, call: CallFacts) -> dict[str, Any
         "alt": call.alt,
         "verdict": call.verdict,
         "log_odds": explanation.log_odds,
-        "log_odds_in_file": None if math.isnan(call.log_odds) else call.log_odds,
+        "log_odds_in_file": _or_none(call.log_odds),
         "threshold_log_odds": threshold_log_odds(call),
         "base": explanation.base,
         "reasons": list(explanation.reasons),
         "families": dict(explanation.families),
+        "missed": explanation.missed,
+        "left_out": {
+            "forward_reads": _or_none(occlusion.forward),
+            "reverse_reads": _or_none(occlusion.reverse),
+            "channels": occlusion.of_channel,
+        },
         "facts": [
-            {"name": fact.name, "value": fact.value, "log_odds": fact.log_odds, "family": fact.family}
+            {"name": fact.name, "value": _or_none(fact.value), "log_odds": fact.log_odds, "family": fact.family}
             for fact in explanation.facts
         ],
         "changes": [

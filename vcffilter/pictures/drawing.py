@@ -129,7 +129,7 @@ def _painted(drawing: Drawing, scale: int) -> Image.Image:
     for shape in drawing.shapes:
         if isinstance(shape, Rectangle):
             x, y = shape.x * scale, shape.y * scale
-            corners = (x, y, x + shape.width * scale - 1, y + shape.height * scale - 1)
+            corners = (x, y, max(x, x + shape.width * scale - 1), max(y, y + shape.height * scale - 1))
             canvas.rectangle(corners, fill=shape.fill or None, outline=shape.outline or None)
         elif isinstance(shape, Polygon):
             canvas.polygon([(x * scale, y * scale) for x, y in shape.points], fill=shape.fill)

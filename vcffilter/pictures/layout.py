@@ -6,10 +6,14 @@ Colours of bases are those of Okabe and Ito (2008), which people of every colour
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from vcffilter.pictures.drawing import Drawing, Label, Polygon, Rectangle, Shape
 from vcffilter.pictures.facts import CallFacts
+from vcffilter.pictures.heat import Heat
 from vcffilter.pictures.pileup import DELETED, GROUPS, NO_INSERTION, NOTHING, SKIPPED, Pileup
 
 _CELL_WIDTH, _ROW_HEIGHT, _GAP = 9.0, 11.0, 1.0
@@ -28,19 +32,43 @@ _LEGEND = (
     "row: one read, > forward, < reverse; grey: as the reference, paler with lower base quality; letter: differs; bar: deleted; "
     "violet: soft-clipped; MQ mapping quality, m support (phred, + for ALT), HP haplotype tag"
 )
+#: With heat: what speaks for the ALT and against it, from pale to full; signs of rows and the bars' directions say it, too.
+_FOR_COLOUR, _AGAINST_COLOUR = "#0072b2", "#d55e00"
+_HEAT_STEPS = 6
+_BARS_HEIGHT = 34.0
+#: Share of the cells that reach the full colour.
+_FULL_QUANTILE = 0.995
+_HEAT_LEGEND = (
+    "blue: what the model sees here speaks for the ALT, vermilion: against it, the fuller the more; bars: sum of a column, "
+    "up for, down against; number: sum of a row; row: one read, > forward, < reverse; letter: differs; bar in a row: deleted"
+)
 
 
-def draw_pileup(pileup: Pileup, facts: CallFacts) -> Drawing:
-    """The picture of one call."""
+@dataclass(frozen=True)
+class Tint:
+    """Heat to draw a pileup with. what: what the numbers are, in a few words."""
+
+    heat: Heat
+    what: str
+
+
+def draw_pileup(pileup: Pileup, facts: CallFacts, tint: Tint | None = None) -> Drawing:
+    """The picture of one call; with a tint in its colours instead of those of bases and qualities."""
     width = _LEFT + len(pileup.pos0) * _CELL_WIDTH + _RIGHT
     shapes: list[Shape] = [Label(_MARGIN, 18, facts.place, _TITLE)]
     shapes += [Label(_MARGIN, 36 + 13 * index, line, _TEXT, "#444444") for index, line in enumerate(facts.lines())]
     y = _TOP + 4
+    if tint is not None:
+        shapes += _bars(tint, y)
+        y += _BARS_HEIGHT + 16
+    full = 0.0 if tint is None else _full(tint.heat)
     backdrop_from = y
     shapes += _ruler(pileup, y)
     y += 14
     body: list[Shape] = []
     for name, haplotype in (("reference", pileup.reference), ("ALT", pileup.alternate)):
+        if tint is not None and name == "reference":
+            body += _cells([_heat_fill(value, full) for value in tint.heat.of_reference], y)
         body += _haplotype(name, haplotype, y)
         y += _ROW_HEIGHT + 2 * _GAP
     for index, name in enumerate(GROUPS):
@@ -48,16 +76,17 @@ def draw_pileup(pileup: Pileup, facts: CallFacts) -> Drawing:
         body.append(_heading(pileup, index, len(rows), y))
         y += _GROUP_HEIGHT
         for row in rows:
-            body += _read(pileup, int(row), y, name)
+            body += _read(pileup, int(row), y, name) if tint is None else _tinted_read(pileup, int(row), y, tint.heat, full)
             y += _ROW_HEIGHT + _GAP
         y += 3
     shapes += _event_backdrop(pileup, backdrop_from, y)
     shapes += body
-    legend = _wrapped(_LEGEND, width)
+    legend = _wrapped(_LEGEND if tint is None else _HEAT_LEGEND, width)
     shapes += [Label(_MARGIN, y + 10 + 11 * index, text, _SMALL, "#666666") for index, text in enumerate(legend)]
     height = y + 10 + 11 * len(legend) + 4
     counts = ", ".join(f"{count} {name}" for count, name in zip(pileup.n_reads, GROUPS, strict=True))
-    description = f"Pileup of {facts.place}: reads for {counts}. {'; '.join(facts.lines())}"
+    shown = "Pileup" if tint is None else f"{tint.what[:1].upper()}{tint.what[1:]} over the pileup"
+    description = f"{shown} of {facts.place}: reads for {counts}. {'; '.join(facts.lines())}"
     return Drawing(max(width, 520.0), height, tuple(shapes), facts.place, description)
 
 
@@ -123,33 +152,77 @@ def _heading(pileup: Pileup, index: int, n_shown: int, y: float) -> Label:
 def _read(pileup: Pileup, row: int, y: float, group: str) -> list[Shape]:
     """The cells of one read, its arrow, and its numbers."""
     rows = pileup.rows
-    base, clipped = rows.base[row], rows.is_clipped[row]
-    there = np.flatnonzero(base != NOTHING)
-    middle = y + _ROW_HEIGHT / 2
     number = f"MQ{rows.mapq[row]} m{rows.margin_phred[row]:+d}" + (f" HP{rows.haplotype[row]}" if rows.haplotype[row] else "")
-    shapes: list[Shape] = [Label(_x(len(base)) + 8, middle, number, _SMALL, _GROUP_COLOUR[group])]
+    cells = zip(rows.base[row], rows.quality_phred[row], rows.is_clipped[row], pileup.reference, strict=True)
+    fills = [_fill(int(base), int(quality), bool(clipped), int(reference)) for base, quality, clipped, reference in cells]
+    return _row_shapes(pileup, row, y, fills, number, _GROUP_COLOUR[group])
+
+
+def _tinted_read(pileup: Pileup, row: int, y: float, heat: Heat, full: float) -> list[Shape]:
+    fills = [
+        "" if base in (NOTHING, SKIPPED) else _heat_fill(value, full)
+        for base, value in zip(pileup.rows.base[row], heat.of_cell[row], strict=True)
+    ]
+    total = heat.of_row[row]
+    if np.isnan(total):
+        return _row_shapes(pileup, row, y, fills, "not seen", "#666666")
+    return _row_shapes(pileup, row, y, fills, f"{total:+.3f}", _FOR_COLOUR if total > 0 else _AGAINST_COLOUR)
+
+
+def _row_shapes(pileup: Pileup, row: int, y: float, fills: Sequence[str], number: str, colour: str) -> list[Shape]:
+    """fills: colour of each cell, "" for none. number: what stands at the right."""
+    rows = pileup.rows
+    base, clipped = rows.base[row], rows.is_clipped[row]
+    shapes: list[Shape] = [Label(_x(len(base)) + 8, y + _ROW_HEIGHT / 2, number, _SMALL, colour)]
+    there = np.flatnonzero(base != NOTHING)
     if len(there) == 0:
         return shapes
-    for first, last, fill in _runs(pileup, row):
-        shapes.append(Rectangle(_x(first), y, (last - first) * _CELL_WIDTH, _ROW_HEIGHT, fill))
+    shapes += _cells(fills, y)
     for column in there:
         shapes += _mark(int(column), int(base[column]), bool(clipped[column]), int(pileup.reference[column]), y)
     shapes.append(_arrow(int(there[0]), int(there[-1]) + 1, bool(rows.is_reverse[row]), y))
     return shapes
 
 
-def _runs(pileup: Pileup, row: int) -> list[tuple[int, int, str]]:
-    """(first column, last column, colour): neighbouring cells of one colour as one."""
-    rows = pileup.rows
-    cells = zip(rows.base[row], rows.quality_phred[row], rows.is_clipped[row], pileup.reference, strict=True)
-    colours = [_fill(int(base), int(quality), bool(clipped), int(reference)) for base, quality, clipped, reference in cells]
+def _cells(fills: Sequence[str], y: float) -> list[Shape]:
+    """Neighbouring cells of one colour as one rectangle."""
     runs: list[tuple[int, int, str]] = []
-    for column, colour in enumerate(colours):
+    for column, colour in enumerate(fills):
         if runs and runs[-1][2] == colour and runs[-1][1] == column:
             runs[-1] = (runs[-1][0], column + 1, colour)
         elif colour:
             runs.append((column, column + 1, colour))
-    return runs
+    return [Rectangle(_x(first), y, (last - first) * _CELL_WIDTH, _ROW_HEIGHT, fill) for first, last, fill in runs]
+
+
+def _full(heat: Heat) -> float:
+    """The value that gets the full colour."""
+    seen = np.abs(np.concatenate([heat.of_cell.ravel(), heat.of_reference]))
+    seen = seen[seen > 0]
+    return float(np.quantile(seen, _FULL_QUANTILE)) if len(seen) else 1.0
+
+
+def _heat_fill(value: float, full: float) -> str:
+    """In steps, so that neighbours of about one value are one rectangle; near 0 as paper."""
+    step = round(min(abs(value) / full, 1.0) * _HEAT_STEPS)
+    return _towards_white(_FOR_COLOUR if value > 0 else _AGAINST_COLOUR, 0.85 * step / _HEAT_STEPS) if step else "#f2f2f2"
+
+
+def _bars(tint: Tint, top: float) -> list[Shape]:
+    """Sums of the columns, up for the ALT and down against it."""
+    of_column = tint.heat.of_column
+    largest = float(np.abs(of_column).max()) or 1.0
+    zero = top + 10 + _BARS_HEIGHT / 2
+    shapes: list[Shape] = [
+        Label(_MARGIN, top + 2, tint.what, _SMALL, "#444444"),
+        Rectangle(_x(0), zero, len(of_column) * _CELL_WIDTH, 0.75, _LINE_COLOUR),
+    ]
+    for column, value in enumerate(of_column):
+        height = abs(value) / largest * _BARS_HEIGHT / 2
+        if height >= 0.25:
+            y, colour = (zero - height, _FOR_COLOUR) if value > 0 else (zero + 0.75, _AGAINST_COLOUR)
+            shapes.append(Rectangle(_x(column) + 1, y, _CELL_WIDTH - 2, height, colour))
+    return shapes
 
 
 def _fill(base: int, quality_phred: int, clipped: bool, reference: int) -> str:
@@ -166,7 +239,10 @@ def _fill(base: int, quality_phred: int, clipped: bool, reference: int) -> str:
 
 def _faded(colour: str, quality_phred: int) -> str:
     """Towards white where the base is unsure."""
-    strength = (0.35, 0.55, 0.8, 1.0)[sum(quality_phred >= step for step in _QUALITY_STEPS)]
+    return _towards_white(colour, (0.35, 0.55, 0.8, 1.0)[sum(quality_phred >= step for step in _QUALITY_STEPS)])
+
+
+def _towards_white(colour: str, strength: float) -> str:
     parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return "#" + "".join(f"{round(255 - (255 - part) * strength):02x}" for part in parts)
 

@@ -10,7 +10,7 @@ from types import TracebackType
 
 import numpy as np
 
-from vcffilter.encoding.encoder import ENCODER_VERSION, ChunkEncoder, EncodedAlleles
+from vcffilter.encoding.encoder import ENCODER_VERSION, ChunkEncoder, EncodedAlleles, PreparedChunk
 from vcffilter.errors import ReferenceFileError
 from vcffilter.kernels.normalised_alleles import FINE
 from vcffilter.models.encoder_spec import EncoderSpec
@@ -45,11 +45,19 @@ class PileupSource:
 
     def pileup(self, contig: str, pos1: int, ref: str, alt: str, *, n_columns: int = 81, most_rows: int = 60) -> Pileup:
         """The pileup of one ALT. Raises ReferenceFileError where its REF is not the reference's, or the allele is too long."""
+        return pileup_of(self.prepared(contig, pos1, ref, alt), contig, 0, n_columns=n_columns, most_rows=most_rows)
+
+    def prepared(self, contig: str, pos1: int, ref: str, alt: str) -> PreparedChunk:
+        """Everything that pictures and encoders take of one ALT; its reads hold until the next call. Raises as `pileup`."""
         self._check_contig(contig)
         prepared = self._encoder.prepare(AlleleChunk.from_alleles(contig, [(pos1 - 1, ref, alt)]))
         if prepared.alleles.problem[0] != FINE:
             raise self._undrawable(contig, pos1, ref, alt)
-        return pileup_of(prepared, contig, 0, n_columns=n_columns, most_rows=most_rows)
+        return prepared
+
+    def encoder(self, spec: EncoderSpec) -> ChunkEncoder:
+        """An encoder of these reads as a network with this spec gets them. The files stay this object's to close."""
+        return ChunkEncoder(spec, self._files, self._reference)
 
     def tensor(
         self, contig: str, pos1: int, ref: str, alt: str, channels: tuple[str, ...], *, rows: int = 33, columns: int = 33

@@ -40,6 +40,7 @@ class ReadRows:
     is_clipped: bool (n_rows, n_columns), soft-clipped bases, where they would lie. group: int8 (n_rows,), index in GROUPS.
     margin_phred: int32 (n_rows,), support, positive for ALT. mapq: uint8 (n_rows,). is_reverse: bool (n_rows,).
     haplotype: uint8 (n_rows,), HP tag, 0 = none. mate_row: int32 (n_rows,), row of the other read of the fragment, -1 = none.
+    read: int32 (n_rows,), index of the read in the arrays that the pileup was made of.
     """
 
     base: np.ndarray
@@ -51,6 +52,7 @@ class ReadRows:
     is_reverse: np.ndarray
     haplotype: np.ndarray
     mate_row: np.ndarray
+    read: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def pileup_of(prepared: PreparedChunk, contig: str, allele: int, *, n_columns: i
         (prepared.reads.flag[reads] & sam.FLAG_REVERSE) != 0,
         prepared.reads.haplotype_tag[reads],
         _mate_rows(prepared.events.mate, reads),
+        reads,
     )
     reference = _reference_row(prepared, allele, pos0, is_inserted)
     alternate_base = _alternate_row(alternate, pos0, is_inserted, reference)

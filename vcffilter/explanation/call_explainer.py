@@ -1,0 +1,51 @@
+"""One call explained, whatever the model is made of: trees by contributions, networks by gradients, all by leaving out.
+
+Knows arrays and models; no files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vcffilter.explanation.explainer import Explainer, Explanation
+from vcffilter.explanation.network_explainer import NetworkExplainer, TensorMaps
+from vcffilter.explanation.occlusion import Evidence, Occlusion, occlude
+from vcffilter.explanation.saliency import channel_means, has_trees
+
+if TYPE_CHECKING:
+    from vcffilter.explanation.covers import Covers
+    from vcffilter.models.network import Network
+    from vcffilter.scoring.network import NetworkScorer
+
+
+@dataclass(frozen=True)
+class CallExplanation:
+    """Of one ALT. maps: cell by cell of the tensor; None where the model looks at none."""
+
+    explanation: Explanation
+    maps: TensorMaps | None
+    occlusion: Occlusion
+
+
+class CallExplainer:
+    """Explains one ALT after the other. covers: of a model of trees, None of any other. Raises ModelError as its parts do."""
+
+    def __init__(self, module: Network, scorer: NetworkScorer, covers: Covers | None) -> None:
+        self._scorer = scorer
+        self._means = channel_means(module) if scorer.encoder.rows else None
+        self._trees = Explainer(module, scorer, covers) if covers is not None else None
+        self._network = None if has_trees(module) else NetworkExplainer(module, scorer)
+
+    def explain(self, evidence: Evidence) -> CallExplanation:
+        """evidence: of an ALT that reads inform."""
+        encoded, occlusion = evidence.encoded, occlude(evidence, self._scorer, self._means)
+        if self._network is not None:
+            reads = None if encoded.reads is None else encoded.reads[0]
+            found = self._network.explain(encoded.features[0], reads, evidence.is_snv, int(encoded.n_informing[0]))
+            return CallExplanation(found.explanation, found.maps, occlusion)
+        assert self._trees is not None, "trees need covers"
+        (explanation,) = self._trees.explain(encoded.features, np.array([evidence.is_snv]), encoded.n_informing)
+        return CallExplanation(explanation, None, occlusion)
