@@ -17,12 +17,14 @@ from vcffilter.kernels.encode import (
     encode_alleles,
     running_maximum,
 )
-from vcffilter.kernels.haplotypes import FLANK
+from vcffilter.kernels.haplotypes import FLANK, empty_haplotypes
 from vcffilter.kernels.normalised_alleles import FINE, NormalisedAlleles, empty_alleles, normalise_alleles
 from vcffilter.kernels.reads import N_CIGAR, N_READS, ReadArrays, empty_reads
 from vcffilter.kernels.reads_order import in_order
 from vcffilter.kernels.reference import ReferenceSegments, base_code_table, merge_intervals
 from vcffilter.kernels.scan import MAX_SHIFT, SCAN_EQUAL_BASES, SCAN_NEED_SPACE, ReadEvents, empty_events, link_mates, scan_reads
+from vcffilter.kernels.site_view import view_site
+from vcffilter.kernels.support import SiteReads, empty_site_reads
 from vcffilter.kernels.tensor import CHANNEL_NAMES, COLUMN_CHANNELS
 from vcffilter.models import encoder_spec
 from vcffilter.models.encoder_spec import EncoderSpec
@@ -228,6 +230,23 @@ class ChunkEncoder:
         table = np.full(1 << max(int(2 * n_reads).bit_length(), 4), -1, np.int32)
         link_mates(reads, n_reads, table, events.mate)
         return events
+
+
+def site_reads(prepared: PreparedChunk, allele: int) -> SiteReads:
+    """The reads over one usable allele of a chunk with their support, as the features are made of them."""
+    site = empty_site_reads(prepared.n_reads)
+    view_site(
+        allele,
+        prepared.alleles,
+        prepared.segments,
+        prepared.reads,
+        prepared.n_reads,
+        prepared.events,
+        prepared.furthest_end0,
+        empty_haplotypes(),
+        site,
+    )
+    return site
 
 
 def _end_of_record(record_index: np.ndarray, end: int) -> int:

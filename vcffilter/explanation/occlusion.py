@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles, PreparedChunk
+from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles, PreparedChunk, site_reads
 from vcffilter.kernels import sam
-from vcffilter.kernels.haplotypes import empty_haplotypes
-from vcffilter.kernels.site_view import view_site
-from vcffilter.kernels.support import empty_site_reads
+from vcffilter.kernels.support import N_COVERING
 
 if TYPE_CHECKING:
     from vcffilter.models.encoder_spec import EncoderSpec
@@ -61,12 +59,8 @@ def occlude(evidence: Evidence, scorer: NetworkScorer, channel_means: np.ndarray
 
 def _fragments(prepared: PreparedChunk) -> list[np.ndarray]:
     """Reads over the allele, int64 each: a read and, where it is there, its mate."""
-    site = empty_site_reads(prepared.n_reads)
-    view_site(
-        0, prepared.alleles, prepared.segments, prepared.reads, prepared.n_reads, prepared.events, prepared.furthest_end0,
-        empty_haplotypes(), site,
-    )  # fmt: skip
-    over = site.read[: site.counts[0]]
+    site = site_reads(prepared, 0)
+    over = site.read[: site.counts[N_COVERING]]
     pairs = {tuple(sorted({int(read), int(mate)} - {-1})) for read, mate in zip(over, prepared.events.mate[over], strict=True)}
     return [np.array(pair, np.int64) for pair in sorted(pairs)]
 

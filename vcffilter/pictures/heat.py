@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vcffilter.encoding.encoder import PreparedChunk
-from vcffilter.kernels.haplotypes import empty_haplotypes
-from vcffilter.kernels.site_view import reads_of_rows, view_site
-from vcffilter.kernels.support import empty_site_reads
+from vcffilter.encoding.encoder import PreparedChunk, site_reads
+from vcffilter.kernels.site_view import reads_of_rows
 from vcffilter.kernels.tensor import empty_tensor_scratch
 from vcffilter.pictures.pileup import Pileup
 
@@ -34,11 +32,7 @@ class Heat:
 
 def read_of_each_row(prepared: PreparedChunk, n_rows: int) -> np.ndarray:
     """int32 (n_rows,): index of the read that each row of the first allele's tensor shows, -1 for none and for the reference."""
-    site = empty_site_reads(prepared.n_reads)
-    view_site(
-        0, prepared.alleles, prepared.segments, prepared.reads, prepared.n_reads, prepared.events, prepared.furthest_end0,
-        empty_haplotypes(), site,
-    )  # fmt: skip
+    site = site_reads(prepared, 0)
     read_of_row = np.empty(n_rows, np.int32)
     reads_of_rows(0, prepared.alleles, prepared.reads, site, empty_tensor_scratch(prepared.n_reads), read_of_row)
     return read_of_row

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vcffilter.encoding.encoder import PreparedChunk
+from vcffilter.encoding.encoder import PreparedChunk, site_reads
 from vcffilter.kernels import sam
-from vcffilter.kernels.haplotypes import empty_haplotypes
-from vcffilter.kernels.site_view import view_site
 from vcffilter.kernels.support import (
     MATE_COUNTED,
     N_COVERING,
@@ -20,7 +18,6 @@ from vcffilter.kernels.support import (
     SUPPORTS_REF,
     UNINFORMATIVE,
     SiteReads,
-    empty_site_reads,
 )
 
 #: Groups of reads, in the order in which they are drawn; the last: the other mate of the fragment is the one that counts.
@@ -96,11 +93,7 @@ def pileup_of(prepared: PreparedChunk, contig: str, allele: int, *, n_columns: i
 
     n_columns: reference columns, more where the allele needs them. most_rows: reads drawn; ALT reads come first, up to half.
     """
-    site = empty_site_reads(prepared.n_reads)
-    view_site(
-        allele, prepared.alleles, prepared.segments, prepared.reads, prepared.n_reads, prepared.events, prepared.furthest_end0,
-        empty_haplotypes(), site,
-    )  # fmt: skip
+    site = site_reads(prepared, allele)
     slots, group = _drawn_slots(prepared, site, most_rows)
     all_groups = _groups(site.group[: site.counts[N_COVERING]])
     n_alt, n_ref, n_neither, n_mates = (int((all_groups == index).sum()) for index in range(len(GROUPS)))
