@@ -273,3 +273,49 @@ def test_every_group_has_a_heading(filtered, source):
     pileup = source.pileup(call.contig, call.pos1, call.ref, call.alt)
     text = pileup_text(pileup, call, colour=False)
     assert [f"-- {name}: {count} reads" in text for name, count in zip(GROUPS, pileup.n_reads, strict=True)] == [True] * 4
+
+
+def test_a_window_that_was_moved_shows_the_reads_there(simulated):
+    """Against pysam's view: every read over the moved window has its row; those over the call keep their group and support."""
+    files = simulated.files
+    call = next(call for call in CallFile(str(files.calls)).calls() if call.pos1 > 2000 and len(call.ref) == len(call.alt) == 1)
+    allele = call.contig, call.pos1, call.ref, call.alt
+    with PileupSource([str(files.reads)], str(files.reference)) as source:
+        at_call = source.pileup(*allele, n_columns=61, most_rows=500)
+        moved = {shift: source.pileup(*allele, n_columns=61, most_rows=500, shift=shift) for shift in (-700, -40, 55, 1900)}
+        again = source.pileup(*allele, n_columns=61, most_rows=500)
+    assert np.array_equal(at_call.rows.base, again.rows.base)
+    margins = sorted(at_call.rows.margin_phred.tolist())
+    with pysam.AlignmentFile(str(files.reads)) as alignments:
+        for shift, pileup in moved.items():
+            assert pileup.pos0[0] == at_call.pos0[0] + shift
+            assert pileup.pos0[-1] == at_call.pos0[-1] + shift
+            first0, last0 = int(pileup.pos0[0]), int(pileup.pos0[-1])
+            over = [
+                read for read in alignments.fetch(call.contig, first0, last0 + 1) if not read.flag & 0xF04
+            ]
+            drawn = (pileup.rows.base[:, ~pileup.is_inserted] != NOTHING) & ~pileup.rows.is_clipped[:, ~pileup.is_inserted]
+            assert int(drawn.any(1).sum()) == len(over)
+            bases = [{p: read.query_sequence[q] for q, p in read.get_aligned_pairs(matches_only=True)} for read in over]
+            for column in np.flatnonzero(~pileup.is_inserted)[::7]:
+                of_pysam = sorted(ord(read[pos0]) for read in bases if (pos0 := int(pileup.pos0[column])) in read)
+                cells = pileup.rows.base[:, column][~pileup.rows.is_clipped[:, column]]
+                assert sorted(cells[(cells != NOTHING) & (cells != DELETED)].tolist()) == of_pysam
+            beside = pileup.rows.group == len(GROUPS)
+            assert (pileup.rows.margin_phred[beside] == 0).all()
+            assert set(pileup.rows.margin_phred[~beside].tolist()) <= set(margins)
+            drawing = to_svg(draw_pileup(pileup, call))
+            assert f"{int(beside.sum())} not over the call" in drawing
+            ElementTree.fromstring(drawing)
+    assert (moved[-40].rows.group < len(GROUPS)).any()
+    assert not moved[1900].is_event.any()
+
+
+def test_a_window_stays_on_its_contig(simulated):
+    files = simulated.files
+    calls = list(CallFile(str(files.calls)).calls())
+    with PileupSource([str(files.reads)], str(files.reference)) as source:
+        for call, shift in ((calls[0], -2000), (calls[-1], 2000)):
+            pileup = source.pileup(call.contig, call.pos1, call.ref, call.alt, n_columns=61, shift=shift)
+            assert len(pileup.pos0) >= 61
+            assert pileup.pos0[0] >= 0

@@ -166,13 +166,13 @@ class ChunkEncoder:
             features = np.ascontiguousarray(features[:, self._columns_of_features])
         return EncodedAlleles(features, tensor, counts, prepared.alleles.problem)
 
-    def prepare(self, chunk: AlleleChunk) -> PreparedChunk:
-        """Reference windows, normalised alleles, reads and their differences for one chunk."""
-        end0 = chunk.start0 + np.diff(chunk.ref_offset)
-        order = np.argsort(chunk.start0, kind="stable")
-        segments = self._reference.segments(
-            chunk.contig, chunk.start0[order] - _PAD_LEFT, np.maximum.accumulate(end0[order]) + _PAD_RIGHT
-        )
+    def prepare(self, chunk: AlleleChunk, window: tuple[int, int] | None = None) -> PreparedChunk:
+        """Reference windows, normalised alleles, reads and their differences for one chunk.
+
+        window: (start0, end0) that a picture shows; all between it and the alleles is taken, too.
+        """
+        start0, end0 = _sorted_with(chunk.start0, chunk.start0 + np.diff(chunk.ref_offset), window)
+        segments = self._reference.segments(chunk.contig, start0 - _PAD_LEFT, np.maximum.accumulate(end0) + _PAD_RIGHT)
         alleles = empty_alleles(chunk.n_alleles, len(chunk.alt_bases))
         normalise_alleles(
             chunk.start0,
@@ -187,25 +187,25 @@ class ChunkEncoder:
             alleles,
         )
         alleles.record[:] = chunk.record_index
-        reads = self._read(chunk.contig, alleles)
+        reads = self._read(chunk.contig, alleles, window)
         n_reads = int(reads.counts[N_READS])
         events = self._scan(chunk.contig, reads, n_reads, segments)
         furthest_end0 = np.empty(n_reads, np.int64)
         running_maximum(reads.unclipped_end0, n_reads, furthest_end0)
         return PreparedChunk(alleles, segments, reads, n_reads, events, furthest_end0)
 
-    def _read(self, contig: str, alleles: NormalisedAlleles) -> ReadArrays:
-        """The reads over the alleles, each decoded once."""
+    def _read(self, contig: str, alleles: NormalisedAlleles, window: tuple[int, int] | None) -> ReadArrays:
+        """The reads over the alleles, and on the way to a window, each decoded once."""
         self._reads.counts[:] = 0
         usable = alleles.problem == FINE
         if not usable.any():
             return self._reads
-        start0 = np.maximum(alleles.start0[usable] - FLANK, 0)
-        end0 = alleles.shift_end0[usable] + FLANK
-        order = np.argsort(start0, kind="stable")
-        merged_start0 = np.empty(len(order), np.int64)
-        merged_end0 = np.empty(len(order), np.int64)
-        n = merge_intervals(start0[order], end0[order], _JOIN_GAP, merged_start0, merged_end0)
+        start0, end0 = _sorted_with(
+            np.maximum(alleles.start0[usable] - FLANK, 0), alleles.shift_end0[usable] + FLANK, window
+        )
+        merged_start0 = np.empty(len(start0), np.int64)
+        merged_end0 = np.empty(len(start0), np.int64)
+        n = merge_intervals(start0, end0, _JOIN_GAP, merged_start0, merged_end0)
         for file in self._files:
             if file.has_contig(contig):
                 self._reads = file.append_reads(contig, merged_start0[:n], merged_end0[:n], self._reads)
@@ -247,6 +247,18 @@ def site_reads(prepared: PreparedChunk, allele: int) -> SiteReads:
         site,
     )
     return site
+
+
+def _sorted_with(
+    start0: np.ndarray, end0: np.ndarray, window: tuple[int, int] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Intervals by start; where there is a window, one more that reaches over it and all of them."""
+    order = np.argsort(start0, kind="stable")
+    start0, end0 = start0[order], end0[order]
+    if window is None:
+        return start0, end0
+    whole = max(min(int(start0[0]), window[0]), 0), max(int(end0.max()), window[1])
+    return np.concatenate([[whole[0]], start0]), np.concatenate([[whole[1]], end0])
 
 
 def _end_of_record(record_index: np.ndarray, end: int) -> int:

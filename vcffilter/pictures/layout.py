@@ -14,7 +14,7 @@ import numpy as np
 from vcffilter.pictures.drawing import Drawing, Label, Polygon, Rectangle, Shape
 from vcffilter.pictures.facts import CallFacts
 from vcffilter.pictures.heat import Heat
-from vcffilter.pictures.pileup import DELETED, GROUPS, NO_INSERTION, NOTHING, SKIPPED, Pileup
+from vcffilter.pictures.pileup import BESIDE, DELETED, NO_INSERTION, NOTHING, SKIPPED, Pileup
 
 _CELL_WIDTH, _ROW_HEIGHT, _GAP = 9.0, 11.0, 1.0
 _LEFT, _RIGHT, _TOP, _MARGIN = 92.0, 96.0, 62.0, 12.0
@@ -27,7 +27,7 @@ _OTHER_COLOUR = "#999999"
 _QUALITY_STEPS = (10, 20, 30)
 _MATCH_COLOURS = ("#eeeeee", "#dcdcdc", "#c8c8c8", "#b4b4b4")
 _CLIP_COLOUR, _PAD_COLOUR, _EVENT_COLOUR, _LINE_COLOUR = "#f3e3ef", "#f4f4f4", "#fff3c4", "#555555"
-_GROUP_COLOUR = {"ALT": "#8b1a62", "REF": "#34495e", "neither": "#6f6f6f", "mate": "#6f6f6f"}
+_GROUP_COLOUR = {"ALT": "#8b1a62", "REF": "#34495e", "neither": "#6f6f6f", "mate": "#6f6f6f", "beside": "#6f6f6f"}
 _LEGEND = (
     "row: one read, > forward, < reverse; grey: as the reference, paler with lower base quality; letter: differs; bar: deleted; "
     "violet: soft-clipped; MQ mapping quality, m support (phred, + for ALT), HP haplotype tag"
@@ -71,7 +71,7 @@ def draw_pileup(pileup: Pileup, facts: CallFacts, tint: Tint | None = None) -> D
             body += _cells([_heat_fill(value, full) for value in tint.heat.of_reference], y)
         body += _haplotype(name, haplotype, y)
         y += _ROW_HEIGHT + 2 * _GAP
-    for index, name in enumerate(GROUPS):
+    for index, name in enumerate(pileup.group_names):
         rows = np.flatnonzero(pileup.rows.group == index)
         body.append(_heading(pileup, index, len(rows), y))
         y += _GROUP_HEIGHT
@@ -84,7 +84,7 @@ def draw_pileup(pileup: Pileup, facts: CallFacts, tint: Tint | None = None) -> D
     legend = _wrapped(_LEGEND if tint is None else _HEAT_LEGEND, width)
     shapes += [Label(_MARGIN, y + 10 + 11 * index, text, _SMALL, "#666666") for index, text in enumerate(legend)]
     height = y + 10 + 11 * len(legend) + 4
-    counts = ", ".join(f"{count} {name}" for count, name in zip(pileup.n_reads, GROUPS, strict=True))
+    counts = ", ".join(f"{count} {name}" for count, name in zip(pileup.n_reads, pileup.group_names, strict=True))
     shown = "Pileup" if tint is None else f"{tint.what[:1].upper()}{tint.what[1:]} over the pileup"
     description = f"{shown} of {facts.place}: reads for {counts}. {'; '.join(facts.lines())}"
     return Drawing(max(width, 520.0), height, tuple(shapes), facts.place, description)
@@ -144,15 +144,18 @@ def _heading(pileup: Pileup, index: int, n_shown: int, y: float) -> Label:
         "REF": f"{n} {noun} REF",
         "neither": f"{n} {noun} neither",
         "mate": f"{n} not counted: the other mate says as much or more",
+        BESIDE: f"{n} not over the call",
     }
     hidden = f" ({n - n_shown} of them not drawn)" if n_shown < n else ""
-    return Label(_MARGIN, y + _GROUP_HEIGHT / 2 + 1, what[GROUPS[index]] + hidden, _TEXT, _GROUP_COLOUR[GROUPS[index]])
+    name = pileup.group_names[index]
+    return Label(_MARGIN, y + _GROUP_HEIGHT / 2 + 1, what[name] + hidden, _TEXT, _GROUP_COLOUR[name])
 
 
 def _read(pileup: Pileup, row: int, y: float, group: str) -> list[Shape]:
     """The cells of one read, its arrow, and its numbers."""
     rows = pileup.rows
-    number = f"MQ{rows.mapq[row]} m{rows.margin_phred[row]:+d}" + (f" HP{rows.haplotype[row]}" if rows.haplotype[row] else "")
+    support = "" if group == BESIDE else f" m{rows.margin_phred[row]:+d}"
+    number = f"MQ{rows.mapq[row]}{support}" + (f" HP{rows.haplotype[row]}" if rows.haplotype[row] else "")
     cells = zip(rows.base[row], rows.quality_phred[row], rows.is_clipped[row], pileup.reference, strict=True)
     fills = [_fill(int(base), int(quality), bool(clipped), int(reference)) for base, quality, clipped, reference in cells]
     return _row_shapes(pileup, row, y, fills, number, _GROUP_COLOUR[group])

@@ -43,14 +43,24 @@ class PileupSource:
         """Close every file."""
         self._encoder.close()
 
-    def pileup(self, contig: str, pos1: int, ref: str, alt: str, *, n_columns: int = 81, most_rows: int = 60) -> Pileup:
-        """The pileup of one ALT. Raises ReferenceFileError where its REF is not the reference's, or the allele is too long."""
-        return pileup_of(self.prepared(contig, pos1, ref, alt), contig, 0, n_columns=n_columns, most_rows=most_rows)
+    def pileup(
+        self, contig: str, pos1: int, ref: str, alt: str, *, n_columns: int = 81, most_rows: int = 60, shift: int = 0
+    ) -> Pileup:
+        """The pileup of one ALT; shift: bases by which the window is moved from it.
 
-    def prepared(self, contig: str, pos1: int, ref: str, alt: str) -> PreparedChunk:
-        """Everything that pictures and encoders take of one ALT; its reads hold until the next call. Raises as `pileup`."""
+        Raises ReferenceFileError where its REF is not the reference's, or the allele is too long.
+        """
+        prepared = self.prepared(contig, pos1, ref, alt, (shift - n_columns, shift + n_columns) if shift else None)
+        return pileup_of(prepared, contig, 0, n_columns=n_columns, most_rows=most_rows, shift=shift)
+
+    def prepared(self, contig: str, pos1: int, ref: str, alt: str, reach: tuple[int, int] | None = None) -> PreparedChunk:
+        """Everything that pictures and encoders take of one ALT; its reads hold until the next call. Raises as `pileup`.
+
+        reach: (first, last) of a window, in bases from where REF begins and ends; its reads and reference are taken, too.
+        """
         self._check_contig(contig)
-        prepared = self._encoder.prepare(AlleleChunk.from_alleles(contig, [(pos1 - 1, ref, alt)]))
+        window = None if reach is None else (pos1 - 1 + reach[0], pos1 - 1 + len(ref) + reach[1])
+        prepared = self._encoder.prepare(AlleleChunk.from_alleles(contig, [(pos1 - 1, ref, alt)]), window)
         if prepared.alleles.problem[0] != FINE:
             raise self._undrawable(contig, pos1, ref, alt)
         return prepared

@@ -22,6 +22,9 @@ from vcffilter.kernels.support import (
 
 #: Groups of reads, in the order in which they are drawn; the last: the other mate of the fragment is the one that counts.
 GROUPS = ("ALT", "REF", "neither", "mate")
+#: A further group of windows that were moved: reads that do not cover the allele.
+BESIDE = "beside"
+_BESIDE_CODE = 4
 #: Cells without a base: nothing of the read; deleted; reference skipped (spliced); no insertion where other reads have one.
 NOTHING, DELETED, SKIPPED, NO_INSERTION = 0, ord("-"), ord(">"), ord("*")
 #: An inserted run longer than this is cut in the picture.
@@ -59,7 +62,7 @@ class Pileup:
     pos0: int64 (n_columns,), reference position of a column; a column of inserted bases has that of the base after it.
     is_inserted: bool (n_columns,). is_event: bool (n_columns,), where the allele lies. reference, alternate: uint8 (n_columns,),
     ASCII bases of the two haplotypes; NO_INSERTION, DELETED where one has nothing.
-    n_reads: reads of each of GROUPS, those included that have no row.
+    n_reads: reads of each of `group_names`, those included that have no row.
     """
 
     contig: str
@@ -69,7 +72,12 @@ class Pileup:
     reference: np.ndarray
     alternate: np.ndarray
     rows: ReadRows
-    n_reads: tuple[int, int, int, int]
+    n_reads: tuple[int, ...]
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """GROUPS, and BESIDE where the window was moved."""
+        return (*GROUPS, BESIDE)[: len(self.n_reads)]
 
     @property
     def n_hidden(self) -> int:
@@ -88,18 +96,24 @@ class _ReadBases:
     inserted: dict[int, tuple[np.ndarray, np.ndarray]]
 
 
-def pileup_of(prepared: PreparedChunk, contig: str, allele: int, *, n_columns: int = 81, most_rows: int = 60) -> Pileup:
+def pileup_of(
+    prepared: PreparedChunk, contig: str, allele: int, *, n_columns: int = 81, most_rows: int = 60, shift: int = 0
+) -> Pileup:
     """The pileup of a usable allele (`prepared.alleles.problem` is FINE).
 
     n_columns: reference columns, more where the allele needs them. most_rows: reads drawn; ALT reads come first, up to half.
+    shift: bases by which the window is moved, to where `prepared` was made to reach; reads that do not cover the allele are then
+    drawn, too, and those that do not reach the window are not.
     """
     site = site_reads(prepared, allele)
+    first0, last0 = _window(prepared, allele, n_columns, shift)
+    if shift:
+        site = _with_reads_beside(prepared, site, first0, last0)
     slots, group = _drawn_slots(prepared, site, most_rows)
     all_groups = _groups(site.group[: site.counts[N_COVERING]])
-    n_alt, n_ref, n_neither, n_mates = (int((all_groups == index).sum()) for index in range(len(GROUPS)))
-    first0, last0 = _window(prepared, allele, n_columns)
+    n_reads = tuple(int((all_groups == index).sum()) for index in range(len(GROUPS) + bool(shift)))
     bases = [_bases_of(prepared, int(site.read[slot]), first0, last0) for slot in slots]
-    alternate = _alternate(prepared, allele)
+    alternate = _alternate(prepared, allele, first0, last0)
     pos0, is_inserted = _columns(first0, last0, [*bases, alternate])
     reads = site.read[slots]
     rows = ReadRows(
@@ -117,14 +131,31 @@ def pileup_of(prepared: PreparedChunk, contig: str, allele: int, *, n_columns: i
     start0, end0 = int(prepared.alleles.start0[allele]), int(prepared.alleles.end0[allele])
     has_run = start0 in alternate.inserted or end0 in alternate.inserted
     is_event = (pos0 >= start0) & (pos0 < end0) | (is_inserted & has_run & (pos0 == end0))
-    return Pileup(contig, pos0, is_inserted, is_event, reference, alternate_base, rows, (n_alt, n_ref, n_neither, n_mates))
+    return Pileup(contig, pos0, is_inserted, is_event, reference, alternate_base, rows, n_reads)
 
 
 def _groups(group: np.ndarray) -> np.ndarray:
-    """Index in GROUPS of kernels.support's codes."""
-    place = np.zeros(4, np.int8)
-    place[[SUPPORTS_ALT, SUPPORTS_REF, UNINFORMATIVE, MATE_COUNTED]] = range(len(GROUPS))
+    """Index in `group_names` of kernels.support's codes, and of _BESIDE_CODE."""
+    place = np.zeros(5, np.int8)
+    place[[SUPPORTS_ALT, SUPPORTS_REF, UNINFORMATIVE, MATE_COUNTED, _BESIDE_CODE]] = range(len(GROUPS) + 1)
     return place[group]
+
+
+def _with_reads_beside(prepared: PreparedChunk, site: SiteReads, first0: int, last0: int) -> SiteReads:
+    """The site's reads that reach a window, and the reads that only the window has; their support is 0."""
+    n, reads = int(site.counts[N_COVERING]), prepared.reads
+    reaches = (reads.unclipped_start0[: prepared.n_reads] < last0) & (reads.unclipped_end0[: prepared.n_reads] > first0)
+    kept = np.flatnonzero(reaches[site.read[:n]])
+    reaches[site.read[:n]] = False
+    beside = np.flatnonzero(reaches).astype(np.int32)
+    counts = site.counts.copy()
+    counts[N_COVERING] = len(kept) + len(beside)
+    return site._replace(
+        read=np.concatenate([site.read[kept], beside]),
+        margin_phred=np.concatenate([site.margin_phred[kept], np.zeros_like(beside)]),
+        group=np.concatenate([site.group[kept], np.full(len(beside), _BESIDE_CODE, np.uint8)]),
+        counts=counts,
+    )
 
 
 def _drawn_slots(prepared: PreparedChunk, site: SiteReads, most_rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +165,7 @@ def _drawn_slots(prepared: PreparedChunk, site: SiteReads, most_rows: int) -> tu
     reads = prepared.reads
     read = site.read[:n]
     order = np.lexsort((reads.name_hash[read], reads.start0[read], reads.haplotype_tag[read], group))
-    members = [order[group[order] == index] for index in range(len(GROUPS))]
+    members = [order[group[order] == index] for index in range(len(GROUPS) + 1)]
     room = most_rows
     kept = []
     for index, slots in enumerate(members):
@@ -147,13 +178,20 @@ def _drawn_slots(prepared: PreparedChunk, site: SiteReads, most_rows: int) -> tu
     return slots, group[slots]
 
 
-def _window(prepared: PreparedChunk, allele: int, n_columns: int) -> tuple[int, int]:
-    """First and last reference position, half-open: the allele, the range over which it can shift, and as much on either side."""
+def _window(prepared: PreparedChunk, allele: int, n_columns: int, shift: int = 0) -> tuple[int, int]:
+    """First and last reference position, half-open: the allele, the range over which it can shift, and as much on either side.
+
+    shift: bases by which all of that is moved; the window ends where the contig does.
+    """
     alleles, segments = prepared.alleles, prepared.segments
     start0, end0 = int(alleles.start0[allele]), int(alleles.shift_end0[allele])
     flank = max((n_columns - (end0 - start0)) // 2, 10)
     segment = int(alleles.segment[allele])
-    return max(start0 - flank, int(segments.start0[segment])), min(end0 + flank, int(segments.end0[segment]))
+    least0, most0 = int(segments.start0[segment]), int(segments.end0[segment])
+    if shift:
+        start0 = max(min(start0 + shift, most0 + flank - n_columns), least0 + flank)
+        end0 = start0 + int(alleles.shift_end0[allele] - alleles.start0[allele])
+    return max(start0 - flank, least0), min(end0 + flank, most0)
 
 
 def _bases_of(prepared: PreparedChunk, read: int, first0: int, last0: int) -> _ReadBases:
@@ -196,8 +234,8 @@ def _bases_of(prepared: PreparedChunk, read: int, first0: int, last0: int) -> _R
     )
 
 
-def _alternate(prepared: PreparedChunk, allele: int) -> _ReadBases:
-    """The ALT's own bases at the allele's place, as if a read showed them."""
+def _alternate(prepared: PreparedChunk, allele: int, first0: int, last0: int) -> _ReadBases:
+    """The ALT's own bases at the allele's place, as if a read showed them, as far as they lie in the window."""
     alleles = prepared.alleles
     start0, end0 = int(alleles.start0[allele]), int(alleles.end0[allele])
     letters = _LETTER_OF_CODE[alleles.alt_codes[alleles.alt_offset[allele] : alleles.alt_offset[allele + 1]]]
@@ -206,9 +244,11 @@ def _alternate(prepared: PreparedChunk, allele: int) -> _ReadBases:
     n_common = min(n_replaced, len(letters))
     shown[:n_common] = letters[:n_common]
     beyond = letters[n_common:]
-    inserted = {end0: (beyond, np.zeros(len(beyond), np.uint8))} if len(beyond) else {}
-    nothing = np.zeros(n_replaced, np.uint8)
-    return _ReadBases(np.arange(start0, end0), shown, nothing, nothing.astype(bool), inserted)
+    inserted = {end0: (beyond, np.zeros(len(beyond), np.uint8))} if len(beyond) and first0 < end0 < last0 else {}
+    pos0 = np.arange(start0, end0)
+    inside = (pos0 >= first0) & (pos0 < last0)
+    nothing = np.zeros(int(inside.sum()), np.uint8)
+    return _ReadBases(pos0[inside], shown[inside], nothing, nothing.astype(bool), inserted)
 
 
 def _columns(first0: int, last0: int, bases: list[_ReadBases]) -> tuple[np.ndarray, np.ndarray]:

@@ -28,6 +28,8 @@ from vcffilter.review.vocabulary import TAGS, VERDICT_OF_WORD, VERDICTS, label_o
 
 _NAME = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")
 _STATIC = {"review.js": "text/javascript", "review.css": "text/css"}
+#: Bases by which the window can be moved; all reads up to there are taken.
+MOST_SHIFT = 2000
 _FACETS = ("kind", "verdict", "filters", "reason", "contig")
 
 
@@ -165,10 +167,11 @@ def _add_questions(application: FastAPI, parts: ReviewParts) -> None:
         track: Annotated[str, Query(max_length=300)] = "",
         columns: Annotated[int, Query(ge=21, le=201)] = 81,
         rows: Annotated[int, Query(ge=5, le=500)] = 40,
+        shift: Annotated[int, Query(ge=-MOST_SHIFT, le=MOST_SHIFT)] = 0,
     ) -> Response:
         found = _call(index, number)
         chosen = parts.tracks.named(track) or parts.tracks.track_of(found.facts, index.fact("samples").split("\t"))
-        svg = parts.tracks.picture(chosen, found.facts, n_columns=columns, most_rows=rows)
+        svg = parts.tracks.picture(chosen, found.facts, n_columns=columns, most_rows=rows, shift=shift)
         return Response(svg, media_type="image/svg+xml")
 
 

@@ -1,6 +1,6 @@
 // The review page: one call at a time. The server knows the calls and keeps the verdicts; here is only what is being looked at.
 const $ = id => document.getElementById(id);
-const MIN_COLUMNS = 21, MAX_COLUMNS = 201, FEW_ROWS = 40, MANY_ROWS = 300;
+const MIN_COLUMNS = 21, MAX_COLUMNS = 201, FEW_ROWS = 40, MANY_ROWS = 300, MOST_SHIFT = 2000;
 const state = {call: null, reviewer: "", tags: new Set(), track: "", columns: 81, rows: FEW_ROWS, shift: 0, ahead: null, turn: 0};
 
 const stored = (name, value) => {
@@ -193,7 +193,9 @@ function zoom(step) {
   return draw();
 }
 function pan(direction) {
-  state.shift += direction * Math.max(Math.round(state.columns / 2), 10);
+  const moved = state.shift + direction * Math.max(Math.round(state.columns / 2), 10);
+  if (Math.abs(moved) > MOST_SHIFT) { say(`Reads are shown up to ${MOST_SHIFT.toLocaleString("en")} bases from the call.`); return null; }
+  state.shift = moved;
   return draw();
 }
 function nextTrack() {

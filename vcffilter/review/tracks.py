@@ -76,12 +76,12 @@ class TrackReader:
         """A track by its name."""
         return next((track for track in self.tracks if track.name == name), None)
 
-    def picture(self, track: Track, facts: CallFacts, *, n_columns: int, most_rows: int) -> str:
-        """The reads over a call, as SVG. Raises VcffilterError."""
+    def picture(self, track: Track, facts: CallFacts, *, n_columns: int, most_rows: int, shift: int = 0) -> str:
+        """The reads over a call, or over the window moved by `shift` bases from it, as SVG. Raises VcffilterError."""
         return self._draw(
             track, facts,
             lambda source: source.pileup(
-                facts.contig, facts.pos1, facts.ref, facts.alt, n_columns=n_columns, most_rows=most_rows
+                facts.contig, facts.pos1, facts.ref, facts.alt, n_columns=n_columns, most_rows=most_rows, shift=shift
             ),
         )  # fmt: skip
 
