@@ -2,7 +2,7 @@
 
 python benchmarks/alarms.py [--data ../shared/data] [--docs docs/developers/alarms.md]
 
-Real data only. Scores each call set once by the Illumina and once by the HiFi weights; a minute or two.
+Real data only. Scores each call set by the weights of each platform; some minutes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vcffilter.variants.allele_scores import SampleScores
 from vcffilter.variants.chunks import take_chunk
 from vcffilter.variants.reader import VariantReader
 
-MODELS = ("illumina-germline", "hifi-germline")
+MODELS = ("illumina-germline", "hifi-germline", "ont-germline")
 #: (calls of, reads of): other people on the same stretch.
 SWAPS = [
     ("na19401-nygc-chr21", "nygc-chr21b"),
@@ -141,6 +141,8 @@ CASES = [
     ("HiFi reads, default weights", "chm13-hifi-chr20/haplotypecaller-sensitive", "chm13-hifi-chr20", ""),
     ("the same, `--model auto`", "chm13-hifi-chr20/haplotypecaller-sensitive", "chm13-hifi-chr20", "--model auto"),
     ("ONT reads, default weights", "ont-r10-chr20/bcftools", "ont-r10-chr20", ""),
+    ("the same, `--model auto`", "ont-r10-chr20/bcftools", "ont-r10-chr20", "--model auto"),
+    ("ONT R9.4 reads, `--model auto`", "hg002-ont-r94-chr20-59m/bcftools", "hg002-ont-r94-chr20-59m", "--model auto"),
     ("RNA reads, default weights", "gm12878-rna-chr22/freebayes", "gm12878-rna-chr22", ""),
     ("Mutect2's calls", "nygc-chr21/mutect2", "nygc-chr21", ""),
     ("all as it should be", "nygc-chr21/freebayes", "nygc-chr21", ""),

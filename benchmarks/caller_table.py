@@ -1,4 +1,4 @@
-"""What the default cut does to each caller's default calls on whole reads of two platforms: true calls lost, false ones removed.
+"""What the default cut does to each caller's default calls on whole reads of three platforms: true calls lost, false ones removed.
 
     python benchmarks/caller_table.py --data ../shared/data [--out benchmarks/results]
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cut_data import CallSet, hifi_call_sets, short_read_call_sets
+from cut_data import CallSet, hifi_call_sets, ont_call_sets, short_read_call_sets
 from cut_figures import by_type, passed
 
 from vcffilter.calibration.binomial_bounds import lower_limit, upper_limit
@@ -32,6 +32,7 @@ PLATFORMS = {
     ),
     "Illumina, 8x": ("illumina-germline", ("broad8x-chr20",)),
     "PacBio HiFi, 45x": ("hifi-germline", ("hifi-revio-chr20",)),
+    "ONT R10.4, 52x": ("ont-germline", ("ont-r10-chr20",)),
 }
 
 
@@ -83,8 +84,8 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
-    short, hifi = (collect(arguments.data.resolve(), ()) for collect in (short_read_call_sets, hifi_call_sets))
-    sets = {"illumina-germline": short, "hifi-germline": hifi}
+    collect = {"illumina-germline": short_read_call_sets, "hifi-germline": hifi_call_sets, "ont-germline": ont_call_sets}
+    sets = {model: of_model(arguments.data.resolve(), ()) for model, of_model in collect.items()}
     rows = [row for platform, (model, _) in PLATFORMS.items() for row in rows_of(platform, sets[model])]
     text = table(rows)
     sys.stdout.write(text)

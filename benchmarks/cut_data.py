@@ -45,6 +45,8 @@ RULES_OF_0_1_0 = {
 }
 #: 0-based borders of the quarters of hifi-revio-chr20, as in recipe/train.py.
 HIFI_BORDERS = (9_022_000, 9_050_000, 9_077_000)
+#: 0-based start of the second half of each ONT set, as in recipes/germline/ont.yaml.
+ONT_BORDERS = {"ont-r10-chr20": 5_059_400, "hg002-ont-r94-chr20-59m": 59_044_000}
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,22 @@ def hifi_call_sets(data: Path, harvest: Sequence[Path]) -> list[CallSet]:
         keys = _keys(copy)
         model = HERE / "folds" / "hifi-germline-without-chm13.safetensors"
         found += _call_sets(data, copy, keys, *_scores(data, copy, keys, model))
+    return found
+
+
+def ont_call_sets(data: Path, harvest: Sequence[Path]) -> list[CallSet]:
+    """ont-r10-chr20 and hg002-ont-r94-chr20-59m, each half by weights that never saw it; whole and thinned."""
+    found = []
+    for set_name, border0 in ONT_BORDERS.items():
+        for copy in _copies(data, set_name, LONG_CALLERS, harvest):
+            keys = _keys(copy)
+            second = np.array([key[0] - 1 >= border0 for key in keys], bool)
+            probability, depth = np.full(len(keys), np.nan), np.zeros(len(keys), np.int64)
+            for half, (one, other) in ((~second, (1, 2)), (second, (3, 4))):
+                chosen = np.flatnonzero(half)
+                model = HERE / "folds" / f"ont-germline-without-quarter{one}-without-quarter{other}.safetensors"
+                probability[chosen], depth[chosen] = _scores(data, copy, [keys[index] for index in chosen], model)
+            found += _call_sets(data, copy, keys, probability, depth)
     return found
 
 

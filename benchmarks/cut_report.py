@@ -165,6 +165,9 @@ def render(figures: Figures) -> str:
         "## HiFi\n\nhifi-revio-chr20 by leave-a-quarter-out; CHM13, which has no true variant, adds false calls to the costs.\n",
         rules_table(figures["hifi_rules"]),
         costs_table(figures["costs"]["hifi-germline"]),
+        "## ONT\n\nont-r10-chr20 (R10.4) and hg002-ont-r94-chr20-59m (R9.4), each half by weights that never saw it.\n",
+        rules_table(figures["ont_rules"]),
+        costs_table(figures["costs"]["ont-germline"]),
         "## A false discovery rate from the probabilities of one file\n\nThe lowest cut at which the mean of 1 - P of what passes"
         " is the wanted rate.\n",
         rates_table(figures["rates"]),

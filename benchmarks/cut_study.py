@@ -1,11 +1,11 @@
 """Which cut on the calibrated probability: candidates on every visible call set, whole and thinned, and the presets chosen.
 
-    python benchmarks/cut_study.py --data ../shared/data --harvest DIR [--cache FOLDER] [--out benchmarks/results] [--install]
+    python benchmarks/cut_study.py --data ../shared/data --harvest DIR [--cache FOLDER] [--out FOLDER] [--install MODEL]
 
 Prints Markdown and writes cut.md, cut.json and cut.tsv (a row for each call set). Probabilities are out of fold: of weights that
-never saw the chromosome. --harvest: thinned copies of recipes/germline/harvest.py (its --sets, and na12878-pg-chr3-a). --cache
-keeps what was scored. --install writes presets, with their costs, into the shipped weights, their cards and the weights of the
-folds; tensors stay as they are.
+never saw the chromosome (long reads: the quarter, half or library). --harvest: thinned copies of recipes/germline/harvest.py
+(its --sets, and na12878-pg-chr3-a). --cache keeps what was scored. --install writes presets, with their costs, into the shipped
+weights of that name, their card and the weights of the folds; tensors stay as they are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cut_data import CallSet, hifi_call_sets, load, save, short_read_call_sets
+from cut_data import CallSet, hifi_call_sets, load, ont_call_sets, save, short_read_call_sets
 from cut_figures import (
     FEWEST_TRUE,
     Rule,
@@ -59,15 +59,17 @@ FLAT = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 PAIRS = ((0.2, 0.1), (0.2, 0.3), (0.2, 0.4), (0.3, 0.2), (0.3, 0.4), (0.4, 0.3))
 SMOOTH = tuple((sparse, deep, 15.0) for sparse in (0.1, 0.2, 0.3, 0.4, 0.5) for deep in (0.1, 0.2, 0.3, 0.4) if sparse != deep)
 RATES = (0.01, 0.02, 0.05, 0.1)
+#: Model -> how its call sets are collected.
+COLLECT = {"illumina-germline": short_read_call_sets, "hifi-germline": hifi_call_sets, "ont-germline": ont_call_sets}
+_CACHED_AS = {"illumina-germline": "short", "hifi-germline": "hifi", "ont-germline": "ont"}
 
 
-def call_sets(kind: str, arguments: argparse.Namespace) -> list[CallSet]:
-    """All call sets of a kind, from the cache where they are there."""
-    kept = None if arguments.cache is None else arguments.cache / f"{kind}.npz"
+def call_sets(model: str, arguments: argparse.Namespace) -> list[CallSet]:
+    """All call sets that a model is judged on, from the cache where they are there."""
+    kept = None if arguments.cache is None else arguments.cache / f"{_CACHED_AS[model]}.npz"
     if kept is not None and kept.exists():
         return load(kept)
-    collect = {"short": short_read_call_sets, "hifi": hifi_call_sets}[kind]
-    sets = collect(arguments.data.resolve(), arguments.harvest)
+    sets = COLLECT[model](arguments.data.resolve(), arguments.harvest)
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         save(kept, sets)
@@ -79,11 +81,11 @@ def caller_kind(caller: str) -> str:
     return "sensitive" if caller.endswith(("-sensitive", "-nobaq")) else "defaults"
 
 
-def rules(presets: dict[str, dict[str, float]]) -> dict[str, Rule]:
-    """Name -> rule, in the order of the table."""
+def rules(presets: dict[str, dict[str, float]], same_weights: bool = True) -> dict[str, Rule]:
+    """Name -> rule, in the order of the table. same_weights: 0.1.0 shipped the same tensors, so its cuts can be compared."""
     return {
         "as called": as_called,
-        "0.1.0": of_0_1_0,
+        **({"0.1.0": of_0_1_0} if same_weights else {}),
         **{f"preset {name} ({cuts['snv']:g}, {cuts['indel']:g})": by_type(**cuts) for name, cuts in presets.items()},
         **{f"{cut:g}": by_type(cut, cut) for cut in FLAT},
         **{f"SNV {snv:g}, others {indel:g}": by_type(snv, indel) for snv, indel in PAIRS},
@@ -91,10 +93,10 @@ def rules(presets: dict[str, dict[str, float]]) -> dict[str, Rule]:
     }
 
 
-def rule_table(sets: Sequence[CallSet], presets: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
+def rule_table(sets: Sequence[CallSet], presets: dict[str, dict[str, float]], same_weights: bool = True) -> list[dict[str, Any]]:
     """One row a rule, on whole reads and on all copies. Call sets: of a library, and set by set."""
     rows = []
-    for name, rule in rules(presets).items():
+    for name, rule in rules(presets, same_weights).items():
         groups = {"whole": [one for one in sets if one.share == 1], "all": list(sets)}
         row: dict[str, Any] = {"rule": name}
         for where, chosen in groups.items():
@@ -225,45 +227,49 @@ def install(model: str | Path, sets: Sequence[CallSet], measured_on: str) -> Non
     logger.info("%s: %s", path.name, metadata.thresholds)
 
 
-def install_all(short: Sequence[CallSet], hifi: Sequence[CallSet]) -> None:
-    """The shipped weights from all call sets; each fold's from those that its weights did not see either way."""
+def install_all(model: str, sets: Sequence[CallSet]) -> None:
+    """Shipped weights from all call sets; each fold's from those that its weights did not see either way.
+
+    Halves of the ONT sets keep the cuts of their training: one half alone holds too few true calls to choose by.
+    """
     where = (
         "Measured out of fold on every visible call set, whole and thinned reads (benchmarks/cut_study.py): an ALT counts once "
         "for every caller and copy."
     )
-    install("illumina-germline", short, where)
-    install("hifi-germline", hifi, where)
-    for fold in ("chr20", "chr21", "chr22"):
-        install(
-            HERE / "folds" / f"illumina-germline-without-{fold}.safetensors", [one for one in short if one.fold != fold], where
-        )
-    for number in range(1, 5):
-        others = [taken(one, one.part != number) for one in hifi]
-        install(HERE / "folds" / f"hifi-germline-without-quarter{number}.safetensors", others, where)
-    revio = [one for one in hifi if one.library == "hifi-revio"]
-    install(HERE / "folds" / "hifi-germline-without-chm13.safetensors", revio, where)
+    install(model, sets, where)
+    for fold, others in _without_each_fold(model, sets).items():
+        install(HERE / "folds" / f"{model}-without-{fold}.safetensors", others, where)
+
+
+def _without_each_fold(model: str, sets: Sequence[CallSet]) -> dict[str, list[CallSet]]:
+    if model == "illumina-germline":
+        return {fold: [one for one in sets if one.fold != fold] for fold in ("chr20", "chr21", "chr22")}
+    if model == "hifi-germline":
+        quarters = {f"quarter{k}": [taken(one, one.part != k) for one in sets] for k in range(1, 5)}
+        return quarters | {"chm13": [one for one in sets if one.library == "hifi-revio"]}
+    return {}
 
 
 def run(arguments: argparse.Namespace) -> tuple[dict[str, Any], list[list[Any]]]:
     """All figures, and the rows of the table of call sets."""
-    short, hifi = call_sets("short", arguments), call_sets("hifi", arguments)
+    of_model = {model: call_sets(model, arguments) for model in COLLECT}
+    presets = {model: choose_presets(labelled(sets)) for model, sets in of_model.items()}
+    short, hifi, ont = of_model.values()
     revio = [one for one in hifi if one.library == "hifi-revio"]
-    presets, hifi_presets = choose_presets(labelled(short)), choose_presets(labelled(hifi))
     figures = {
-        "presets": {"illumina-germline": presets, "hifi-germline": hifi_presets},
-        "rules": rule_table(short, presets),
+        "presets": presets,
+        "rules": rule_table(short, presets["illumina-germline"]),
         "left_out": without_each_library(short),
         "depth": does_depth_help(short),
         "rates": rate_table(short),
-        "hifi_rules": rule_table(revio, hifi_presets),
-        "costs": {
-            "illumina-germline": facts_of(short, presets, "")["presets"],
-            "hifi-germline": facts_of(hifi, hifi_presets, "")["presets"],
-        },
+        "hifi_rules": rule_table(revio, presets["hifi-germline"], same_weights=False),
+        "ont_rules": rule_table(ont, presets["ont-germline"], same_weights=False),
+        "costs": {model: facts_of(sets, presets[model], "")["presets"] for model, sets in of_model.items()},
     }
-    if arguments.install:
-        install_all(short, hifi)
-    return figures, [*set_rows(short, presets), *set_rows(hifi, hifi_presets)[1:]]
+    for model in arguments.install:
+        install_all(model, of_model[model])
+    rows = [set_rows(sets, presets[model]) for model, sets in of_model.items()]
+    return figures, [rows[0][0], *(row for of_one in rows for row in of_one[1:])]
 
 
 def main() -> None:
@@ -273,7 +279,7 @@ def main() -> None:
     parser.add_argument("--harvest", type=Path, action="append", default=[], help="work folder of harvest.py; may be repeated")
     parser.add_argument("--cache", type=Path, help="folder for what was scored")
     parser.add_argument("--out", type=Path, default=HERE / "results")
-    parser.add_argument("--install", action="store_true", help="write the presets into the shipped weights and the folds'")
+    parser.add_argument("--install", action="append", default=[], choices=COLLECT, metavar="MODEL", help="may be repeated")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logger.setLevel(logging.INFO)

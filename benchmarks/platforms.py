@@ -1,10 +1,10 @@
 """Long reads: what hifi-germline and ont-germline do to calls of reads, places and libraries that the weights never saw.
 
-    python benchmarks/platforms.py --data ../shared/data --work WORKDIR [--out benchmarks/results] [--docs FILE] [--install]
+    python benchmarks/platforms.py --data ../shared/data --work WORKDIR [--docs FILE] [--before FOLDER]
 
-WORKDIR: of recipes/germline/run.sh (tables of calls and labels, weights of every fold). Prints Markdown, writes platforms.md and
-platforms.json. --install: chooses the presets of the shipped weights by the rule of vcffilter.calibration.presets from these call
-sets, and writes them into WORKDIR/weights.
+WORKDIR: of recipes/germline/run.sh (tables of calls and labels). Prints Markdown, writes platforms.md and platforms.json. Presets
+are chosen by cut_study.py. --before: weights of the folds of an earlier version (git show VERSION:benchmarks/folds/...), to be
+set beside these.
 """
 
 from __future__ import annotations
@@ -20,10 +20,8 @@ import numpy as np
 from platforms_data import FOLDS, OTHER_LIBRARY, Copy, copies_of, join
 from platforms_report import render
 
-from vcffilter.calibration.operating_points import operating_points
-from vcffilter.calibration.presets import LabelledCalls, choose_presets, default_thresholds, preset_card
-from vcffilter.models.card import render_card
-from vcffilter.models.checkpoint import load_checkpoint, save_checkpoint
+from vcffilter.calibration.operating_points import DECIMALS
+from vcffilter.models.checkpoint import load_checkpoint
 from vcffilter.training.metrics import auroc, expected_calibration_error
 
 HERE = Path(__file__).resolve().parent
@@ -31,10 +29,6 @@ HERE = Path(__file__).resolve().parent
 DEFAULTS = ("bcftools", "freebayes", "haplotypecaller", "mutect2")
 #: Call sets with fewer true calls are not judged by F1: one call moves it by more than the filter does.
 FEWEST_TRUE = 20
-MEASURED_ON = (
-    "Measured on parts of the real sets that the weights did not see, whole and thinned reads (benchmarks/platforms.py): an ALT "
-    "counts once for every caller and copy."
-)
 
 
 def ranking(copies: Sequence[Copy]) -> dict[str, dict[str, Any]]:
@@ -91,13 +85,36 @@ def made_worse(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"n": len(judged), "worse": len(worse), "most": max(worse, default=0.0)}
 
 
-def figures_of(platform: str, data: Path, work: Path, weights: Path) -> dict[str, Any]:
+def at_cuts(copies: Sequence[Copy], cuts: dict[str, float]) -> list[Copy]:
+    """The same with FILTER by other cuts."""
+    return [
+        dataclasses.replace(one, passes=~(np.round(one.probability, DECIMALS) < np.where(one.is_snv, cuts["snv"], cuts["indel"])))
+        for one in copies
+    ]
+
+
+def beside(copies: Sequence[Copy], before: Sequence[Copy]) -> list[dict[str, Any]]:
+    """A row a set and share of reads: what the default does to all of its alleles, before and now."""
+    rows = []
+    for set_name, share in sorted({(one.set_name, -one.share) for one in copies}):
+        now, then = (
+            ranking([one for one in some if (one.set_name, -one.share) == (set_name, share)])["all"] for some in (copies, before)
+        )
+        rows.append({"set": set_name, "share": -share, "now": now, "before": then})
+    return rows
+
+
+def figures_of(platform: str, data: Path, work: Path, weights: Path, before: Path | None) -> dict[str, Any]:
     """All figures of one platform."""
     copies = copies_of(platform, FOLDS[platform], data, work, weights)
+    shipped = load_checkpoint(f"{platform}-germline").metadata
+    former = None
+    if before is not None and list(before.glob(f"{platform}-germline-*")):
+        former = copies_of(platform, FOLDS[platform], data, work, before)
     sets = list(dict.fromkeys(one.set_name for one in copies))
     rows = call_sets(copies)
     others = copies_of(platform, OTHER_LIBRARY[platform], data, work, weights)
-    figures = {
+    return {
         "ranking": {
             name: {
                 "whole reads": ranking([one for one in copies if one.set_name == name and one.share == 1]),
@@ -108,43 +125,13 @@ def figures_of(platform: str, data: Path, work: Path, weights: Path) -> dict[str
         "pooled": ranking(copies),
         "call_sets": rows,
         "made_worse": made_worse(rows),
+        "made_worse_shipped": made_worse(call_sets(at_cuts(copies, shipped.thresholds))),
+        "presets": shipped.presets,
+        "before": beside(copies, former) if former else [],
+        "made_worse_before": made_worse(call_sets(former)) if former else {},
         "other_library": ranking(others) if others else {},
         "other_library_worse": made_worse(call_sets(others)) if others else {},
     }
-    return figures | {"copies": copies}
-
-
-def install(platform: str, copies: Sequence[Copy], weights: Path) -> None:
-    """Presets chosen on these call sets, and operating points read off them, into the platform's weights and card."""
-    path = weights / f"{platform}-germline.safetensors"
-    calls, depth, kinds = as_called(copies)
-    card = preset_card(choose_presets(calls), calls, depth, kinds, MEASURED_ON)
-    checkpoint = load_checkpoint(path)
-    metadata = dataclasses.replace(
-        checkpoint.metadata,
-        thresholds=default_thresholds(card),
-        presets=card,
-        operating_points=operating_points(calls.probability, calls.is_true, calls.is_snv, depth),
-    )
-    save_checkpoint(path, checkpoint.build(), metadata)
-    path.with_suffix(".md").write_text(render_card(load_checkpoint(path)))
-
-
-def as_called(copies: Sequence[Copy]) -> tuple[LabelledCalls, np.ndarray, np.ndarray]:
-    """(calls, reads that informed, kind of caller) of every caller's call set on every copy."""
-    parts: list[tuple[np.ndarray, ...]] = []
-    sets = sorted({one.set_name for one in copies})
-    names: dict[tuple[str, float, int, str], int] = {}
-    for one in copies:
-        for caller, called in one.caller.items():
-            chosen = np.flatnonzero(called & ~np.isnan(one.probability))
-            number = names.setdefault((one.set_name, one.share, one.seed, caller), len(names))
-            kind = "defaults" if caller in DEFAULTS else "sensitive"
-            columns = (one.probability[chosen], one.label[chosen], one.is_snv[chosen], one.depth[chosen])
-            tags = (np.full(len(chosen), number), np.full(len(chosen), sets.index(one.set_name)), np.full(len(chosen), kind))
-            parts.append((*columns, *tags))
-    p, label, is_snv, depth, call_set, library, kinds = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return LabelledCalls(p, label, is_snv, call_set, library), depth, kinds
 
 
 def main() -> None:
@@ -152,19 +139,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="../shared/data")
     parser.add_argument("--work", type=Path, required=True, help="work folder of recipes/germline/run.sh")
+    parser.add_argument("--folds", type=Path, default=HERE / "folds", help="weights that never saw a fold")
+    parser.add_argument("--before", type=Path, help="the same of an earlier version")
     parser.add_argument("--platforms", default="hifi,ont")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--docs", type=Path, help="also write the tables there, such as docs/developers/platforms.md")
-    parser.add_argument("--install", action="store_true", help="write presets into WORKDIR/weights")
     arguments = parser.parse_args()
     figures = {}
     for platform in arguments.platforms.split(","):
-        weights = arguments.work / "weights"
-        figures[platform] = figures_of(platform, arguments.data.resolve(), arguments.work / "real", weights)
-        copies = figures[platform].pop("copies")
-        if arguments.install:
-            install(platform, copies, weights)
-        figures[platform]["presets"] = load_checkpoint(weights / f"{platform}-germline.safetensors").metadata.presets
+        work = arguments.work / "real"
+        figures[platform] = figures_of(platform, arguments.data.resolve(), work, arguments.folds, arguments.before)
     text = render(figures)
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "platforms.json").write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")

@@ -13,7 +13,8 @@ Printed by `benchmarks/platforms.py`. Every allele is scored by weights that nev
 CHM13 as a whole, halves by position of the ONT sets. Thinned copies are counted beside the whole reads, so an allele comes back
 at several depths: the limits (Clopper-Pearson, 95%) hold for whole reads and are too narrow for copies. Labels and callers:
 recipes/germline/README.md. "Hard": the caller's QUAL (Mutect2: TLOD) is 1 or more. "By default" is FILTER by the cuts of the
-weights that did the scoring, which were chosen without the part that is scored.
+weights that did the scoring, which were chosen without the part that is scored. Presets that ship were chosen on all parts, by
+`benchmarks/cut_study.py`.
 """
 
 TITLES = {"hifi": "PacBio HiFi (`hifi-germline`)", "ont": "ONT (`ont-germline`)"}
@@ -30,14 +31,23 @@ def _platform(name: str, of: dict[str, Any]) -> str:
         for level, cells in levels.items():
             parts += [f"### {set_name}, {level}", "", ranking_table(cells), ""]
     parts += ["### All sets and copies", "", ranking_table(of["pooled"]), ""]
+    if of["before"]:
+        parts += [
+            "### Beside the weights of before",
+            "",
+            "All alleles, by the default cuts of each version's weights that did not see them. Callers' defaults made worse "
+            f"before: {_worse(of['made_worse_before'])}; now: {_worse(of['made_worse'])}.",
+            "",
+            before_table(of["before"]),
+            "",
+        ]
     if of["other_library"]:
-        worse = of["other_library_worse"]
         parts += [
             "### Revio by weights that never saw a library like it",
             "",
             "Trained on CHM13's false alleles and simulated reads (recipes/germline/hifi-without-revio.yaml), on all copies of "
             "hifi-revio-chr20. "
-            f"Call sets of callers' defaults made worse: {worse['worse']} of {worse['n']}, at most by {worse['most']:.4f}.",
+            f"Call sets of callers' defaults made worse: {_worse(of['other_library_worse'])}.",
             "",
             ranking_table(of["other_library"]),
             "",
@@ -50,9 +60,13 @@ def _platform(name: str, of: dict[str, Any]) -> str:
 def marks(name: str, of: dict[str, Any]) -> list[str]:
     """The marks as a table."""
     rows = _hifi_marks(of) if name == "hifi" else _ont_marks(of)
-    worse = of["made_worse"]
-    rows.append(("callers' defaults made worse: none", f"{worse['worse']} of {worse['n']}, at most by {worse['most']:.4f}"))
+    rows.append(("callers' defaults made worse: none", _worse(of["made_worse"])))
+    rows.append(("the same by the cuts that ship, chosen on these call sets", _worse(of["made_worse_shipped"])))
     return ["| mark | measured |", "|---|---|", *(f"| {mark} | {measured} |" for mark, measured in rows), ""]
+
+
+def _worse(worse: dict[str, Any]) -> str:
+    return f"{worse['worse']} of {worse['n']}, at most by {worse['most']:.4f}"
 
 
 def _hifi_marks(of: dict[str, Any]) -> list[tuple[str, str]]:
@@ -90,6 +104,18 @@ def ranking_table(cells: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def before_table(rows: list[dict[str, Any]]) -> str:
+    """One row a set and share of reads."""
+    lines = ["| set | share of reads | AUROC before | now | true lost before | now | false removed before | now |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        pair = [row["before"], row["now"]]
+        cells = [_number(one["auroc"]) for one in pair] + [f"{one['true_lost']} of {one['n_true']}" for one in pair]
+        cells += [f"{one['false_removed']} of {one['n_false']}" for one in pair]
+        lines.append(f"| {row['set']} | {row['share']:g} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def call_set_table(rows: list[dict[str, Any]]) -> str:
     """One row a caller and share of reads; seeds are summed."""
     lines = ["| set | share of reads (depth) | caller | true | true lost | false | false removed | F1 as called | F1 filtered |"]
@@ -109,7 +135,7 @@ def call_set_table(rows: list[dict[str, Any]]) -> str:
 def preset_table(card: dict[str, Any]) -> str:
     """Cuts and costs over all callers and depths."""
     lines = ["| preset | SNV cut | other cut | callers | true lost | false removed |", "|---|---|---|---|---|---|"]
-    for name, one in card["presets"].items():
+    for name, one in sorted(card["presets"].items(), key=lambda item: -item[1]["false_per_true"]):
         cuts = one["thresholds"]
         for row in one["measured"]:
             if row["depth"] == "any":

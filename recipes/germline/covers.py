@@ -1,9 +1,9 @@
 """Covers of a model's trees: how many alleles of the call sets come to each node, for `pileup-filter explain`.
 
-python recipes/germline/covers.py illumina-germline
+python recipes/germline/covers.py illumina-germline [SET ...]
 
-writes models/weights/NAME.covers.npz. The call sets are those of NAME.ranges.json: every caller's VCF of these folders, with
-all their reads. Thinned copies and simulated reads, which the trees also grew on, are left out.
+writes models/weights/NAME.covers.npz. The call sets are those of NAME.ranges.json, or the ones named: every caller's VCF of these
+folders, with all their reads. Thinned copies and simulated reads, which the trees also grew on, are left out.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from vcffilter.models.training_ranges import ranges_path, read_ranges
 
 
 def main() -> None:
-    (model,) = sys.argv[1:]
+    model, *named = sys.argv[1:]
     weights = WEIGHTS_DIR / f"{model}.safetensors"
-    sets = read_ranges(ranges_path(weights)).sets
+    sets = named or read_ranges(ranges_path(weights)).sets
     features = np.concatenate([one for name in sets for one in features_of(model, DATA / name)])
     covers = count_covers(load_checkpoint(model).build(), features, f"{len(features):,} calls of {', '.join(sets)}")
     write_covers(covers_path(weights), covers)

@@ -114,7 +114,7 @@ def test_shipped_covers_fit_the_shipped_trees(name):
     n_examples = {int(cover.sum() / forest.config.n_trees) for cover, forest in zip(
         covers.of_forest.values(), forests_of(module).values(), strict=True)}  # fmt: skip
     assert len(n_examples) == 1, "every tree has seen the same examples"
-    assert n_examples.pop() > 3000
+    assert n_examples.pop() > (1000 if name == "ont-germline" else 3000), "ONT has few real calls"
 
 
 def test_covers_are_found_by_the_splits_and_refused_for_other_trees(tmp_path):

@@ -78,6 +78,7 @@ def test_platforms(facts, platform):
 def test_the_reads_choose_the_model():
     assert choose_model({"a": ILLUMINA, "b": ILLUMINA}) == "illumina-germline"
     assert choose_model({"a": HIFI}) == "hifi-germline"
+    assert choose_model({"a": ONT}) == "ont-germline"
     with pytest.raises(ModelError, match="no model that ships was trained on such reads: spliced"):
         choose_model({"a": RNA})
     with pytest.raises(ModelError, match="no model can be chosen"):
@@ -141,6 +142,15 @@ def test_long_reads_with_the_default_model_are_warned_of(hifi, tmp_path, caplog)
     data = json.loads(summary.read_text())["data"]
     assert len(data["unlike_features"]) >= 5
     assert data["alleles_outside_training_share"] > 0.9
+
+
+@pytest.mark.parametrize(("name", "warned"), [("ont-r10-chr20", False), ("hg002-ont-r94-chr20-59m", True)])
+def test_auto_takes_the_ont_model_and_warns_of_r9(shared_data, tmp_path, caplog, name, warned):
+    folder, summary = shared_data / "real" / name, tmp_path / "s.json"
+    files = [folder / "bcftools.vcf.gz", "-b", folder / "reads.bam", "-f", folder / "reference.fa.gz"]
+    assert run(["filter", *map(str, [*files, "--model", "auto", "--summary", summary, "-o", tmp_path / "o.vcf"])]) == 0
+    assert json.loads(summary.read_text())["model"]["id"].startswith("ont-germline")
+    assert ("No model that ships was trained on such data" in caplog.text) == warned
 
 
 def test_auto_takes_the_model_that_fits(hifi, tmp_path):

@@ -66,6 +66,9 @@ def test_quarters_of_hifi_part_at_their_borders():
     assert fold_of(examples, configuration("hifi").out_of_fold).tolist() == expected
 
 
+CLIPS = ["alt_clipped", "all_clipped", "alt_clipped_bases", "all_clipped_bases"]
+
+
 def test_quarters_of_ont_part_at_their_borders_and_simulated_reads_lie_in_none():
     r10, r94 = "ont-r10-chr20", "hg002-ont-r94-chr20-59m"
     borders = ((r10, (5_056_000, 5_059_400, 5_069_000)), (r94, (59_013_500, 59_044_000, 59_072_000)))
@@ -78,7 +81,33 @@ def test_quarters_of_ont_part_at_their_borders_and_simulated_reads_lie_in_none()
     assert fold_of(examples, configuration("ont").out_of_fold).tolist() == [*of_set, *of_set, "", ""]
 
 
-@pytest.mark.parametrize("name", ["illumina", "hifi"])
+@pytest.mark.parametrize("name", ["hifi", "hifi-without-revio", "ont"])
+def test_long_reads_tell_no_tree_how_often_they_are_clipped(name):
+    assert configuration(name).model == {"unseen": CLIPS}
+    contrasts = {"clipped_contrast", "clipped_bases_contrast"}
+    if name != "hifi-without-revio":
+        shipped = load_checkpoint(f"{name}-germline")
+        used = set()
+        for member in range(4):
+            left = shipped.tensors[f"members.{member}.left"].numpy()
+            splits = left != np.arange(len(left))
+            used |= set(shipped.tensors[f"members.{member}.feature"].numpy()[splits].tolist())
+        names = {shipped.metadata.encoder.features[index] for index in used}
+        assert not names & set(CLIPS)
+        assert names & contrasts
+
+
+@pytest.mark.parametrize("name", ["hifi", "ont"])
+def test_settings_of_long_reads_are_those_of_the_shipped_weights(name):
+    config, shipped = configuration(name), load_checkpoint(f"{name}-germline").metadata
+    assert (config.architecture, config.fit.seed, config.recall_snv, config.recall_indel) == ("trees:both", 1, None, None)
+    assert [getattr(one, "only", "all") for one in config.data] == ["all", "indel"]
+    assert (shipped.description, tuple(shipped.limits)) == (config.description, config.limits)
+    assert shipped.training["grown"] == {"architecture": config.architecture, "model": config.model}
+    assert shipped.training["fit"]["seed"] == config.fit.seed
+
+
+@pytest.mark.parametrize("name", ["illumina"])
 def test_settings_are_those_of_the_shipped_weights(name):
     config = configuration(name)
     assert config.model_id == f"{name}-germline"
