@@ -1,4 +1,4 @@
-"""What the default cut does to each caller's default calls on whole reads of three platforms: true calls lost, false ones removed.
+"""What the default cut does to each caller's default calls on whole reads of three platforms: true ones lost, false removed.
 
     python benchmarks/caller_table.py --data ../shared/data [--out benchmarks/results]
 
