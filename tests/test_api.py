@@ -78,6 +78,37 @@ def test_what_is_wrong_with_an_allele_is_said(model, records):
     assert len(model.score([])) == 0
 
 
+#: Some of which htslib takes for a record, and a file may hold.
+STRANGE = ["<DEL>", "<NON_REF>", "*", ".", "a", "R", "AR", "n", "]sim1:40]A", "<*>", "CGTTAC"]
+
+
+def test_alleles_that_are_none_have_the_status_that_a_file_gets(model, simulated, records, tmp_path):
+    """`<DEL>` was scored as if it were five inserted letters."""
+    files, first = simulated.files, records[0]
+    refs = [first.REF, "R", "ACN"]
+    alleles = [(first.CHROM, first.POS, ref, alt) for ref in refs for alt in STRANGE]
+    calls, out = tmp_path / "calls.vcf", tmp_path / "out.vcf"
+    header = f"##fileformat=VCFv4.2\n##contig=<ID={first.CHROM}>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    calls.write_text(header + "".join(f"{contig}\t{pos1}\t.\t{ref}\t{alt}\t.\t.\t.\n" for contig, pos1, ref, alt in alleles))
+    arguments = ["filter", str(calls), "-b", str(files.reads), "-f", str(files.reference), "--allow-unscored"]
+    assert run([*arguments, "--allow-ref-mismatch", "-q", "-o", str(out)]) == 0
+    written = [line.split("\t")[7] for line in out.read_text().splitlines() if not line.startswith("#")]
+    expected = [dict(entry.partition("=")[::2] for entry in info.split(";")).get("PILEUP_STATUS", "scored") for info in written]
+    # To a file, "." is no ALT at all.
+    expected = ["invalid_allele" if alt == "." else why for (*_, alt), why in zip(alleles, expected, strict=True)]
+    assert len(set(expected)) >= 3
+    assert list(model.score(alleles).status) == expected
+    assert model.score([(first.CHROM, 0, "A", "C"), (first.CHROM, 5, "A", "")]).status == ("unsupported_allele", "invalid_allele")
+
+
+def test_features_are_those_of_the_model(model, records):
+    first = records[0]
+    scores = model.score([("nowhere", 5, "A", "C"), (first.CHROM, first.POS, first.REF, first.ALT[0])])
+    assert scores.features.shape == (2, len(scores.feature_names))
+    assert np.isnan(scores.features[0]).all()
+    assert np.isfinite(scores.features[1]).all()
+
+
 def test_frames(model, records):
     pandas = pytest.importorskip("pandas")
     alleles = [(record.CHROM, record.POS, record.REF, record.ALT[0]) for record in records[:5]]

@@ -43,6 +43,8 @@ ALLOWED = {
         name: {*PLAIN, "version", "kernels", "models", "calibration", "pipeline", "filter_job", "web"} | MIDDLE | BESIDE
         for name in SERVERS
     },
+    # The API answers with what `Filter` gives.
+    "serve": {*PLAIN, "version", "kernels", "models", "calibration", "pipeline", "filter_job", "web", "api"} | MIDDLE | BESIDE,
     "web": {"errors"},
     "commands": {*PLAIN, *SERVERS, "web", "version", "kernels", "models", "calibration", "pipeline", "filter_job"}
     | MIDDLE

@@ -5,9 +5,10 @@ Computes nothing itself: what the command line does, it does. Heavy libraries ar
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 #: (contig, POS, REF, ALT), POS 1-based, as in a VCF.
 Allele = tuple[str, int, str, str]
 _COLUMNS = ("contig", "pos", "ref", "alt")
+#: Alleles scored at once: bounds the memory, changes no score.
+_CHUNK = 2048
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Scores:
     probability: float32 (n,), calibrated; NaN where not scored. log_odds: float64 (n,). n_reads, ref_reads, alt_reads: int32
     (n,), reads that informed the score, and those of them for REF and ALT. passes: bool (n,), at the thresholds of the `Filter`;
     False where not scored. status: why an allele was not scored, "scored" otherwise. reasons: why it looks false, () where it
-    does not or where it was not asked for.
+    does not or where it was not asked for. features: float32 (n, n_features), what the model was given; NaN where not scored.
+    feature_names: of its columns (docs/method.md says what they are).
     """
 
     alleles: tuple[Allele, ...]
@@ -49,6 +53,8 @@ class Scores:
     passes: np.ndarray
     status: tuple[str, ...]
     reasons: tuple[tuple[str, ...], ...]
+    features: np.ndarray
+    feature_names: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.alleles)
@@ -120,22 +126,7 @@ class Filter:
 
     def score(self, alleles: Iterable[Allele]) -> Scores:
         """Score alleles: (contig, POS, REF, ALT), in any order. Scores are those of a VCF with these records."""
-        import numpy as np
-
-        from vcffilter.variants.allele_chunk import AlleleChunk
-        from vcffilter.variants.allele_scores import AlleleScores
-
-        given = [(str(contig), int(pos1), str(ref), str(alt)) for contig, pos1, ref, alt in alleles]
-        order = sorted(range(len(given)), key=lambda index: given[index][:2])
-        parts: list[tuple[list[int], AlleleScores]] = []
-        for contig in dict.fromkeys(given[index][0] for index in order):
-            indices = [index for index in order if given[index][0] == contig]
-            called = [(given[index][1] - 1, given[index][2], given[index][3]) for index in indices]
-            scores = self._opened().score(AlleleChunk.from_alleles(contig, called))
-            assert isinstance(scores, AlleleScores), "reads are pooled where no samples' columns are named"
-            parts.append((indices, scores))
-        place = np.argsort([index for indices, _ in parts for index in indices])
-        return self._collected(given, [scores for _, scores in parts], place)
+        return score_alleles(self._opened(), alleles, self._thresholds(), with_reasons=self._want_reasons)
 
     def score_frame(self, frame: pd.DataFrame) -> pd.DataFrame:
         """A frame with columns contig, pos, ref, alt, and the scores beside them; its index is kept."""
@@ -235,30 +226,81 @@ class Filter:
             status="" if scores.status[0] == "scored" else scores.status[0], reasons=scores.reasons[0],
         )  # fmt: skip
 
-    def _collected(self, given: list[Allele], parts: list[AlleleScores], place: np.ndarray) -> Scores:
-        import numpy as np
 
-        from vcffilter.annotation.reason_vocabulary import REASON_NAMES
-        from vcffilter.variants.allele_scores import READS_FOR_ALT, READS_FOR_REF, STATUS_NAMES
+def score_alleles(
+    scorer: EvidenceScorer,
+    alleles: Iterable[Allele],
+    thresholds: Thresholds,
+    *,
+    with_reasons: bool,
+    go_on: Callable[[], None] | None = None,
+) -> Scores:
+    """Scores of alleles in any order, by a scorer that was opened for one sample or none and, with_reasons, finds them.
 
-        def joined(name: str, empty: np.ndarray) -> np.ndarray:
-            # Where a contig is missing nothing was asked for reasons.
-            found = [getattr(part, name) for part in parts]
-            none = [np.zeros(len(part.status), empty.dtype) for part in parts]
-            return np.concatenate([empty, *(zero if one is None else one for zero, one in zip(none, found, strict=True))])[place]
+    go_on: called now and then; what it raises ends the work.
+    """
+    import numpy as np
 
-        probability = joined("probability", np.empty(0, np.float32))
-        counts = joined("counts", np.empty((0, 3), np.int32))
-        bits = joined("reasons", np.empty(0, np.uint32)) if self._want_reasons else np.zeros(len(given), np.uint32)
-        is_snv = np.array([len(ref) == len(alt) == 1 for _, _, ref, alt in given], bool)
-        # NaN compares as False: what was not scored does not pass.
-        passes = probability >= self._thresholds().of_alleles(is_snv, joined("n_reads", np.empty(0, np.int32)))
-        return Scores(
-            tuple(given), probability, joined("log_odds", np.empty(0)), joined("n_reads", np.empty(0, np.int32)),
-            counts[:, READS_FOR_REF], counts[:, READS_FOR_ALT], passes,
-            tuple(STATUS_NAMES[code] for code in joined("status", np.empty(0, np.uint8))),
-            tuple(tuple(name for bit, name in enumerate(REASON_NAMES) if int(mask) >> bit & 1) for mask in bits),
-        )  # fmt: skip
+    from vcffilter.variants.allele_chunk import AlleleChunk, unscorable
+    from vcffilter.variants.allele_scores import STATUS_CODE, AlleleScores
+
+    given = [(str(contig), int(pos1), str(ref), str(alt)) for contig, pos1, ref, alt in alleles]
+    statuses = [unscorable(pos1, ref, alt) for _, pos1, ref, alt in given]
+    unsent = {index: why for index, why in enumerate(statuses) if why is not None}
+    order = sorted((index for index in range(len(given)) if index not in unsent), key=lambda index: given[index][:2])
+    parts: list[AlleleScores] = []
+    for _, of_contig in itertools.groupby(order, key=lambda index: given[index][0]):
+        indices = list(of_contig)
+        for begin in range(0, len(indices), _CHUNK):
+            if go_on is not None:
+                go_on()
+            piece = [given[index] for index in indices[begin : begin + _CHUNK]]
+            chunk = AlleleChunk.from_alleles(piece[0][0], [(pos1 - 1, ref, alt) for _, pos1, ref, alt in piece])
+            scores = scorer.score(chunk)
+            assert isinstance(scores, AlleleScores), "reads are pooled where no samples' columns are named"
+            parts.append(scores)
+    parts.append(AlleleScores.unscored([STATUS_CODE[why] for why in unsent.values()]))
+    place = np.empty(len(given), np.int64)
+    place[[*order, *unsent]] = np.arange(len(given))
+    return _collected(given, parts, place, scorer.metadata.encoder.features, thresholds, with_reasons)
+
+
+def _collected(
+    given: list[Allele],
+    parts: list[AlleleScores],
+    place: np.ndarray,
+    feature_names: Sequence[str],
+    thresholds: Thresholds,
+    with_reasons: bool,
+) -> Scores:
+    """place: int64 (n,), where in the parts, one after the other, each given allele is."""
+    import numpy as np
+
+    from vcffilter.annotation.reason_vocabulary import REASON_NAMES
+    from vcffilter.variants.allele_scores import READS_FOR_ALT, READS_FOR_REF, STATUS_NAMES
+
+    def joined(name: str, empty: np.ndarray, missing: float = 0) -> np.ndarray:
+        # Where a contig is missing nothing was asked for reasons, and there are no features.
+        found = [(len(part.status), getattr(part, name)) for part in parts]
+        filled = [np.full((n, *empty.shape[1:]), missing, empty.dtype) if one is None else one for n, one in found]
+        return np.concatenate([empty, *filled])[place]
+
+    probability = joined("probability", np.empty(0, np.float32))
+    counts = joined("counts", np.empty((0, 3), np.int32))
+    bits = joined("reasons", np.empty(0, np.uint32)) if with_reasons else np.zeros(len(given), np.uint32)
+    is_snv = np.array([len(ref) == len(alt) == 1 for _, _, ref, alt in given], bool)
+    # NaN compares as False: what was not scored does not pass.
+    passes = probability >= thresholds.of_alleles(is_snv, joined("n_reads", np.empty(0, np.int32)))
+    status = joined("status", np.empty(0, np.uint8))
+    features = joined("features", np.empty((0, len(feature_names)), np.float32), np.nan)
+    features[status != 0] = np.nan
+    return Scores(
+        tuple(given), probability, joined("log_odds", np.empty(0)), joined("n_reads", np.empty(0, np.int32)),
+        counts[:, READS_FOR_REF], counts[:, READS_FOR_ALT], passes,
+        tuple(STATUS_NAMES[code] for code in status),
+        tuple(tuple(name for bit, name in enumerate(REASON_NAMES) if int(mask) >> bit & 1) for mask in bits),
+        features, tuple(feature_names),
+    )  # fmt: skip
 
 
 def _pandas() -> Any:

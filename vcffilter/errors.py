@@ -63,6 +63,14 @@ class ReferenceFileError(VcffilterError):
     """The FASTA cannot be opened, has no index, or disagrees with the records."""
 
 
+class ReferenceMismatchError(ReferenceFileError):
+    """The calls are not of this FASTA; nothing is wrong with the file itself."""
+
+
+class UnknownSampleError(VariantFileError):
+    """A sample was asked for that the calls do not have."""
+
+
 class ContigNamingError(VcffilterError):
     """Two files name the same contigs differently (chr20 against 20)."""
 

@@ -8,7 +8,8 @@ import zlib
 
 from vcffilter.errors import VcffilterError
 
-_FIRST_BYTES = 4096
+#: What tells kinds apart.
+FIRST_BYTES = 4096
 #: First bytes (after inflating) -> what the file is.
 _BEGINNINGS = (
     (b"BAM\x01", "BAM"),
@@ -37,9 +38,14 @@ def kind_of_file(path: str) -> str | None:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None
         with open(path, "rb") as file:
-            first = file.read(_FIRST_BYTES)
+            first = file.read(FIRST_BYTES)
     except OSError:
         return None
+    return kind_of_bytes(first)
+
+
+def kind_of_bytes(first: bytes) -> str | None:
+    """As `kind_of_file`, by the first FIRST_BYTES of a file."""
     if first.startswith(b"\x1f\x8b"):
         first = _inflated(first)
     return next((kind for beginning, kind in _BEGINNINGS if first.startswith(beginning)), None)

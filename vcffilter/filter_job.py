@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vcffilter.annotation.annotator import Annotator
     from vcffilter.inspection.before_run import AskedRegions
     from vcffilter.inspection.promise_depth import PromiseDepth
+    from vcffilter.inspection.read_facts import ReadFacts
     from vcffilter.inspection.watch import RunWatch, WatchedModel
     from vcffilter.pipeline.evidence import EvidenceScorer
     from vcffilter.pipeline.summary import RunInputs, RunSummary
@@ -133,16 +134,38 @@ def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
     with open_reader() as reader:
         scorer = _open_scorer(chosen, reader)
         try:
-            from vcffilter.scoring.network import one_intra_op_thread
-
-            watch = _watch(chosen, reader, scorer, asked)
-            # Set before the workers start: parallelism comes from them, not from within torch.
-            with one_intra_op_thread():
-                if chosen.fdr is not None:
-                    chosen = _cut_for_rate(chosen, chosen.fdr, open_reader, scorer)
-                return _stream(chosen, reader, scorer, watch, output, started)
+            return filter_records(chosen, reader, scorer, output, started, asked=asked, open_again=open_reader)
         finally:
             scorer.close()
+
+
+def filter_records(
+    chosen: FilterOptions,
+    reader: VariantReader,
+    scorer: EvidenceScorer,
+    output: OutputSpec,
+    started: float,
+    *,
+    asked: Sequence[AskedRegions] = (),
+    open_again: Callable[[], VariantReader] | None = None,
+    facts: dict[str, ReadFacts] | None = None,
+    go_on: Callable[[], None] | None = None,
+) -> RunSummary:
+    """The job with its input and scorer open already; they stay the caller's to close.
+
+    asked: regions that the reader was opened with. open_again: opens the input once more, for --fdr. facts: of the reads, by the
+    names that warnings call them; None = looked up in the files. go_on: called with every chunk; what it raises ends the run.
+    """
+    from vcffilter.scoring.network import one_intra_op_thread
+
+    watch = _watch(chosen, reader, scorer, asked, facts)
+    # Set before the workers start: parallelism comes from them, not from within torch.
+    with one_intra_op_thread():
+        if chosen.fdr is not None:
+            if open_again is None:
+                raise UsageError("--fdr reads the calls twice, and these can be read once")
+            chosen = _cut_for_rate(chosen, chosen.fdr, open_again, scorer)
+        return _stream(chosen, reader, scorer, watch, output, started, go_on)
 
 
 def _check_fdr(chosen: FilterOptions) -> None:
@@ -235,7 +258,13 @@ def _asked(chosen: FilterOptions, regions: Regions | None, targets: Regions | No
     return asked
 
 
-def _watch(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer, asked: Sequence[AskedRegions]) -> RunWatch:
+def _watch(
+    chosen: FilterOptions,
+    reader: VariantReader,
+    scorer: EvidenceScorer,
+    asked: Sequence[AskedRegions],
+    facts: dict[str, ReadFacts] | None,
+) -> RunWatch:
     """The watch over this run, with what is known before its first record already said."""
     from vcffilter.inspection.before_run import warnings_before_run
     from vcffilter.inspection.model_choice import platform_warning
@@ -258,7 +287,7 @@ def _watch(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer,
             uses_index=chosen.regions is not None or chosen.regions_file is not None,
         )
     )
-    model = _watched_model(chosen, scorer)
+    model = _watched_model(chosen, scorer, facts)
     if model is not None:
         warning = platform_warning(model.reads, model.ranges, metadata.model_id)
         warnings.add(*([] if warning is None else [warning]))
@@ -267,7 +296,7 @@ def _watch(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer,
     return RunWatch(warnings, reader.header, scorer.reference, model)
 
 
-def _watched_model(chosen: FilterOptions, scorer: EvidenceScorer) -> WatchedModel | None:
+def _watched_model(chosen: FilterOptions, scorer: EvidenceScorer, facts: dict[str, ReadFacts] | None) -> WatchedModel | None:
     from vcffilter.inspection.model_choice import facts_of_files
     from vcffilter.inspection.watch import WatchedModel
     from vcffilter.models.training_ranges import training_ranges
@@ -276,8 +305,9 @@ def _watched_model(chosen: FilterOptions, scorer: EvidenceScorer) -> WatchedMode
     ranges = training_ranges(metadata, scorer.model_path)
     if ranges is None:
         return None
-    reads = facts_of_files([header.path for header in scorer.headers], chosen.reference_path)
-    return WatchedModel(metadata.model_id, metadata.encoder.features, ranges, reads)
+    if facts is None:
+        facts = facts_of_files([header.path for header in scorer.headers], chosen.reference_path)
+    return WatchedModel(metadata.model_id, metadata.encoder.features, ranges, facts)
 
 
 def _promise(chosen: FilterOptions, scorer: EvidenceScorer) -> PromiseDepth:
@@ -347,6 +377,7 @@ def _stream(
     watch: RunWatch,
     output: OutputSpec,
     started: float,
+    go_on: Callable[[], None] | None,
 ) -> RunSummary:
     from vcffilter.pipeline.run import run_stream
     from vcffilter.pipeline.summary import RunSummary, peak_memory_bytes
@@ -359,6 +390,8 @@ def _stream(
     promise = _promise(chosen, scorer)
 
     def observe(chunk: RecordChunk, scores: AlleleScores) -> None:
+        if go_on is not None:
+            go_on()
         watch.saw(chunk, scores)
         promise.saw(scores)
 
@@ -366,7 +399,7 @@ def _stream(
         writer = stack.enter_context(VariantWriter(output, reader.header))
         summary_file = None if chosen.summary_path is None else stack.enter_context(UnfinishedFile(chosen.summary_path))
         with progress_line(sys.stderr, "records", quiet=chosen.quiet) as progress:
-            n_records = _n_records(chosen) if is_terminal(sys.stderr) else None
+            n_records = _n_records(chosen) if is_terminal(sys.stderr) and not chosen.quiet else None
             stages = run_stream(
                 reader,
                 scorer,

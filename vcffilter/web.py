@@ -56,11 +56,12 @@ class Access:
     open_paths: frozenset[str] = frozenset()
 
 
-def need_serve_extra(command: str) -> None:
-    """Raise MissingExtraError where the libraries of `review` and `serve` are not installed."""
-    for package in ("fastapi", "uvicorn", "jinja2"):
+def need_serve_extra(command: str, *packages: str) -> None:
+    """Raise MissingExtraError where the libraries of `review` and `serve`, or more that a command names, are not installed."""
+    for package in ("fastapi", "uvicorn", "jinja2", *packages):
         if importlib.util.find_spec(package) is None:
-            raise MissingExtraError(f"{command} needs {package}", hint=install_hint("fastapi uvicorn jinja2", "serve"))
+            needed = " ".join(("fastapi", "uvicorn", "jinja2", *packages)).replace("_", "-")
+            raise MissingExtraError(f"{command} needs {package}", hint=install_hint(needed, "serve"))
 
 
 def is_loopback(host: str) -> bool:

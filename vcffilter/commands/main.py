@@ -46,6 +46,7 @@ _SUBCOMMANDS = {
     "review": _Subcommand("review", "review", "Judge calls on a local page; verdicts become labels for train and calibrate."),
     "show": _Subcommand("show", "show", "Draw the reads behind chosen calls: in the terminal, as SVG or PNG."),
     "explain": _Subcommand("explain", "explain", "What makes the log-odds of chosen calls, in parts that add up."),
+    "serve": _Subcommand("serve", "serve", "An HTTP API: annotate uploaded calls, score alleles, draw reads."),
     "calibrate": _Subcommand("calibrate", "calibrate", "Fit probabilities and thresholds to labelled calls; show what cuts do."),
     "compare": _Subcommand("compare", "compare", "Several models on the same data and folds, with tests and costs."),
     "simulate": _Subcommand("simulate", "simulate", "Make a sample with known variants: reads, truth, and calls true and false."),

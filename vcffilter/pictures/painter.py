@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from vcffilter.encoding.encoder import ENCODER_VERSION, ChunkEncoder, EncodedAlleles, PreparedChunk
-from vcffilter.errors import ReferenceFileError
+from vcffilter.errors import ReferenceMismatchError
 from vcffilter.kernels.normalised_alleles import FINE
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.pictures.pileup import Pileup, pileup_of
@@ -48,7 +48,7 @@ class PileupSource:
     ) -> Pileup:
         """The pileup of one ALT; shift: bases by which the window is moved from it.
 
-        Raises ReferenceFileError where its REF is not the reference's, or the allele is too long.
+        Raises ReferenceMismatchError where its REF is not the reference's, or the allele is too long.
         """
         prepared = self.prepared(contig, pos1, ref, alt, (shift - n_columns, shift + n_columns) if shift else None)
         return pileup_of(prepared, contig, 0, n_columns=n_columns, most_rows=most_rows, shift=shift)
@@ -74,7 +74,7 @@ class PileupSource:
     ) -> np.ndarray:
         """The tensor of one ALT, uint8 (rows, columns, channels), as a network that declares these channels gets it.
 
-        Raises ModelError on an unknown channel, ReferenceFileError as `pileup`.
+        Raises ModelError on an unknown channel, ReferenceMismatchError as `pileup`.
         """
         encoded = self.encoded(contig, pos1, ref, alt, EncoderSpec(ENCODER_VERSION, (), channels, rows, columns))
         assert encoded.reads is not None
@@ -94,10 +94,10 @@ class PileupSource:
         contigs = frozenset(self._reference.length_of_contig)
         if contig not in contigs:
             check_naming(contig, "the calls", self._reference.path, contigs)
-            raise ReferenceFileError("the reference has no such contig", path=self._reference.path, contig=contig)
+            raise ReferenceMismatchError("the reference has no such contig", path=self._reference.path, contig=contig)
 
-    def _undrawable(self, contig: str, pos1: int, ref: str, alt: str) -> ReferenceFileError:
-        return ReferenceFileError(
+    def _undrawable(self, contig: str, pos1: int, ref: str, alt: str) -> ReferenceMismatchError:
+        return ReferenceMismatchError(
             f"{ref[:20]}>{alt[:20]} cannot be drawn: REF is not what the reference has there, or an allele is too long",
             path=self._reference.path, contig=contig, pos1=pos1, hint="Give the FASTA that the calls were made with",
         )  # fmt: skip

@@ -6,20 +6,19 @@ Each scoring thread borrows its own open files (`ChunkEncoder`); the network is 
 from __future__ import annotations
 
 import logging
-import queue
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles, check_spec
-from vcffilter.errors import ReferenceFileError
+from vcffilter.errors import ReferenceMismatchError
 from vcffilter.kernels.normalised_alleles import NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
 from vcffilter.kernels.warm import load_encoder
 from vcffilter.models.checkpoint import Checkpoint, load_checkpoint
+from vcffilter.pipeline.pool import Pool
 from vcffilter.pipeline.sample_reads import (
     SampleReads,
     check_names,
@@ -46,7 +45,7 @@ from vcffilter.variants.allele_chunk import AlleleChunk
 from vcffilter.variants.allele_scores import STATUS_CODE, AlleleScores, SampleScores
 
 if TYPE_CHECKING:
-    from vcffilter.scoring.network import NetworkScorer
+    from vcffilter.scoring.network import CalibratedNetwork
 
 logger = logging.getLogger(__name__)
 
@@ -124,31 +123,6 @@ def _close(files: Sequence[AlignmentFile]) -> None:
         file.close()
 
 
-class EncoderPool:
-    """Lends every thread a `SampleEncoder` of its own and keeps them open for the next chunk."""
-
-    def __init__(self, open_encoder: Callable[[], SampleEncoder]) -> None:
-        self._open_encoder = open_encoder
-        self._idle: queue.SimpleQueue[SampleEncoder] = queue.SimpleQueue()
-
-    @contextmanager
-    def lent(self) -> Iterator[SampleEncoder]:
-        """An encoder for one thread, to be given back when what it encoded has been used."""
-        try:
-            encoder = self._idle.get_nowait()
-        except queue.Empty:
-            encoder = self._open_encoder()
-        try:
-            yield encoder
-        finally:
-            self._idle.put(encoder)
-
-    def close(self) -> None:
-        """Close every idle encoder."""
-        while not self._idle.empty():
-            self._idle.get_nowait().close()
-
-
 class EvidenceScorer:
     """Scores chunks of alleles by their reads. Called from several threads at once.
 
@@ -163,10 +137,10 @@ class EvidenceScorer:
         options: EvidenceOptions,
         headers: Sequence[AlignmentHeader],
         samples: Sequence[SampleReads],
-        encoders: EncoderPool,
+        encoders: Pool[SampleEncoder],
         reference: ReferenceFile,
         checkpoint: Checkpoint,
-        network: NetworkScorer,
+        network: CalibratedNetwork,
     ) -> None:
         self._options = options
         self.headers = tuple(headers)
@@ -191,7 +165,7 @@ class EvidenceScorer:
         if self.columns is not None:
             return self._score_samples(self.columns, chunk, missing=missing)
         if chunk.n_alleles == 0 or missing:
-            return _unscored(chunk.n_alleles, STATUS_CODE["contig_missing"])
+            return AlleleScores.unscored([STATUS_CODE["contig_missing"]] * chunk.n_alleles)
         with self._encoders.lent() as encoder:
             return self._score_encoded(chunk, encoder.encode(self._samples[0], chunk))
 
@@ -263,7 +237,7 @@ class EvidenceScorer:
             return
         first = wrong[0]
         ref = bytes(chunk.ref_bases[chunk.ref_offset[first] : chunk.ref_offset[first + 1]]).decode()
-        raise ReferenceFileError(
+        raise ReferenceMismatchError(
             f"the calls' REF {ref[:20]} is not what the reference has there",
             path=self._options.reference_path,
             contig=chunk.contig,
@@ -277,21 +251,64 @@ class EvidenceScorer:
         self.reference.close()
 
 
-def _unscored(n_alleles: int, status: int) -> AlleleScores:
-    nothing = np.full(n_alleles, np.nan, np.float32)
-    return AlleleScores(nothing, nothing, np.zeros((n_alleles, 3), np.int32), np.full(n_alleles, status, np.uint8))
+@dataclass(frozen=True)
+class LoadedModel:
+    """A checkpoint and the network built from it."""
+
+    checkpoint: Checkpoint
+    network: CalibratedNetwork
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A model and the reads that it looks at: all that scorers of the same reads and samples can share, at once, too.
+
+    headers, samples, encoders: as `EvidenceScorer` has them.
+    """
+
+    headers: tuple[AlignmentHeader, ...]
+    samples: tuple[SampleReads, ...]
+    encoders: Pool[SampleEncoder]
+    model: LoadedModel
+
+    def scorer(self, options: EvidenceOptions, reference: ReferenceFile) -> EvidenceScorer:
+        """A scorer of these reads. reference: for the thread that asks; whoever closes the scorer closes it and the reads."""
+        checkpoint, network = self.model.checkpoint, self.model.network
+        return EvidenceScorer(options, self.headers, self.samples, self.encoders, reference, checkpoint, network)
+
+    def close(self) -> None:
+        """Close the reads."""
+        self.encoders.close()
+
+
+def load_model(name: str, device: str) -> LoadedModel:
+    """A model by name or file, ready to score. Raises ModelError."""
+    from vcffilter.scoring.network import NetworkScorer
+
+    checkpoint = load_checkpoint(name)
+    check_spec(checkpoint.metadata.encoder)
+    return LoadedModel(checkpoint, NetworkScorer(checkpoint, device))
 
 
 def open_scorer(options: EvidenceOptions) -> EvidenceScorer:
     """Open every file, load the model, and make the scorer. Raises VcffilterError with what to do on anything that is missing."""
-    from vcffilter.scoring.network import NetworkScorer
-
     forbid_network_references()
     reference = ReferenceFile(options.reference_path)
     headers, samples = _whose_reads(options)
-    checkpoint = load_checkpoint(options.model)
+    model = load_model(options.model, options.device)
+    return Evidence(tuple(headers), samples, _encoder_pool(options, model.checkpoint), model).scorer(options, reference)
+
+
+def open_evidence(options: EvidenceOptions, model: LoadedModel) -> Evidence:
+    """Open the reads for a model that is loaded already. Raises VcffilterError."""
+    forbid_network_references()
+    headers, samples = _whose_reads(options)
+    return Evidence(tuple(headers), samples, _encoder_pool(options, model.checkpoint), model)
+
+
+def _encoder_pool(options: EvidenceOptions, checkpoint: Checkpoint) -> Pool[SampleEncoder]:
+    """Encoders for the threads, each of which opens its own files when it first encodes."""
     spec = checkpoint.metadata.encoder
-    check_spec(spec)
     htslib = load_reading_library()
     selection = ReadSelection(options.use_supplementary, "haplotype_tag" in spec.channels)
 
@@ -311,9 +328,7 @@ def open_scorer(options: EvidenceOptions) -> EvidenceScorer:
 
     if spec.rows == 0:
         load_encoder()
-    encoders = EncoderPool(open_encoder)
-    network = NetworkScorer(checkpoint, options.device)
-    return EvidenceScorer(options, headers, samples, encoders, reference, checkpoint, network)
+    return Pool(open_encoder)
 
 
 def _whose_reads(options: EvidenceOptions) -> tuple[list[AlignmentHeader], tuple[SampleReads, ...]]:

@@ -69,12 +69,12 @@ def _indexed_bytes(index_path: str) -> int:
 
 
 class ReferenceFile:
-    """An indexed FASTA, plain or bgzipped. One object per thread.
+    """An indexed FASTA, plain or bgzipped. One object per thread. shown_as: what messages call it, where not by its path.
 
     Raises ReferenceFileError where the file or its index is missing or cannot be read.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, shown_as: str | None = None) -> None:
         refuse_other_kind(path, ("FASTA",), "-f", ReferenceFileError)
         check_fasta(path)
         try:
@@ -83,7 +83,7 @@ class ReferenceFile:
             raise ReferenceFileError(
                 f"cannot be opened ({error})", path=path, hint="A compressed FASTA must be bgzipped: bgzip, then samtools faidx"
             ) from error
-        self.path = path
+        self.path = shown_as or path
         self.length_of_contig = dict(zip(self._fasta.references, self._fasta.lengths, strict=True))
         self._codes = base_code_table()
 
@@ -109,6 +109,13 @@ class ReferenceFile:
         for index in range(n):
             codes[offset[index] : offset[index + 1]] = self._fetch(contig, merged_start0[index], merged_end0[index])
         return ReferenceSegments(merged_start0[:n], merged_end0[:n], offset, codes)
+
+    def base(self, contig: str, pos0: int) -> str:
+        """One base, upper-case; N where the contig or the place is missing."""
+        if not 0 <= pos0 < self.length_of_contig.get(contig, 0):
+            return "N"
+        code = self._fetch(contig, pos0, pos0 + 1)[0]
+        return next((base for base in "ACGT" if self._codes[ord(base)] == code), "N")
 
     def _fetch(self, contig: str, start0: int, end0: int) -> np.ndarray:
         try:

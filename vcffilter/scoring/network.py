@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from vcffilter.models.forest import Forest
 
 if TYPE_CHECKING:
     from vcffilter.models.checkpoint import Checkpoint
+    from vcffilter.models.encoder_spec import EncoderSpec
 
 logger = logging.getLogger(__name__)
 
@@ -103,43 +105,19 @@ class TileBuffers:
             self.reads.numpy()[len(reads) :] = 0
 
 
-class NetworkScorer:
-    """A network ready to score; safe to call from several threads at once.
+class CalibratedNetwork(ABC):
+    """A network and its calibration; safe to call from several threads at once. encoder: what it takes."""
 
-    checkpoint: weights and what they need. device: `auto`, `cpu` or `cuda`. Raises ModelError where the
-    checkpoint cannot be used.
-    """
+    encoder: EncoderSpec
+    calibration: Calibration
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
-        self.device = choose_device(device)
-        if self.device.type == "cpu":
-            logger.info("network %s runs on the CPU", checkpoint.metadata.model_id)
-        self.encoder = checkpoint.metadata.encoder
-        self._checkpoint = checkpoint
-        with checkpoint.blamed():
-            self.calibration = Calibration.from_json(checkpoint.metadata.calibration)
-        self._module = checkpoint.build().requires_grad_(False).to(self.device)
-        if self.device.type == "cpu":
-            walk_trees_by_kernel(self._module)
-        self._tile = CPU_TILE if self.device.type == "cpu" else GPU_TILE
-        self._local = threading.local()
-        self._gpu_lock = threading.Lock()
-        if self.device.type == "cuda":
-            self._settle_tile()
-
+    @abstractmethod
     def logits(self, features: np.ndarray, reads: np.ndarray | None) -> np.ndarray:
         """Uncalibrated logits, float32 (n,).
 
         features: float32 (n, n_features). reads: uint8 (n, rows, columns, channels), or None when the network
         takes none. Raises ModelError when the arrays are not what the checkpoint's encoder yields.
         """
-        reads = self._check(features, reads)
-        with contextlib.nullcontext() if self.device.type == "cpu" else self._gpu_lock, one_intra_op_thread():
-            logits = self._run_within_memory(features, reads)
-        if not np.isfinite(logits).all():
-            with self._checkpoint.blamed():
-                raise ModelError("the network's output is no finite number")
-        return logits
 
     def probabilities(
         self,
@@ -170,6 +148,41 @@ class NetworkScorer:
         `probabilities`.
         """
         return self.calibration.logits(self.logits(features, reads), is_snv, depth)
+
+
+class NetworkScorer(CalibratedNetwork):
+    """A network ready to score, on the threads that call.
+
+    checkpoint: weights and what they need. device: `auto`, `cpu` or `cuda`. Raises ModelError where the
+    checkpoint cannot be used.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
+        self.device = choose_device(device)
+        if self.device.type == "cpu":
+            logger.info("network %s runs on the CPU", checkpoint.metadata.model_id)
+        self.encoder = checkpoint.metadata.encoder
+        self._checkpoint = checkpoint
+        with checkpoint.blamed():
+            self.calibration = Calibration.from_json(checkpoint.metadata.calibration)
+        self._module = checkpoint.build().requires_grad_(False).to(self.device)
+        if self.device.type == "cpu":
+            walk_trees_by_kernel(self._module)
+        self._tile = CPU_TILE if self.device.type == "cpu" else GPU_TILE
+        self._local = threading.local()
+        self._gpu_lock = threading.Lock()
+        if self.device.type == "cuda":
+            self._settle_tile()
+
+    def logits(self, features: np.ndarray, reads: np.ndarray | None) -> np.ndarray:
+        """As `CalibratedNetwork.logits`, by the calling thread."""
+        reads = self._check(features, reads)
+        with contextlib.nullcontext() if self.device.type == "cpu" else self._gpu_lock, one_intra_op_thread():
+            logits = self._run_within_memory(features, reads)
+        if not np.isfinite(logits).all():
+            with self._checkpoint.blamed():
+                raise ModelError("the network's output is no finite number")
+        return logits
 
     def _settle_tile(self) -> None:
         """Try a tile, so that where memory does not suffice for it no score has been given yet."""

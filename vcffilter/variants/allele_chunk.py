@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_PLAIN_BASES = frozenset("ACGTNacgtn")
+
 
 @dataclass(frozen=True)
 class AlleleChunk:
@@ -78,3 +80,16 @@ def _pool_subset(offset: np.ndarray, bases: np.ndarray, chosen: np.ndarray) -> t
     new_offset = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     places = np.repeat(offset[chosen] - new_offset[:-1], lengths) + np.arange(new_offset[-1])
     return new_offset, bases[places]
+
+
+def unscorable(pos1: int, ref: str, alt: str) -> str | None:
+    """Why an allele cannot be scored whatever its reads, by the rules of records: a name of STATUS_NAMES; None where it can."""
+    if pos1 < 1:
+        return "unsupported_allele"
+    if not _is_plain(alt):
+        return "invalid_allele" if alt in ("", ".") else "unsupported_allele"
+    return "invalid_allele" if not _is_plain(ref) or ref.upper() == alt.upper() else None
+
+
+def _is_plain(bases: str) -> bool:
+    return bases != "" and set(bases) <= _PLAIN_BASES

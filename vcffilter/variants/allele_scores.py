@@ -5,6 +5,7 @@ Knows neither the VCF library nor reads: plain arrays, so that every floor can u
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -108,6 +109,13 @@ class AlleleScores:
     reasons: np.ndarray | None = None
     features: np.ndarray | None = None
     samples: SampleScores | None = None
+
+    @classmethod
+    def unscored(cls, status: Sequence[int]) -> AlleleScores:
+        """Of alleles that were not scored, by the codes of their statuses."""
+        n = len(status)
+        nothing = np.full(n, np.nan, np.float32)
+        return cls(nothing, nothing.astype(np.float64), np.zeros((n, 3), np.int32), np.array(status, np.uint8))
 
     @property
     def n_reads(self) -> np.ndarray:

@@ -109,6 +109,7 @@ def _load(origin: htslib_library.HtslibLibrary) -> ctypes.CDLL:
         "hts_open": (pointer, [text, text]),
         "hts_hopen": (pointer, [pointer, text, text]),
         "hdopen": (pointer, [integer, text]),
+        "hclose": (integer, [pointer]),
         "hts_close": (integer, [pointer]),
         "hts_check_EOF": (integer, [pointer]),
         "hts_get_bgzfp": (pointer, [pointer]),

@@ -15,8 +15,8 @@ from types import TracebackType
 
 import numpy as np
 
-from vcffilter.errors import RegionError, UsageError, VariantFileError
-from vcffilter.file_kind import refuse_other_kind
+from vcffilter.errors import RegionError, UnknownSampleError, UsageError, VariantFileError
+from vcffilter.file_kind import FIRST_BYTES, kind_of_bytes, refuse_other_kind
 from vcffilter.index_file import refuse_damaged_index_of_variants
 from vcffilter.variants import htslib
 from vcffilter.variants import record_kernels as kernels
@@ -48,7 +48,8 @@ _SAMPLES_OF_A_FULL_BATCH, _LEAST_ALTS = 32, 64
 class VariantReader:
     """Opens on construction; iterate `batches()` once.
 
-    path: a file, or "-" for stdin. regions: only records that overlap these, by the index. targets: only records
+    path: a file, or "-" for stdin. descriptor: an open file that is read from its beginning, and stays the caller's; path is then
+    only what messages call it. regions: only records that overlap these, by the index. targets: only records
     whose POS is within these, streaming. samples: only these samples' columns. declared_only: refuse contigs and
     keys that the header does not declare (BCF output cannot hold them).
     Raises VariantFileError, RegionError, UsageError.
@@ -58,6 +59,7 @@ class VariantReader:
         self,
         path: str,
         *,
+        descriptor: int | None = None,
         regions: Regions | None = None,
         targets: Regions | None = None,
         samples: list[str] | None = None,
@@ -70,7 +72,7 @@ class VariantReader:
         self._limits = limits or BatchLimits()
         self._targets = targets
         self._tolerated = 0 if declared_only else kernels.ERRCODE_CONTIG | kernels.ERRCODE_TAG
-        self._file = _open(path, self.name)
+        self._file = _open(path, self.name) if descriptor is None else _open_descriptor(descriptor, self.name)
         self._index: _Index | None = None
         self._pool: RecordPool | None = None
         self._state = np.zeros(kernels.STATE_SIZE, dtype=np.int64)
@@ -170,7 +172,7 @@ class VariantReader:
             return
         absent = [sample for sample in samples if sample not in present]
         if absent:
-            raise VariantFileError(
+            raise UnknownSampleError(
                 f"no sample is named {', '.join(absent)}",
                 path=self.name,
                 hint=f"It has: {', '.join(present[:10]) or 'no samples'}{', ...' if len(present) > 10 else ''}",
@@ -339,7 +341,28 @@ def _open(path: str, name: str) -> int:
         # htslib looks for names of contigs in an index as soon as it reads the header, whether regions are asked for or not.
         refuse_damaged_index_of_variants(path, VariantFileError)
     ctypes.set_errno(0)
-    file = library.hts_open(os.fsencode(path), b"r")
+    return _opened(library.hts_open(os.fsencode(path), b"r"), name)
+
+
+def _open_descriptor(descriptor: int, name: str) -> int:
+    """An htsFile for reading an open file from its beginning."""
+    kind = kind_of_bytes(os.pread(descriptor, FIRST_BYTES, 0))
+    if kind not in ("VCF", "BCF"):
+        # Never to htslib: what it takes for an htsget ticket names addresses that it would open.
+        raise VariantFileError(f"is {'no' if kind is None else f'a {kind} file, no'} VCF or BCF", path=name)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    own = os.dup(descriptor)
+    ctypes.set_errno(0)
+    stream = library.hdopen(own, b"r")
+    file = library.hts_hopen(stream, os.fsencode(name), b"r") if stream else None
+    if not stream:
+        os.close(own)
+    elif not file:
+        library.hclose(stream)
+    return _opened(file, name)
+
+
+def _opened(file: int | None, name: str) -> int:
     if not file:
         reason = os.strerror(ctypes.get_errno()) if ctypes.get_errno() else "it is empty or of an unknown format"
         raise VariantFileError(f"cannot be opened: {reason}", path=name, hint="Give a VCF or BCF file, or - for stdin")

@@ -35,7 +35,8 @@ class OutputSpec:
     """Where and how to write.
 
     path: a file, or "-" for stdout. kind: v (VCF), z (VCF.gz), b (BCF), u (uncompressed BCF).
-    level: compression 0-9, None = default. index: "csi", "tbi" or None.
+    level: compression 0-9, None = default. index: "csi", "tbi" or None. descriptor: an open file to write to, which stays the
+    caller's; path is then only what messages call it.
     Made by `output_spec`, which checks that these fit together.
     """
 
@@ -43,6 +44,7 @@ class OutputSpec:
     kind: str
     level: int | None = None
     index: str | None = None
+    descriptor: int | None = None
 
     @property
     def is_bcf(self) -> bool:
@@ -163,7 +165,9 @@ class VariantWriter:
         return file
 
     def _open_descriptor(self) -> int:
-        """A file descriptor to write to: stdout, a device or pipe itself, or a file that has no name yet."""
+        """A file descriptor to write to: one that is given, stdout, a device or pipe itself, or a file that has no name yet."""
+        if self._spec.descriptor is not None:
+            return os.dup(self._spec.descriptor)
         if self._spec.path == "-":
             return os.dup(1)
         self._output = UnfinishedFile(self._spec.path)

@@ -1,0 +1,62 @@
+"""The first request of a server, made by itself: kernels are loaded, or compiled, before anybody waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pysam
+
+from vcffilter.serve.service import FilterRequest, ReadSet, Service
+from vcffilter.serve.spool import Spool
+
+_HEADER = '##fileformat=VCFv4.2\n##contig=<ID={contig}>\n##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
+_COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{samples}\n"
+
+
+def warm_up(service: Service, spool: Spool) -> None:
+    """Filter, score and draw one call under the first reads that have any. Raises VcffilterError where that fails."""
+    for names in service.reads.values():
+        place = _place_of_a_read(names, service.settings.reference)
+        if place is None:
+            continue
+        alleles = service.alleles_of([(*place, None, None)])
+        for samples in _columns(names):
+            _filter(service, spool, names, alleles[0], samples)
+        service.score(names.name, alleles, None, with_reasons=True, go_on=_go_on)
+        return
+
+
+def _place_of_a_read(names: ReadSet, reference: str) -> tuple[str, int] | None:
+    """(contig, POS) under the first mapped read."""
+    for path in names.paths:
+        with pysam.AlignmentFile(path, reference_filename=reference) as alignments:
+            for read in alignments:
+                if read.reference_name is not None and read.reference_end is not None:
+                    return read.reference_name, (read.reference_start + read.reference_end) // 2 + 1
+    return None
+
+
+def _columns(names: ReadSet) -> Iterator[tuple[str, ...]]:
+    """Columns of calls of one sample, and of two: these are other kernels."""
+    yield ("one",)
+    if names.samples:
+        yield (names.samples[0], names.samples[0] + "-other")
+
+
+def _filter(service: Service, spool: Spool, names: ReadSet, allele: tuple[str, int, str, str], samples: tuple[str, ...]) -> None:
+    contig, pos1, ref, alt = allele
+    genotypes = "\t".join("0/1" for _ in samples)
+    lines = _HEADER.format(contig=contig) + _COLUMNS.format(samples="\t".join(samples))
+    lines += f"{contig}\t{pos1}\t.\t{ref}\t{alt}\t50\tPASS\t.\tGT\t{genotypes}\n"
+    upload, answer = spool.new(), spool.new()
+    try:
+        upload.append(lines.encode())
+        asked = FilterRequest(names.name, with_reasons=True, allow_ref_mismatch=True, allow_unscored=True)
+        service.filter(upload, answer, asked, _go_on)
+    finally:
+        upload.close()
+        answer.close()
+
+
+def _go_on() -> None:
+    """There is no hurry."""
