@@ -163,6 +163,15 @@ def _order_and_groups(text: str) -> tuple[str, dict[str, tuple[str, ...]]]:
     return order, groups
 
 
+def first_read_place(path: str, reference_path: str) -> tuple[str, int] | None:
+    """(contig, 0-based position in the middle of it) of the first mapped read; None where there is none."""
+    with pysam.AlignmentFile(path, "r", reference_filename=reference_path) as alignments:
+        for read in alignments.fetch(until_eof=True):
+            if read.reference_name is not None and read.reference_end is not None:
+                return read.reference_name, (read.reference_start + read.reference_end) // 2
+    return None
+
+
 def require_group_tags(header: AlignmentHeader, reference_path: str) -> None:
     """Raise ReadsFileError where the first reads have no RG tag, so that none can be told to be of a sample."""
     with pysam.AlignmentFile(header.path, "r", reference_filename=reference_path) as alignments:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pysam
-
+from vcffilter.reads.alignment_file import first_read_place
 from vcffilter.serve.service import FilterRequest, ReadSet, Service
 from vcffilter.serve.spool import Spool
 
@@ -28,12 +27,8 @@ def warm_up(service: Service, spool: Spool) -> None:
 
 def _place_of_a_read(names: ReadSet, reference: str) -> tuple[str, int] | None:
     """(contig, POS) under the first mapped read."""
-    for path in names.paths:
-        with pysam.AlignmentFile(path, reference_filename=reference) as alignments:
-            for read in alignments:
-                if read.reference_name is not None and read.reference_end is not None:
-                    return read.reference_name, (read.reference_start + read.reference_end) // 2 + 1
-    return None
+    places = (first_read_place(path, reference) for path in names.paths)
+    return next(((contig, pos0 + 1) for contig, pos0 in filter(None, places)), None)
 
 
 def _columns(names: ReadSet) -> Iterator[tuple[str, ...]]:
