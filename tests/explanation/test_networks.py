@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -13,6 +15,7 @@ import torch
 from vcffilter.commands.main import run
 from vcffilter.encoding.encoder import ENCODER_VERSION
 from vcffilter.errors import ModelError
+from vcffilter.explanation.bedgraph import ColumnValues
 from vcffilter.explanation.saliency import TOLERANCE, Baseline, baseline_of, check_differentiable, grad_cam, integrated_gradients
 from vcffilter.kernels.encode import FEATURE_NAMES
 from vcffilter.kernels.tensor import CHANNEL_NAMES
@@ -199,6 +202,68 @@ def test_leaving_out_a_strand_is_a_bam_without_it(simulated, checkpoint, tmp_pat
         lost = whole["left_out"][f"{strand}_reads"]
         assert lost == pytest.approx(whole["log_odds"] - without["log_odds"], abs=1e-5)
         assert abs(lost) > 1e-4
+
+
+def bam_without(source, target, names):
+    with pysam.AlignmentFile(str(source)) as reads, pysam.AlignmentFile(target, "wb", template=reads) as out:
+        for read in reads:
+            if read.query_name not in names:
+                out.write(read)
+    pysam.index(target)
+
+
+@pytest.mark.parametrize("model", ["network", "illumina-germline"])
+def test_reads_carry_what_is_lost_without_them(simulated, checkpoint, samtools, tmp_path, capsys, model):
+    model = checkpoint if model == "network" else model
+    call, files = call_with(simulated, 6), simulated.files
+    place, bam = f"{call.contig}:{call.pos1}", str(tmp_path / "reads.bam")
+    assert explain(simulated, model, place, "--json", "--bam", bam) == 0
+    whole = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert subprocess.run([samtools, "quickcheck", "-v", bam], check=False).returncode == 0
+    counted = subprocess.run([samtools, "view", "-c", bam, place], capture_output=True, text=True, check=True)
+    with pysam.AlignmentFile(bam) as file:
+        tagged = list(file)
+        assert file.header["HD"]["SO"] == "coordinate"
+        assert file.header["PG"][-1]["PN"] == "pileup-filter"
+    assert int(counted.stdout) >= 10
+    for read in tagged:
+        assert read.get_tag("YV").startswith(f"{place}:{call.ref}>{call.alt}=")
+        assert re.fullmatch(r"\d+,\d+,\d+", read.get_tag("YC"))
+        assert model == checkpoint or not read.has_tag("YI")
+    assert any(read.has_tag("YI") for read in tagged) == (model == checkpoint)
+    strongest = max(tagged, key=lambda read: abs(read.get_tag("YL")))
+    without = str(tmp_path / "without.bam")
+    bam_without(files.reads, without, {strongest.query_name})
+    arguments = ["explain", str(files.calls), place, "-b", without, "-f", str(files.reference), "--model", model, "-q", "--json"]
+    assert run(arguments) == 0
+    lost = whole["log_odds"] - json.loads(capsys.readouterr().out.splitlines()[0])["log_odds"]
+    assert strongest.get_tag("YL") == pytest.approx(lost, abs=1e-3)
+    assert abs(lost) > 1e-4
+
+
+def test_columns_as_a_track(simulated, checkpoint, tmp_path, capsys):
+    call, track = call_with(simulated, 6), tmp_path / "columns.bedgraph"
+    assert explain(simulated, checkpoint, f"{call.contig}:{call.pos1}", "--json", "--bedgraph", str(track)) == 0
+    one = json.loads(capsys.readouterr().out.splitlines()[0])
+    first, *rows = track.read_text().splitlines()
+    assert first.startswith("track type=bedGraph ")
+    fields = [row.split("\t") for row in rows]
+    assert {contig for contig, *_ in fields} == {call.contig}
+    starts = [int(start0) for _, start0, _, _ in fields]
+    assert starts == list(range(starts[0], starts[0] + 21))
+    assert [int(end0) for _, _, end0, _ in fields] == [start0 + 1 for start0 in starts]
+    of_channels = sum(fact["log_odds"] for fact in one["facts"] if fact["name"].startswith("reads:"))
+    assert sum(float(value) for *_, value in fields) == pytest.approx(of_channels, abs=1e-4)
+    assert explain(simulated, "illumina-germline", f"{call.contig}:{call.pos1}", "--bedgraph", str(track)) == 2
+    assert "looks at no columns" in capsys.readouterr().err
+
+
+def test_where_windows_overlap_the_nearest_call_has_its_say():
+    columns = ColumnValues()
+    columns.add("chr1", 10, np.arange(5.0))
+    columns.add("chr1", 12, np.arange(5.0) + 10)
+    rows = [line.split("\t") for line in columns.text("a", "b").splitlines()[1:]]
+    assert [(int(row[1]), float(row[3])) for row in rows] == [(10, 0), (11, 1), (12, 2), (13, 3), (14, 12), (15, 13), (16, 14)]
 
 
 def test_rows_of_the_tensor_are_the_reads_that_are_drawn(simulated):

@@ -19,6 +19,8 @@ from vcffilter.errors import UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from vcffilter.encoding.encoder import PreparedChunk
+    from vcffilter.explanation.bedgraph import ColumnValues
     from vcffilter.explanation.call_explainer import CallExplanation
     from vcffilter.explanation.covers import Covers
     from vcffilter.explanation.explainer import Explanation
@@ -29,12 +31,15 @@ if TYPE_CHECKING:
     from vcffilter.pictures.facts import CallFacts
     from vcffilter.pictures.painter import PileupSource
     from vcffilter.pictures.selection import CallFile
+    from vcffilter.reads.tagged_copy import ReadValues
 
 logger = logging.getLogger(__name__)
 
 _DEFAULT_MODEL = "illumina-germline"
 #: Calls of INPUT that are counted where nobody has counted the trees' examples.
 _MOST_COUNTED = 2000
+#: Bases of an allele in a read's tag.
+_NAME_BASES = 20
 #: Log-odds by which a file's own may differ from those that are explained.
 _SAME_LOG_ODDS = 0.01
 
@@ -52,6 +57,10 @@ _SAME_LOG_ODDS = 0.01
                help="Also draw the contributions beside the reads there; those of a network over the reads, and its Grad-CAM."),
         option("--format", "kinds", group="Output", type=click.Choice(["svg", "png"]), multiple=True, default=["svg"],
                show_default=True, help="Of the files in DIR; may be given twice."),
+        option("--bam", "bam_path", group="Output", metavar="FILE",
+               help="Also the reads of these calls, tagged with the log-odds lost without each (YL) and coloured for IGV (YC)."),
+        option("--bedgraph", "bedgraph_path", group="Output", metavar="FILE",
+               help="Also what each column adds to the log-odds, for IGV; of networks that look at columns."),
         options.quiet,
         options.verbose,
     ]
@@ -70,6 +79,8 @@ def explain(
     as_json: bool,
     folder: Path | None,
     kinds: tuple[str, ...],
+    bam_path: str | None,
+    bedgraph_path: str | None,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -81,18 +92,26 @@ def explain(
 
     pileup-filter explain filtered.vcf.gz -b reads.bam -f reference.fa chr20:10008921
     """
+    from vcffilter.explanation.bedgraph import ColumnValues
     from vcffilter.explanation.call_explainer import CallExplainer
     from vcffilter.explanation.saliency import has_trees
     from vcffilter.explanation.text import explanation_json, explanation_text
+    from vcffilter.files import refuse_overwriting, write_text
     from vcffilter.models.checkpoint import load_checkpoint
     from vcffilter.pictures.painter import PileupSource
     from vcffilter.pictures.selection import CallFile
+    from vcffilter.reads.tagged_copy import ReadValues, write_tagged_reads
     from vcffilter.scoring.network import NetworkScorer
+    from vcffilter.version import __version__
 
     options.start_logging(quiet=quiet, verbose=verbose)
+    refuse_overwriting([bam_path, bedgraph_path], [variants, *reads_paths, reference_path])
     calls = CallFile(variants, info_prefix)
     chosen = chosen_calls(calls, places, failed, borderline, lost)
     checkpoint = load_checkpoint(model or _model_of(calls))
+    if bedgraph_path is not None:
+        _require_columns(checkpoint)
+    read_values, column_values = ReadValues(), ColumnValues()
     module, scorer = checkpoint.build(), NetworkScorer(checkpoint, "cpu")
     with PileupSource(reads_paths, reference_path, tuple(samples.split(",")) if samples else ()) as source:
         covers = _covers(module, checkpoint, calls, source) if has_trees(module) else None
@@ -108,6 +127,13 @@ def explain(
             click.echo(json.dumps(explanation_json(found, call)) if as_json else explanation_text(found, call))
             if folder is not None:
                 _draw(folder, kinds, evidence, call, found)
+            _gather(call, evidence.prepared, found, read_values, column_values)
+    if bam_path is not None:
+        program = {"ID": "pileup-filter", "PN": "pileup-filter", "VN": __version__, "CL": "pileup-filter explain --bam"}
+        write_tagged_reads(bam_path, reads_paths, reference_path, read_values, program)
+    if bedgraph_path is not None:
+        name = f"{checkpoint.metadata.model_id} columns"
+        write_text(bedgraph_path, column_values.text(name, "integrated gradients, log-odds; positive speaks for the ALT"))
     if not chosen:
         click.echo("No call is of that kind.", err=True)
 
@@ -121,6 +147,32 @@ def _model_of(calls: CallFile) -> str:
     if calls.model_id in available_weights():
         return calls.model_id
     raise UsageError(f"{calls.path} was filtered by {calls.model_id}, which does not ship", hint="Give the file: --model FILE")
+
+
+def _require_columns(checkpoint: Checkpoint) -> None:
+    """Raise UsageError where a model looks at no columns."""
+    if checkpoint.metadata.encoder.columns <= 1:
+        raise UsageError(
+            f"{checkpoint.metadata.model_id} looks at no columns, so none adds anything",
+            hint="Leave --bedgraph out (--bam works for any model), or give a network that looks at the pileup with --model",
+        )
+
+
+def _gather(
+    call: CallFacts, prepared: PreparedChunk, found: CallExplanation, read_values: ReadValues, column_values: ColumnValues
+) -> None:
+    """Keep what the tracks show of a call: its reads' arrays go with the next one."""
+    import numpy as np
+
+    from vcffilter.pictures.heat import first_column0, read_of_each_row, sum_of_each_read
+
+    of_read, of_row = found.occlusion.of_read, np.full(prepared.n_reads, np.nan)
+    if found.maps is not None:
+        n_rows, n_columns = found.maps.gradients.shape
+        of_row = sum_of_each_read(found.maps.gradients, read_of_each_row(prepared, n_rows), prepared.n_reads)
+        column_values.add(call.contig, first_column0(prepared, n_columns), found.maps.gradients.sum(axis=0))
+    name = f"{call.contig}:{call.pos1}:{call.ref[:_NAME_BASES]}>{call.alt[:_NAME_BASES]}"
+    read_values.add(call.contig, name, prepared.reads, of_read, of_row)
 
 
 def _covers(module: Network, checkpoint: Checkpoint, calls: CallFile, source: PileupSource) -> Covers:

@@ -43,6 +43,14 @@ def first_column0(prepared: PreparedChunk, n_columns: int) -> int:
     return int(prepared.alleles.start0[0]) - n_columns // 2
 
 
+def sum_of_each_read(values: np.ndarray, read_of_row: np.ndarray, n_reads: int) -> np.ndarray:
+    """float64 (n_reads,): sums over the rows of a tensor, NaN for reads without a row. values: float64 (rows, columns)."""
+    sums = np.full(n_reads, np.nan)
+    shown = read_of_row >= 0
+    sums[read_of_row[shown]] = values.sum(axis=1)[shown]
+    return sums
+
+
 def heat_of(pileup: Pileup, values: np.ndarray, read_of_row: np.ndarray, first0: int) -> Heat:
     """The heat of a tensor's cells. values: float64 (rows, columns). read_of_row: as `read_of_each_row`. first0: of column 0."""
     column = pileup.pos0 - first0
