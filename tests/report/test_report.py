@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from vcffilter.commands.main import run
+from vcffilter.errors import VariantFileError
 from vcffilter.pictures.facts import CallFacts
+from vcffilter.report.comparison import compare_calls, paired_calls
 from vcffilter.report.tally import cut_facts, tally_calls
 
 VOID = {"meta", "br", "img", "link", "input", "hr", "path", "use", "rect", "polygon"}
@@ -174,3 +176,76 @@ def test_memory_does_not_grow_with_the_calls():
     tally = tally_calls((facts(float(p), pos1=i) for i, p in enumerate(rng.random(5000))), {"snv": 0.3}, 7)
     assert len(tally.borderline) == len(tally.failed) == 7
     assert tally.types["SNV"].by_bin.shape[0] < 300
+
+
+@pytest.fixture(scope="module")
+def stricter(simulated, filtered, tmp_path_factory):
+    """The same calls with another threshold."""
+    path = tmp_path_factory.mktemp("stricter") / "stricter.vcf.gz"
+    files = simulated.files
+    arguments = ["filter", str(files.calls), "-b", str(files.reads), "-f", str(files.reference), "--reasons", "-q"]
+    assert run([*arguments, "--min-prob-snv", "0.99", "--min-prob-indel", "0.99", "-Oz", "-o", str(path)]) == 0
+    return str(path)
+
+
+def verdicts(path):
+    """(pos, ref, alt) -> verdict, by cyvcf2 alone."""
+    return {
+        (record.POS, record.REF, alt): verdict
+        for record in cyvcf2.VCF(path)
+        for alt, verdict in zip(record.ALT, (record.INFO.get("PILEUP_FT") or "").split(","), strict=False)
+        if verdict not in ("", ".")
+    }
+
+
+def test_comparison_counts_what_the_files_say(simulated, filtered, stricter, tmp_path):
+    page, numbers = tmp_path / "moved.html", tmp_path / "moved.json"
+    reads = ["-b", str(simulated.files.reads), "-f", str(simulated.files.reference)]
+    assert run(["report", "--compare", filtered, stricter, *reads, "-o", str(page), "--json", str(numbers), "-q"]) == 0
+    before, after = verdicts(filtered), verdicts(stricter)
+    newly_fail = [allele for allele in before if before[allele] == "PASS" and after[allele] != "PASS"]
+    assert len(newly_fail) >= 3
+    found = json.loads(numbers.read_text())
+    counts = [row for depths in found["by_depth"].values() for row in depths.values()]
+    assert sum(row["newly fail"] for row in counts) == len(newly_fail)
+    assert sum(row["newly pass"] for row in counts) == 0
+    assert sum(sum(row.values()) for row in counts) == len(before)
+    # The reads and the model are the same: nothing but the cut moved them.
+    assert found["causes"] == {"newly fail": {"the cut": len(newly_fail)}, "newly pass": {}}
+    assert sum(found["log_odds_shift"]["alts"][4:5]) == len(before)
+    read = Page(page.read_text())
+    assert f"{len(newly_fail):,} newly fail and 0 newly pass" in " ".join(read.text)
+    assert read.links == []
+    assert page.read_text().count("<summary>") == min(len(newly_fail), 25)
+    assert page.stat().st_size < 5_000_000
+
+
+def test_calls_of_two_files_are_paired_by_allele():
+    a, b, c = facts(0.9), facts(0.8, alt="G"), facts(0.7, pos1=5)
+    same, moved = facts(0.1), facts(0.2, pos1=9)
+    pairs = list(paired_calls([a, b, c], [same, moved], ("x", "y"), ["1"]))
+    assert pairs == [(a, same), (b, None), (c, None), (None, moved)]
+    with pytest.raises(VariantFileError, match="not sorted"):
+        list(paired_calls([c, a], [], ("x", "y"), ["1"]))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cause"),
+    [
+        (facts(0.5), facts(0.2), "its score"),
+        (facts(0.5), facts(0.5, threshold=0.6), "the cut"),
+        (facts(0.5), facts(0.2, threshold=0.6), "score and cut, each alone"),
+        (facts(0.5), facts(0.35, threshold=0.4), "only score and cut together"),
+        (facts(0.1), facts(0.9), "its score"),
+    ],
+)
+def test_what_moved_a_call(before, after, cause):
+    (crossing,) = [*(found := compare_calls([(before, after)], 5)).newly_fail, *found.newly_pass]
+    assert crossing.cause == cause
+    assert found.causes == {(crossing.newly_fails, cause): 1}
+    assert crossing.newly_fails == (before.probability > 0.3)
+
+
+def test_what_one_file_has_alone_and_what_is_not_scored_is_counted_apart():
+    found = compare_calls([(facts(0.9), None), (None, facts(0.9)), (facts(0.9), facts(math.nan)), (facts(0.9), facts(0.9))], 5)
+    assert (found.only_first, found.only_second, found.scored_in_one, found.n_both) == (1, 1, 1, 1)

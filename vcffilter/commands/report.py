@@ -14,6 +14,7 @@ from vcffilter.errors import UsageError
 
 if TYPE_CHECKING:
     from vcffilter.pictures.facts import CallFacts
+    from vcffilter.pictures.selection import CallFile
 
 #: A page stays below 5 MB whatever is drawn: pictures end at this many bytes.
 _PICTURE_BYTES = 3_500_000
@@ -28,6 +29,8 @@ _PICTURE_BYTES = 3_500_000
         option("-f", "--reference", "reference_path", group="Input", metavar="FILE", help="FASTA with .fai; needed with -b."),
         option("--summary", "summary_path", group="Input", metavar="FILE",
                help="What `filter --summary` wrote: how many ALTs lie outside what the model was trained on."),
+        option("--compare", "earlier", group="Input", metavar="EARLIER",
+               help="Another filtered file of the same calls: the page says what moved from it to INPUT, and why."),
         option("--info-prefix", group="Input", default="PILEUP", show_default=True, metavar="TEXT", help="Of the INFO keys."),
         option("-o", "--output", group="Output", default="report.html", show_default=True, metavar="FILE", help="The page."),
         option("--json", "json_path", group="Output", metavar="FILE", help="The page's numbers for programs."),
@@ -42,6 +45,7 @@ def report(
     reads_paths: tuple[str, ...],
     reference_path: str | None,
     summary_path: str | None,
+    earlier: str | None,
     info_prefix: str,
     output: str,
     json_path: str | None,
@@ -53,11 +57,13 @@ def report(
 
     The page needs nothing beside itself and stays below 5 MB whatever the size of the call set. With -b and -f it shows reads.
 
+    \b
     pileup-filter report filtered.vcf.gz -b reads.bam -f reference.fa -o report.html
+    pileup-filter report --compare old.vcf.gz new.vcf.gz -b reads.bam -f reference.fa -o moved.html
     """
     import json
 
-    from vcffilter.files import write_text
+    from vcffilter.files import refuse_overwriting, write_text
     from vcffilter.pictures.selection import CallFile
     from vcffilter.report.page import ReportInputs, page, sentence, to_json
     from vcffilter.report.run_summary import outside_share
@@ -66,8 +72,12 @@ def report(
     options.start_logging(quiet=quiet, verbose=verbose)
     if bool(reads_paths) != bool(reference_path):
         raise UsageError("reads are drawn on a reference", hint="Give both -b and -f, or neither")
+    refuse_overwriting([output, json_path], [variants, earlier, summary_path, *reads_paths, reference_path])
     calls = CallFile(variants, info_prefix)
     calls.need_scores()
+    if earlier is not None:
+        _compare(CallFile(earlier, info_prefix), calls, reads_paths, reference_path, output, json_path, n_listed, quiet)
+        return
     tally = tally_calls(calls.calls(), calls.cuts.thresholds, n_listed)
     listed = list(dict.fromkeys([*tally.failed, *tally.borderline]))
     pictures = _pictures(listed, reads_paths, reference_path) if reference_path else {}
@@ -78,6 +88,36 @@ def report(
         write_text(json_path, json.dumps(to_json(inputs), indent=1) + "\n")
     if not quiet:
         click.echo(f"{output}: {sentence(inputs)}", err=True)
+
+
+def _compare(
+    before: CallFile,
+    after: CallFile,
+    reads_paths: tuple[str, ...],
+    reference_path: str | None,
+    output: str,
+    json_path: str | None,
+    n_listed: int,
+    quiet: bool,
+) -> None:
+    import json
+
+    from vcffilter.files import write_text
+    from vcffilter.report.comparison import compare_calls, paired_calls
+    from vcffilter.report.comparison_page import ComparisonInputs, Side, comparison_json, comparison_page, comparison_sentence
+
+    before.need_scores()
+    contigs = list(dict.fromkeys([*before.contigs, *after.contigs]))
+    found = compare_calls(paired_calls(before.calls(), after.calls(), (before.path, after.path), contigs), n_listed)
+    listed = [one.after for one in (*found.newly_fail, *found.newly_pass)]
+    pictures = _pictures(listed, reads_paths, reference_path) if reference_path else {}
+    sides = [Side(Path(one.path).name, one.model_id, one.cuts.thresholds, one.warnings) for one in (before, after)]
+    inputs = ComparisonInputs(sides[0], sides[1], found, pictures)
+    write_text(output, comparison_page(inputs))
+    if json_path is not None:
+        write_text(json_path, json.dumps(comparison_json(inputs), indent=1) + "\n")
+    if not quiet:
+        click.echo(f"{output}: {comparison_sentence(inputs)}", err=True)
 
 
 def _pictures(listed: Sequence[CallFacts], reads_paths: tuple[str, ...], reference_path: str) -> dict[CallFacts, str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PLAIN_ALLELE = re.compile(r"[ACGTNacgtn]+")
 _WARNING_LINE = re.compile(r"^##vcffilter_filterWarning=(.*)$", re.MULTILINE)
+_CONTIG_LINE = re.compile(r"^##contig=<(?:[^>]*,)?ID=([^,>]+)", re.MULTILINE)
 _MODEL_LINE = re.compile(r"^##vcffilter_model=<(.*)>$", re.MULTILINE)
 
 
@@ -48,6 +49,7 @@ class CallFile:
         self._is_scored = f"##INFO=<ID={prefix}_PROB," in header
         self.cuts = _cuts_of(header)
         self.model_id = _model_id(header)
+        self.contigs = tuple(_CONTIG_LINE.findall(header))
         self.warnings = tuple(_WARNING_LINE.findall(header))
 
     def calls(self) -> Iterator[CallFacts]:

@@ -54,22 +54,14 @@ def _cut(name: str, thresholds: dict[str, float]) -> float:
 
 def page(inputs: ReportInputs) -> str:
     """The page. Raises MissingExtraError without jinja2 or matplotlib."""
-    try:
-        import jinja2
-    except ImportError as error:
-        raise MissingExtraError("a report needs jinja2", hint=install_hint("jinja2", "report")) from error
-    template = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    table = environment.from_string(_TABLE)
     tally = inputs.tally
     # A call that failed by a hair stands in both lists; its picture is in the first.
     other_pictures = {call: picture for call, picture in inputs.pictures.items() if call not in set(tally.failed)}
-    return environment.from_string(template).render(
+    return render(
         title=f"Filtered calls: {inputs.name}",
         sentence=sentence(inputs),
         facts=_facts(inputs),
         warnings=inputs.warnings,
-        plain_table=lambda rows: jinja2.utils.markupsafe.Markup(table.render(rows=rows)),
         count_tables=[_by_type(tally), _by_depth(tally), _by_status(tally)],
         charts=charts(tally, inputs.thresholds),
         cuts=_cut_table(inputs),
@@ -82,6 +74,21 @@ def page(inputs: ReportInputs) -> str:
         ],
         footer=f"vcffilter {__version__}. A call is one ALT of a record. FILTER and INFO keys: docs/output.md.",
     )  # fmt: skip
+
+
+def render(**parts: Any) -> str:
+    """A page of the template's parts. Raises MissingExtraError without jinja2."""
+    try:
+        import jinja2
+    except ImportError as error:
+        raise MissingExtraError("a report needs jinja2", hint=install_hint("jinja2", "report")) from error
+    template = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    table = environment.from_string(_TABLE)
+    text: str = environment.from_string(template).render(
+        plain_table=lambda rows: jinja2.utils.markupsafe.Markup(table.render(rows=rows)), **parts
+    )
+    return text
 
 
 _TABLE = """<div class="wide" tabindex="0" role="region" aria-label="{{ rows[0][0] }}"><table><thead><tr>
@@ -131,7 +138,7 @@ def _by_type(tally: Tally) -> list[list[str]]:
     rows = [["Type", "passing", "failing", "failing share"]]
     for name in TYPES:
         passing, failing = tally.types[name].by_depth.sum(0)
-        rows.append([_type_name(name), f"{passing:,}", f"{failing:,}", _percent(failing, passing + failing)])
+        rows.append([type_name(name), f"{passing:,}", f"{failing:,}", _percent(failing, passing + failing)])
     return rows
 
 
@@ -161,7 +168,7 @@ def _cut_table(inputs: ReportInputs) -> list[list[str]]:
             facts = cut_facts(kind, cut)
             mark = " (in force)" if cut == own else ""
             rows.append([
-                f"{_type_name(name)} {cut:g}{mark}", f"{facts.n_kept:,}", f"{facts.n_removed:,}", _share(facts.precision),
+                f"{type_name(name)} {cut:g}{mark}", f"{facts.n_kept:,}", f"{facts.n_removed:,}", _share(facts.precision),
                 _share(facts.recall), _number(facts.ti_tv_kept), _number(facts.ti_tv_removed),
                 _number(facts.insertions_per_deletion), _number(facts.het_hom),
             ])  # fmt: skip
@@ -187,7 +194,8 @@ def _listing(heading: str, note: str, calls: Sequence[CallFacts], pictures: dict
     return {"heading": heading, "note": note, "header": _LIST_HEADER, "rows": rows}
 
 
-def _type_name(name: str) -> str:
+def type_name(name: str) -> str:
+    """What a page calls one of TYPES."""
     return "SNV" if name == "SNV" else "indel, MNP, complex"
 
 
