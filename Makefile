@@ -6,13 +6,14 @@
 # versions that pyproject.toml declares, in .venv-oldest.
 # make fuzz: damaged files of every kind, FUZZ_CASES of them (1500).
 # make test-nextflow: the workflow by real Nextflow (Java, Maven), here and through Slurm (slurm-wlm, munge) on this machine.
+# make test-browser: pages in a real Chromium (chromium, chromium-driver, npm for axe-core), wide and narrow.
 # The environment is made again only when pyproject.toml, setup.cfg or constraints.txt change.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz test-nextflow test-oldest docs clean
+.PHONY: help demo test fuzz test-nextflow test-browser test-oldest docs clean
 
 VENV ?= .venv
 PYTHON ?=
@@ -43,6 +44,14 @@ fuzz: $(VENV)/.installed-test
 test-nextflow: $(VENV)/.installed-test
 	@export VCFFILTER_RELIABILITY_SUITE=nextflow VCFFILTER_RELIABILITY_COMMAND="make test-nextflow"
 	$(VENV)/bin/pytest tests/nextflow
+
+# axe-core judges pages for people who see or move otherwise; nothing that ships needs it.
+AXE := build/axe/node_modules/axe-core/axe.min.js
+$(AXE):
+	@npm install --prefix build/axe --no-save --no-audit --no-fund --silent axe-core@4.14.1
+
+test-browser: $(VENV)/.installed-test $(AXE)
+	@$(VENV)/bin/pytest tests/browser
 
 docs: $(VENV)/.installed-docs
 	@$(VENV)/bin/python docs/make_commands.py --check || { echo "docs/commands.md is out of date: python docs/make_commands.py" >&2; exit 1; }

@@ -125,7 +125,7 @@ def _serve(
         click.echo(f"Verdicts are kept in {verdicts}. Stop with Ctrl-C.", err=True)
     click.echo(f"Open {web.address_of(listener, token)}", err=True)
     try:
-        web.run_server(web.Guard(make_application(parts), web.Access(token)), listener)
+        web.run_server(web.Guard(make_application(parts), web.Access(token)), listener, drain_seconds=1)
     finally:
         listener.close()
         tracks.close()
