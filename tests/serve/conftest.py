@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -42,21 +43,17 @@ def spool(tmp_path_factory) -> Spool:
 
 
 @pytest.fixture
-def limited(service, spool, metrics) -> Iterator[Callable[..., TestClient]]:
-    """A client of an API with other limits than LIMITS."""
-    clients = []
+def api(service, spool) -> Callable[..., Api]:
+    """An API of its own over the same service, with other limits than LIMITS; work: in place of the service's own filtering."""
 
-    def made(**limits) -> TestClient:
-        view = object.__new__(Service)
-        view.__dict__.update(service.__dict__)
+    def made(work: Callable[..., None] | None = None, **limits) -> Api:
+        view = copy.copy(service)
+        if work is not None:
+            view.filter = work
         view.settings = replace(service.settings, limits=replace(LIMITS, **limits))
-        client = TestClient(Api(view, spool, Metrics()).application, base_url="http://127.0.0.1", raise_server_exceptions=False)
-        clients.append(client.__enter__())
-        return client
+        return Api(view, spool, Metrics())
 
-    yield made
-    for client in clients:
-        client.__exit__(None, None, None)
+    return made
 
 
 @pytest.fixture(scope="module")

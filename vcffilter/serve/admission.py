@@ -32,6 +32,7 @@ class Deadline:
         self._end = time.monotonic() + seconds
         self._is_given_up = threading.Event()
         self._is_met = False
+        self.has_begun = False
 
     def give_up(self) -> None:
         """Nobody waits any longer."""
@@ -114,6 +115,10 @@ class Admission:
         self.n_inside += 1
         return Place(self._left)
 
+    def too_late(self) -> Problem:
+        """A request's turn did not come before its deadline."""
+        return Problem("waited-too-long", "The server is busy.", self._retry())
+
     def refuse_when_draining(self) -> None:
         """Raise Problem while the server stops."""
         if self.is_draining:
@@ -124,8 +129,9 @@ class Admission:
 
         def timed() -> Result:
             if deadline.has_passed:
-                raise Problem("waited-too-long", "The server is busy.", self._retry())
+                raise self.too_late()
             deadline.check()
+            deadline.has_begun = True
             started = time.monotonic()
             result = job()
             # A race between two workers loses one of two means: it is a guess for who is sent away.

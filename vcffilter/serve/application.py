@@ -57,7 +57,7 @@ Result = TypeVar("Result")
 
 
 class Api:
-    """One server's API. `application` is what a server runs; `close` is for after it."""
+    """One server's API. `application` is what a server runs."""
 
     def __init__(self, service: Service, spool: Spool, metrics: Metrics) -> None:
         self._service, self._spool, self._metrics = service, spool, metrics
@@ -65,6 +65,10 @@ class Api:
         self._admission = Admission(self._limits)
         metrics.watch(lambda: self._admission.n_inside)
         self.application = Measured(self._make_application(), metrics)
+
+    def drain(self) -> None:
+        """Take no more requests; those that are here are answered."""
+        self._admission.is_draining = True
 
     # -- routes
 
@@ -197,8 +201,9 @@ class Api:
             raise
         headers = {"vcffilter-model": self._service.checkpoint.metadata.model_id, "vcffilter-version": __version__}
         return FileAnswer(
-            answer, place, media_type=media_type, headers=headers, job=job, gone=gone, idle_seconds=limits.idle_seconds
-        )
+            answer, place, media_type=media_type, headers=headers, job=job, gone=gone, idle_seconds=limits.idle_seconds,
+            on_gone=self._metrics.left.inc,
+        )  # fmt: skip
 
     def _start(
         self, request: Request, place: Place, work: Callable[[], Result], deadline: Deadline
@@ -223,7 +228,9 @@ class Api:
         """Wait until the job is done, or enough is there. Raises Problem at the deadline, ClientDisconnect."""
         while not job.done() and not is_enough():
             await _wait(job, gone, min(1.0, max(deadline.seconds_left, 0.0)))
-            if not job.done():
+            if not job.done() and deadline.has_passed:
+                if not deadline.has_begun:
+                    raise self._admission.too_late()
                 deadline.check()
 
     def _model(self) -> dict[str, str]:
@@ -232,7 +239,7 @@ class Api:
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         yield
-        self._admission.is_draining = True
+        self.drain()
         await asyncio.to_thread(self._admission.close)
 
     def _make_application(self) -> FastAPI:

@@ -34,7 +34,6 @@ KINDS = {
     "unknown-sample": (422, "No such sample"),
     "nothing-scored": (422, "Nothing, or nearly nothing, could be scored"),
     "unusable": (422, "The request cannot be carried out"),
-    "no-picture": (422, "The allele cannot be drawn"),
     "unknown-reads": (404, "No reads are registered under this name"),
     "slow-upload": (408, "The upload stood still for too long"),
     "too-large": (413, "The request is larger than this server takes"),

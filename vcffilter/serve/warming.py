@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from vcffilter.reads.alignment_file import first_read_place
 from vcffilter.serve.service import FilterRequest, ReadSet, Service
@@ -16,13 +18,29 @@ def warm_up(service: Service, spool: Spool) -> None:
     """Filter, score and draw one call under the first reads that have any. Raises VcffilterError where that fails."""
     for names in service.reads.values():
         place = _place_of_a_read(names, service.settings.reference)
-        if place is None:
-            continue
-        alleles = service.alleles_of([(*place, None, None)])
-        for samples in _columns(names):
-            _filter(service, spool, names, alleles[0], samples)
-        service.score(names.name, alleles, None, with_reasons=True, go_on=_go_on)
-        return
+        if place is not None:
+            with _no_remarks():
+                _try(service, spool, names, place)
+            return
+
+
+def _try(service: Service, spool: Spool, names: ReadSet, place: tuple[str, int]) -> None:
+    alleles = service.alleles_of([(*place, None, None)])
+    for samples in _columns(names):
+        _filter(service, spool, names, alleles[0], samples)
+    service.picture(names.name, alleles[0], "svg", None, _go_on)
+
+
+@contextmanager
+def _no_remarks() -> Iterator[None]:
+    """What a run says of the calls that it is given is of no interest where they are made up."""
+    logger = logging.getLogger("vcffilter.pipeline")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _place_of_a_read(names: ReadSet, reference: str) -> tuple[str, int] | None:
@@ -33,7 +51,7 @@ def _place_of_a_read(names: ReadSet, reference: str) -> tuple[str, int] | None:
 
 def _columns(names: ReadSet) -> Iterator[tuple[str, ...]]:
     """Columns of calls of one sample, and of two: these are other kernels."""
-    yield ("one",)
+    yield names.samples[:1] or ("one",)
     if names.samples:
         yield (names.samples[0], names.samples[0] + "-other")
 
