@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import random
+
 import numpy as np
 import pytest
 from training_examples import make_examples, make_spec
@@ -16,7 +19,7 @@ from vcffilter.training.dataset import (
     write_examples,
 )
 
-pytest.importorskip("h5py")
+h5py = pytest.importorskip("h5py")
 
 
 def assert_same(a: ArrayDataset, b: ArrayDataset) -> None:
@@ -80,6 +83,85 @@ def test_wrong_files_and_columns_are_refused(tmp_path):
         ArrayDataset.create(np.zeros((2, 3)), np.zeros(2), depth=np.zeros(3))
     with pytest.raises(TrainingError), ExampleWriter(tmp_path / "x.h5", make_spec()) as writer:
         writer.append(make_examples(5, with_reads=False))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_damaged_file_is_an_error_and_never_other_examples(tmp_path, seed):
+    examples, draw = make_examples(40), random.Random(seed)
+    path = tmp_path / "examples.h5"
+    write_examples(path, examples, make_spec())
+    whole, n_refused = path.read_bytes(), 0
+    for number in range(40):
+        content = bytearray(whole)
+        if number % 4 == 0:
+            del content[draw.randrange(len(content)) :]
+        for _ in range(draw.choice([1, 3, 20]) if number % 4 else 0):
+            content[draw.randrange(len(content))] = draw.randrange(256)
+        path.write_bytes(content)
+        message = message_of_reading(path, examples, in_memory=number % 2 == 0)
+        assert message is None or str(path) in message
+        n_refused += message is not None
+    assert n_refused > 20
+
+
+def message_of_reading(path, examples, *, in_memory):
+    """What is said of a file; None where it holds just these examples."""
+    try:
+        found = read_examples(path, in_memory).examples
+        assert_same(found, examples)
+    except TrainingError as error:
+        return str(error)
+    found.close()
+    return None
+
+
+def _without_a_column(file):
+    del file["depth"]
+
+
+def _of_another_encoder(file):
+    file.attrs["encoder"] = json.dumps({**json.loads(file.attrs["encoder"]), "colour": "blue"})
+
+
+def _with_an_encoder_of_another_shape(file):
+    file.attrs["encoder"] = json.dumps({**json.loads(file.attrs["encoder"]), "rows": 3})
+
+
+def _without_a_name(file):
+    file["contig"].attrs["names"] = "[]"
+
+
+def _with_a_short_column(file):
+    file["label"].resize(3, axis=0)
+
+
+def _with_a_folder_for_tensors(file):
+    del file["reads"]
+    file.create_group("reads")
+
+
+@pytest.mark.parametrize("append", [False, True])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_without_a_column, "depth"),
+        (_of_another_encoder, "unknown key encoder.colour"),
+        (_with_an_encoder_of_another_shape, "reads is uint8 (40, 9, 1, 3), not uint8 (40, 3, 1, 3)"),
+        (_without_a_name, "a name is missing"),
+        (_with_a_short_column, "label is float32 (3,), not float32 (40,)"),
+        (_with_a_folder_for_tensors, "damaged"),
+    ],
+)
+def test_a_file_that_is_not_as_declared_is_refused(tmp_path, change, said, append):
+    path = tmp_path / "examples.h5"
+    write_examples(path, make_examples(40), make_spec())
+    with h5py.File(path, "r+") as file:
+        change(file)
+    with pytest.raises(TrainingError) as caught:
+        ExampleWriter(path, make_spec(), append=True) if append else read_examples(path)
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_hash_sees_every_column():

@@ -11,6 +11,7 @@ import click
 
 from vcffilter.commands import options
 from vcffilter.errors import TrainingError, UsageError
+from vcffilter.files import refuse_overwriting
 
 if TYPE_CHECKING:
     from vcffilter.calibration.cuts_without_truth import CutRow
@@ -150,6 +151,10 @@ def calibrate(**parsed: Any) -> None:
         raise UsageError("the checkpoint's name must end in .safetensors", path=chosen.output)
     if not chosen.reads_paths or chosen.reference_path is None:
         raise UsageError("labelled calls are scored anew", hint="Add -b READS and -f REF.fa")
+    card = Path(chosen.output).with_suffix(".md")
+    labels = [chosen.labels, chosen.truth, chosen.confident]
+    inputs = [chosen.calls, *labels, *chosen.reads_paths, chosen.reference_path, chosen.model]
+    refuse_overwriting([chosen.output, str(card)], inputs)
     _recalibrate(chosen, chosen.reference_path, chosen.output)
 
 

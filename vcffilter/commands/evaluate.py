@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,14 @@ import click
 
 from vcffilter.commands import options
 from vcffilter.errors import UsageError
+from vcffilter.files import refuse_overwriting
 
 if TYPE_CHECKING:
     from vcffilter.evaluation.evaluation import Evaluation
 
 _INPUT, _COMPARISON, _OUTPUT = "Input", "Comparison", "Output"
+#: Files that are written into DIR.
+_RESULTS = ("calls.tsv", "counts.csv", "scores.csv", "evaluation.html", "evaluation.json")
 
 
 class _NamedFile(click.ParamType):
@@ -107,6 +111,9 @@ def evaluate(
     named = dict(strata)
     if len(named) != len(strata):
         raise UsageError("two --stratification have the same name")
+    results = [] if output is None else [os.path.join(output, name) for name in _RESULTS]
+    inputs_given = [calls, truth, reference_path, confident, *reads_paths, *named.values(), *exclude]
+    refuse_overwriting([vcf_path, *results], inputs_given)
     folder = None
     if output is not None:
         if with_html:
@@ -139,11 +146,12 @@ def _write(folder: Path, evaluation: Evaluation, with_html: bool) -> None:
     from vcffilter.evaluation.report import csv_text, json_text
     from vcffilter.files import write_text
 
-    write_text(folder / "calls.tsv", tsv_text(evaluation.mistakes))
-    write_text(folder / "counts.csv", csv_text([row.columns() for row in evaluation.rows]))
-    write_text(folder / "scores.csv", csv_text([row.columns() for row in evaluation.scores]))
+    calls, counts, scores, page, facts = _RESULTS
+    write_text(folder / calls, tsv_text(evaluation.mistakes))
+    write_text(folder / counts, csv_text([row.columns() for row in evaluation.rows]))
+    write_text(folder / scores, csv_text([row.columns() for row in evaluation.scores]))
     if with_html:
         from vcffilter.evaluation.page import html
 
-        write_text(folder / "evaluation.html", html(evaluation))
-    write_text(folder / "evaluation.json", json_text(evaluation))
+        write_text(folder / page, html(evaluation))
+    write_text(folder / facts, json_text(evaluation))

@@ -76,8 +76,9 @@ def simulate(
 
     DIR gets reference.fa, reads.bam, truth.vcf.gz, confident.bed, artefacts.bed, calls.vcf.gz and calls.labels.tsv.
     """
+    from vcffilter.files import refuse_overwriting
     from vcffilter.progress import progress_line
-    from vcffilter.simulation.sample import simulate_sample
+    from vcffilter.simulation.sample import SampleFiles, simulate_sample
 
     options.start_logging(quiet=False, verbose=verbose)
     if tile_depth is not None and tile_records is None:
@@ -94,6 +95,9 @@ def simulate(
     )
     fasta, region = split_reference(reference) if reference is not None else (None, None)
     target = Path(directory) if tile_records is None else Path(directory) / "unit"
+    folders = {target, Path(directory)}
+    written = [SampleFiles.within(folder, cram=cram, compress_reference=compress_reference).reference for folder in folders]
+    refuse_overwriting([str(path) for path in written], [fasta])
     with progress_line(sys.stderr, "fragments") as progress:
         report = simulate_sample(
             target, settings, fasta=fasta, region=region, cram=cram, compress_reference=compress_reference, progress=progress

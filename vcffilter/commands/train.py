@@ -25,6 +25,7 @@ def train(config: str, output: str, init: str | None, resume: bool, left_out: tu
     Whole regions, contigs or sets are held out for validation, never a random part. Under torchrun several GPUs
     (or processes) share the work. The last line on stdout is the path of the weights.
     """
+    from vcffilter.files import refuse_overwriting
     from vcffilter.progress import progress_line
     from vcffilter.reads.alignment_file import forbid_network_references
     from vcffilter.training.config import load_train_config
@@ -35,6 +36,8 @@ def train(config: str, output: str, init: str | None, resume: bool, left_out: tu
     parsed = load_train_config(config)
     for fold in left_out:
         parsed = parsed.without_fold(fold)
+    weights = Path(output, f"{parsed.model_id}.safetensors")
+    refuse_overwriting([str(weights), str(weights.with_suffix(".md"))], [config, init])
     with progress_line(sys.stderr, "trainings", quiet=quiet) as progress:
         checkpoint = run_training(parsed, Path(config).parent, Path(output), init, resume, progress)
     click.echo(checkpoint)

@@ -5,13 +5,23 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vcffilter.errors import TrainingError
+
 #: Examples per HDF5 chunk: the unit in which tensors are compressed and read back.
 BLOCK = 256
 CACHED_BLOCKS = 64
+
+
+def damaged_examples(path: str | Path, error: Exception) -> TrainingError:
+    """The error of a file of examples of which not all can be read."""
+    return TrainingError(
+        f"the example file is damaged ({error})", path=str(path), hint="Make it anew with: pileup-filter examples"
+    )
 
 
 class BlockReader:
@@ -54,7 +64,7 @@ class BlockReader:
                 source.file.close()
 
     def rows(self, index: np.ndarray) -> np.ndarray:
-        """uint8 (len(index), rows, columns, channels)."""
+        """uint8 (len(index), rows, columns, channels). Raises TrainingError on a damaged file."""
         wanted = index if self._index is None else self._index[index]
         out = np.empty((len(wanted), *self._sources[0].shape[1:]), np.uint8)
         source_of = np.searchsorted(self._borders, wanted, side="right") - 1
@@ -68,8 +78,16 @@ class BlockReader:
         with self._lock:
             key = (source, block)
             if key not in self._cache:
-                self._cache[key] = self._sources[source][block * BLOCK : (block + 1) * BLOCK]
+                self._cache[key] = self._read(self._sources[source], block)
                 if len(self._cache) > CACHED_BLOCKS:
                     self._cache.popitem(last=False)
             self._cache.move_to_end(key)
             return self._cache[key]
+
+    def _read(self, source: Any, block: int) -> np.ndarray:
+        path = source.file.filename
+        try:
+            found: np.ndarray = source[block * BLOCK : (block + 1) * BLOCK]
+        except (OSError, RuntimeError) as error:
+            raise damaged_examples(path, error) from error
+        return found

@@ -21,7 +21,8 @@ import numpy as np
 from vcffilter.errors import MissingExtraError, TrainingError, install_hint
 from vcffilter.files import UnfinishedFile, output_error
 from vcffilter.models.encoder_spec import EncoderSpec
-from vcffilter.training.block_reader import BLOCK, BlockReader
+from vcffilter.models.plain_data import MisfitError
+from vcffilter.training.block_reader import BLOCK, BlockReader, damaged_examples
 
 #: column -> dtype, beside features and reads. "text" columns are str in memory and codes with a table of
 #: names on disk.
@@ -40,6 +41,10 @@ COLUMNS: dict[str, str] = {
     "set_name": "text",
 }
 HDF5_FORMAT = 2
+#: The first of HDF5 that has checksums on what describes the data: without them a damaged byte may crash the library.
+_HDF5_VERSION = "v110"
+#: What h5py and the checks of what it gave raise on a damaged file.
+_DAMAGE = (AttributeError, IndexError, KeyError, MemoryError, OSError, RuntimeError, TypeError, ValueError, MisfitError)
 
 
 @dataclass(frozen=True)
@@ -173,6 +178,11 @@ def _h5py() -> Any:
     return h5py
 
 
+def _json(data: Any) -> np.bytes_:
+    """As an attribute. Text of no fixed length HDF5 keeps where it has no checksums."""
+    return np.bytes_(json.dumps(data, sort_keys=True).encode())
+
+
 class ExampleWriter:
     """Appends examples to an HDF5 file, chunked and compressed; the file appears under its name when closed
     without error.
@@ -188,12 +198,12 @@ class ExampleWriter:
         continues = append and self._path.exists()
         h5py = _h5py()
         if continues:
-            _open_examples(self._path).close()
+            read_examples(self._path, in_memory=False).examples.close()
         self._unfinished = UnfinishedFile(path)
         try:
             if continues:
                 shutil.copyfile(self._path, self._unfinished.path)
-            self._file = h5py.File(self._unfinished.path, "r+" if continues else "w")
+            self._file = h5py.File(self._unfinished.path, "r+" if continues else "w", libver=(_HDF5_VERSION, _HDF5_VERSION))
         except OSError as error:
             self._unfinished.discard()
             raise output_error(path, error) from error
@@ -205,8 +215,8 @@ class ExampleWriter:
     def _begin(self, note: dict[str, Any]) -> None:
         spec = self._spec
         self._file.attrs["format"] = HDF5_FORMAT
-        self._file.attrs["encoder"] = json.dumps(spec.to_json(), sort_keys=True)
-        self._file.attrs["note"] = json.dumps(note, sort_keys=True)
+        self._file.attrs["encoder"] = _json(spec.to_json())
+        self._file.attrs["note"] = _json(note)
         self._create("features", (spec.n_features,), "float32")
         if spec.rows:
             self._create("reads", (spec.rows, spec.columns, spec.n_channels), "uint8")
@@ -240,6 +250,7 @@ class ExampleWriter:
             compression="gzip",
             compression_opts=1,
             shuffle=True,
+            fletcher32=True,
         )
 
     def append(self, examples: ArrayDataset) -> None:
@@ -276,7 +287,7 @@ class ExampleWriter:
             return
         try:
             for name, table in self._names.items():
-                self._file[name].attrs["names"] = json.dumps(list(table))
+                self._file[name].attrs["names"] = _json(list(table))
             self._file.close()
             self._unfinished.publish()
         except OSError as close_error:
@@ -298,7 +309,12 @@ def _open_examples(path: str | Path) -> Any:
         raise TrainingError(
             f"the example file cannot be read ({error})", path=str(path), hint="Make one with: pileup-filter examples"
         ) from error
-    if file.attrs.get("format") != HDF5_FORMAT:
+    try:
+        known = file.attrs.get("format") == HDF5_FORMAT
+    except _DAMAGE as error:
+        file.close()
+        raise damaged_examples(path, error) from error
+    if not known:
         file.close()
         raise TrainingError(
             "not an example file of this version", path=str(path), hint="Make it anew with: pileup-filter examples"
@@ -324,9 +340,9 @@ def read_examples(path: str | Path, in_memory: bool = True) -> ExampleFile:
     file = _open_examples(path)
     try:
         found = _examples_of(file, in_memory)
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (*_DAMAGE, TrainingError) as error:
         file.close()
-        raise TrainingError(f"the example file is damaged ({error})", path=str(path), hint="Make it anew") from error
+        raise damaged_examples(path, error) from error
     if not found.examples.on_disk:
         file.close()
     return found
@@ -334,18 +350,32 @@ def read_examples(path: str | Path, in_memory: bool = True) -> ExampleFile:
 
 def _examples_of(file: Any, in_memory: bool) -> ExampleFile:
     spec = EncoderSpec.from_json(json.loads(file.attrs["encoder"]))
+    n = len(file["features"])
     columns = {}
     for name, dtype in COLUMNS.items():
-        column = file[name][:]
-        if dtype == "text":
-            names = np.array(json.loads(file[name].attrs["names"]), np.str_)
-            column = names[column] if len(names) else np.empty(0, np.str_)
-        columns[name] = column
+        column = _column(file, name, (n,), "int32" if dtype == "text" else dtype)[:]
+        columns[name] = _texts(column, json.loads(file[name].attrs["names"])) if dtype == "text" else column
     reads = None
     if spec.rows:
-        reads = file["reads"][:] if in_memory else BlockReader([file["reads"]])
-    examples = ArrayDataset(file["features"][:], reads, **columns)
+        tensors = _column(file, "reads", (n, spec.rows, spec.columns, spec.n_channels), "uint8")
+        reads = tensors[:] if in_memory else BlockReader([tensors])
+    examples = ArrayDataset(_column(file, "features", (n, spec.n_features), "float32")[:], reads, **columns)
     return ExampleFile(examples, spec, json.loads(file.attrs["note"]))
+
+
+def _column(file: Any, name: str, shape: tuple[int, ...], dtype: str) -> Any:
+    """A data set of the file, nothing of it read yet. Raises ValueError where it is not of that shape and kind."""
+    column = file[name]
+    if column.shape != shape or column.dtype != dtype:
+        raise ValueError(f"{name} is {column.dtype} {column.shape}, not {dtype} {shape}")
+    return column
+
+
+def _texts(codes: np.ndarray, names: list[str]) -> np.ndarray:
+    """str (n,). Raises ValueError on a code without a name."""
+    if len(codes) and not 0 <= codes.min() <= codes.max() < len(names):
+        raise ValueError("a name is missing")
+    return np.array(names, np.str_)[codes] if names else np.empty(0, np.str_)
 
 
 def without_reads(spec: EncoderSpec) -> EncoderSpec:
