@@ -72,6 +72,7 @@ class FilterOptions:
     preset: str | None = None
     target_recall: float | None = None
     fdr: float | None = None
+    tier: float | None = None
     n_threads: int = 1
     strict: bool = False
     allow_unscored: bool = False
@@ -324,7 +325,15 @@ def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceSco
     from vcffilter.annotation.declarations import Provenance
     from vcffilter.annotation.settings import AnnotationSettings, FilterMode, annotation_keys
     from vcffilter.calibration.thresholds import choose_thresholds
+    from vcffilter.calibration.tiers import choose_tier
 
+    tier = None if chosen.tier is None else choose_tier(scorer.presets, chosen.tier)
+    if tier is not None:
+        logger.warning(
+            "note: --tier %g: ALTs with a probability of %g or more by %d or more reads are SURE; of such calls %d of %d were "
+            "false where the model was measured, at most %.2f%%",
+            chosen.tier, tier.probability, tier.n_reads, tier.n_false, tier.n, 100 * tier.false_at_most,
+        )  # fmt: skip
     settings = AnnotationSettings(
         keys=annotation_keys(chosen.info_prefix, chosen.score_key),
         thresholds=choose_thresholds(
@@ -341,6 +350,7 @@ def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceSco
         with_reasons=chosen.with_reasons,
         with_samples=scorer.columns is not None,
         with_sample_verdicts=scorer.columns is not None and chosen.sample_ft,
+        tier=tier,
     )
     scorer.explained_below = max(scorer.explained_below, *settings.thresholds.by_depth)
     provenance = Provenance(
@@ -413,8 +423,11 @@ def _stream(
         watch.finish(chosen.allow_unscored)
         if (note := promise.note()) is not None:
             logger.warning("note: %s", note)
-        if chosen.fdr is not None and any(one.code == "foreign_data" for one in watch.warnings.all()):
-            logger.warning("note: --fdr trusts the model's probabilities, and on data unlike its training they may be wrong")
+        trusting = [name for name, value in (("--fdr", chosen.fdr), ("--tier", chosen.tier)) if value is not None]
+        if trusting and any(one.code == "foreign_data" for one in watch.warnings.all()):
+            words = "trusts" if len(trusting) == 1 else "trust"
+            told = f"{' and '.join(trusting)} {words} the model's probabilities"
+            logger.warning("note: %s, and on data unlike its training they may be wrong", told)
         if chosen.strict:
             watch.warnings.refuse()
         writer.complete()

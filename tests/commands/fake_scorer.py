@@ -29,7 +29,14 @@ class FakeScorer:
     model_id = "fake-model"
     model_sha256 = "ab" * 32
     thresholds = {"snv": 0.5, "indel": 0.4}
-    presets = {"presets": {"strict": {"thresholds": {"snv": 0.7, "indel": 0.8}}}}
+    presets = {
+        "presets": {"strict": {"thresholds": {"snv": 0.7, "indel": 0.8}}},
+        "sure": [
+            {"probability": 0.6, "reads": 1, "n": 500, "n_false": 9, "false_at_most": 0.032, "share_of_true": 0.7},
+            {"probability": 0.6, "reads": 20, "n": 300, "n_false": 1, "false_at_most": 0.016, "share_of_true": 0.4},
+            {"probability": 0.9, "reads": 20, "n": 90, "n_false": 0, "false_at_most": 0.0328, "share_of_true": 0.1},
+        ],
+    }
     operating_points = (
         {"name": "sensitive", "target_recall": 0.999, "thresholds": {"snv": 0.05, "indel": 0.02}},
         {"name": "strict", "target_recall": 0.9, "thresholds": {"snv": 0.9, "indel": 0.8}},

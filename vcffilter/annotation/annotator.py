@@ -12,7 +12,7 @@ from vcffilter.annotation import record_update as update
 from vcffilter.annotation.alt_tally import AltCounts, AltTally
 from vcffilter.annotation.declarations import Provenance, Stale, declare
 from vcffilter.annotation.reason_vocabulary import REASON_NAMES
-from vcffilter.annotation.settings import DEEP_READS, INDEL_FILTER, SNV_FILTER, AnnotationSettings
+from vcffilter.annotation.settings import CONFIRM, DEEP_READS, INDEL_FILTER, SNV_FILTER, SURE, AnnotationSettings
 from vcffilter.errors import VariantFileError
 from vcffilter.variants.allele_scores import STATUS_NAMES, AlleleScores, SampleScores
 from vcffilter.variants.chunks import RecordChunk
@@ -22,6 +22,7 @@ from vcffilter.variants.header import VariantHeader
 _MOST_FILTERS = 65_536
 #: By the codes of `record_update`; the last is of a sample whose ALTs of both types fail.
 _VERDICTS = (".", "PASS", SNV_FILTER, INDEL_FILTER, f"{SNV_FILTER};{INDEL_FILTER}")
+_TIERS = (".", SURE, CONFIRM)
 #: Characters of all reasons together, joined.
 _LONGEST_REASONS = sum(len(name) + 1 for name in REASON_NAMES)
 
@@ -59,7 +60,8 @@ class Annotator:
         self._texts: list[ctypes.Array] = []  # keeps alive what the plan points to
         self._n_columns = len(header.sample_names())
         snv, indel, deep_snv, deep_indel = map(float, settings.thresholds.by_depth)
-        self._thresholds = update.JudgedBy(snv, indel, deep_snv, deep_indel, DEEP_READS)
+        sure, sure_reads = (1.0, 0) if settings.tier is None else (float(settings.tier.probability), settings.tier.n_reads)
+        self._thresholds = update.JudgedBy(snv, indel, deep_snv, deep_indel, DEEP_READS, sure, sure_reads)
         self._plan = self._make_plan(header, stale)
         self._words = self._make_words()
         self._scratch = update.empty_scratch(0, 0, 0)
@@ -128,6 +130,9 @@ class Annotator:
             plan[update.PLAN_KEY_REASON] = self._address(keys.reason)
         if header.info_declaration(keys.alt_reason) is not None:
             plan[update.PLAN_KEY_ALT_REASON] = self._address(keys.alt_reason)
+        if header.info_declaration(keys.tier) is not None:
+            plan[update.PLAN_KEY_TIER] = self._address(keys.tier)
+        plan[update.PLAN_WITH_TIER] = settings.tier is not None
         plan[update.PLAN_FILTER_PASS] = header.identifier("PASS")
         plan[update.PLAN_FILTER_SNV] = header.identifier(SNV_FILTER)
         plan[update.PLAN_FILTER_INDEL] = header.identifier(INDEL_FILTER)
@@ -142,7 +147,7 @@ class Annotator:
 
     def _make_words(self) -> update.Words:
         status = np.array([self._address(name) for name in STATUS_NAMES], dtype=np.int64)
-        return update.Words(status, *_joined(_VERDICTS), *_joined(REASON_NAMES))
+        return update.Words(status, *_joined(_VERDICTS), *_joined(REASON_NAMES), *_joined(_TIERS))
 
     def _judge(self, chunk: RecordChunk, samples: SampleScores) -> tuple[np.ndarray, np.ndarray]:
         """(verdict of each sample on each ALT, the sample that stands for the site)."""

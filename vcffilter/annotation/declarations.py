@@ -9,11 +9,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, astuple, dataclass
 
-from vcffilter.annotation.settings import INDEL_FILTER, SNV_FILTER, AnnotationKeys, AnnotationSettings, Thresholds
+from vcffilter.annotation.settings import (
+    CONFIRM,
+    INDEL_FILTER,
+    SNV_FILTER,
+    SURE,
+    AnnotationKeys,
+    AnnotationSettings,
+    Thresholds,
+)
 from vcffilter.errors import VariantFileError
 from vcffilter.variants.header import Declaration, VariantHeader
 
-_MODEL_LINE = "vcffilter_model"
+_MODEL_LINE, _TIER_LINE = "vcffilter_model", "vcffilter_tier"
 _SCORE_MEANING = "Log-odds of the best "
 
 
@@ -57,7 +65,7 @@ def declare(header: VariantHeader, settings: AnnotationSettings, provenance: Pro
     Returns what the header already knew of ours. Raises VariantFileError when a key is there with another meaning.
     """
     keys = settings.keys
-    wanted = [*_info_lines(keys, settings.with_reasons), *(_sample_lines(keys, settings) if settings.with_samples else ())]
+    wanted = [*_info_lines(settings), *(_sample_lines(keys, settings) if settings.with_samples else ())]
     present = [header.declaration(line.kind, line.key) for line in wanted]
     for line, declaration in zip(wanted, present, strict=True):
         _refuse_other_meaning(line, declaration, path)
@@ -81,7 +89,8 @@ def declare(header: VariantHeader, settings: AnnotationSettings, provenance: Pro
     return stale
 
 
-def _info_lines(keys: AnnotationKeys, with_reasons: bool) -> Iterator[_Line]:
+def _info_lines(settings: AnnotationSettings) -> Iterator[_Line]:
+    keys = settings.keys
     yield _Line(
         "INFO",
         keys.probability,
@@ -99,7 +108,10 @@ def _info_lines(keys: AnnotationKeys, with_reasons: bool) -> Iterator[_Line]:
     yield _Line("INFO", keys.verdict, Declaration("A", "String"), f"Verdict on each ALT: PASS, {SNV_FILTER} or {INDEL_FILTER}")
     yield _Line("INFO", keys.alt_score, Declaration("A", "Float"), f"Log-odds of each {keys.probability}")
     yield _Line("INFO", keys.status, Declaration("1", "String"), "Why no ALT of the record was scored")
-    if with_reasons:
+    if settings.tier is not None:
+        meaning = f"{SURE}: so probable and with so many reads that no confirmation is needed, by {_TIER_LINE}; {CONFIRM}: others"
+        yield _Line("INFO", keys.tier, Declaration("A", "String"), meaning)
+    if settings.with_reasons:
         yield _Line("INFO", keys.reason, Declaration(".", "String"), "Why the record failed")
         yield _Line("INFO", keys.alt_reason, Declaration("A", "String"), "Why each failing ALT fails, values joined by &")
 
@@ -163,6 +175,18 @@ def _append_provenance(header: VariantHeader, settings: AnnotationSettings, prov
         f"##{_MODEL_LINE}=<ID={identifier},sha256={provenance.model_sha256},info_prefix={provenance.info_prefix},"
         f"{_thresholds(settings.thresholds)}>"
     )
+    _append_tier(header, settings)
+
+
+def _append_tier(header: VariantHeader, settings: AnnotationSettings) -> None:
+    """What the tier of this run is; that of an earlier run no longer holds."""
+    keys, tier = settings.keys, settings.tier
+    header.remove_structured(_TIER_LINE, keys.tier)
+    if tier is not None:
+        header.append(
+            f"##{_TIER_LINE}=<ID={keys.tier},min_{keys.probability}={tier.probability:g},min_{keys.depth}={tier.n_reads},"
+            f"false={tier.n_false},of={tier.n},false_at_most={tier.false_at_most:g}>"
+        )
 
 
 def _thresholds(thresholds: Thresholds) -> str:

@@ -53,8 +53,10 @@ PROBABILITY_STEPS = 10_000
     PLAN_WITH_REASONS,
     PLAN_STALE_FORMAT,  # ... or FORMAT keys, in files with samples
     PLAN_WITH_SAMPLE_VERDICTS,
-) = range(20)
-PLAN_SIZE = 20
+    PLAN_KEY_TIER,  # 0 = not declared
+    PLAN_WITH_TIER,
+) = range(22)
+PLAN_SIZE = 22
 
 # Slots of the counts, int64; two blocks per status code follow: records not scored, then ALTs.
 (
@@ -71,17 +73,24 @@ COUNT_SIZE = COUNT_ALT_STATUS + len(STATUS_NAMES)
 
 # Verdicts on an ALT: places in the texts.
 VERDICT_NONE, VERDICT_PASS, VERDICT_SNV, VERDICT_INDEL, VERDICT_BOTH = range(5)
+#: Places in the texts of the tier: of an ALT that was not scored, within, and not.
+TIER_NONE, TIER_SURE, TIER_CONFIRM = range(3)
 _COMMA, _AND, _DOT = (np.uint8(ord(character)) for character in ",&.")
 
 
 class JudgedBy(NamedTuple):
-    """Probabilities below which an ALT fails: an SNV or another, and where `deep_reads` reads or more inform the score."""
+    """Probabilities below which an ALT fails: an SNV or another, and where `deep_reads` reads or more inform the score.
+
+    sure, sure_reads: least probability and informing reads of an ALT that needs no confirmation.
+    """
 
     snv: float
     indel: float
     deep_snv: float
     deep_indel: float
     deep_reads: int
+    sure: float
+    sure_reads: int
 
 
 class AltScores(NamedTuple):
@@ -124,6 +133,7 @@ class Words(NamedTuple):
     """Texts that are written: joined as uint8, and int64 borders of each.
 
     status: int64, address of each status name, with a 0 at its end. verdict: by the codes of verdicts. reason: by bit.
+    tier: by the codes of tiers.
     """
 
     status: np.ndarray
@@ -131,6 +141,8 @@ class Words(NamedTuple):
     verdict_first: np.ndarray
     reason: np.ndarray
     reason_first: np.ndarray
+    tier: np.ndarray
+    tier_first: np.ndarray
 
 
 class Scratch(NamedTuple):
@@ -308,6 +320,22 @@ def _write_verdicts(plan, record, first, end, alts, words, scratch):
 
 
 @inline_kernel
+def _write_tier(plan, record, first, end, alts, thresholds, words, scratch):
+    """Say of each ALT whether it needs confirmation; one that fails is never sure."""
+    length = 0
+    for alt in range(first, end):
+        if alt > first:
+            scratch.text[length] = _COMMA
+            length += 1
+        tier = TIER_NONE
+        if alts.status[alt] == _SCORED:
+            enough = alts.verdict[alt] == VERDICT_PASS and alts.counts[alt, READS_INFORMING] >= thresholds.sure_reads
+            tier = TIER_SURE if enough and not fails(alts.probability[alt], thresholds.sure) else TIER_CONFIRM
+        length = _append_word(tier, words.tier, words.tier_first, scratch.text, length)
+    return _write_text(plan, record, PLAN_KEY_TIER, scratch.text, length)
+
+
+@inline_kernel
 def _write_reasons(plan, record, failed, first, end, alts, words, scratch):
     """For a failing record all reasons in one list; and why each failing ALT fails."""
     bits = np.uint32(0)
@@ -354,6 +382,7 @@ def _write_status(plan, record, status, words):
         problem |= _remove(plan, record, PLAN_KEY_ALLELE_DEPTH, TYPE_INT)
         problem |= _remove(plan, record, PLAN_KEY_VERDICT, TYPE_STRING)
         problem |= _remove(plan, record, PLAN_KEY_ALT_SCORE, TYPE_REAL)
+        problem |= _remove(plan, record, PLAN_KEY_TIER, TYPE_STRING)
     return problem | bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_STATUS], words.status[status], 1, TYPE_STRING)
 
 
@@ -511,6 +540,10 @@ def update_records(plan, thresholds, records, alt_first, is_block, alts, samples
         else:
             problem |= _write_status(plan, record, status, words)
             counts[COUNT_STATUS + status] += 1
+        if scored and plan[PLAN_WITH_TIER]:
+            problem |= _write_tier(plan, record, first, end, alts, thresholds, words, scratch)
+        elif scored and plan[PLAN_STALE_INFO]:
+            problem |= _remove(plan, record, PLAN_KEY_TIER, TYPE_STRING)
         if plan[PLAN_STALE_FORMAT]:
             problem |= _remove_samples(plan, record)
         if scored and len(samples.columns) > 0:

@@ -8,9 +8,12 @@ from enum import IntEnum
 
 import numpy as np
 
+from vcffilter.calibration.tiers import Tier
 from vcffilter.errors import UsageError
 
 SNV_FILTER = "LowPileupSNV"
+#: What is written of an ALT within the tier, and of the others.
+SURE, CONFIRM = "SURE", "CONFIRM"
 INDEL_FILTER = "LowPileupIndel"
 #: From so many informing reads on the thresholds of older checkpoints for many reads hold.
 DEEP_READS = 21
@@ -79,6 +82,7 @@ class AnnotationKeys:
     status: str
     reason: str
     alt_reason: str
+    tier: str
 
 
 def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> AnnotationKeys:
@@ -99,6 +103,7 @@ def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> Ann
         status=f"{prefix}_STATUS",
         reason=f"{prefix}_REASON",
         alt_reason=f"{prefix}_ALT_REASON",
+        tier=f"{prefix}_TIER",
     )
     for key in (keys.probability, keys.score):
         if not _KEY.fullmatch(key):
@@ -114,7 +119,7 @@ class AnnotationSettings:
     """keys: names to write. thresholds: where an ALT fails. mode: how FILTER is treated. annotate_only: leave FILTER alone.
 
     with_reasons: write why a failing record failed. with_samples: write scores of each sample;
-    with_sample_verdicts: and verdicts.
+    with_sample_verdicts: and verdicts. tier: say of each ALT whether it lies there; None = not written.
     """
 
     keys: AnnotationKeys
@@ -124,3 +129,4 @@ class AnnotationSettings:
     with_reasons: bool = False
     with_samples: bool = False
     with_sample_verdicts: bool = False
+    tier: Tier | None = None

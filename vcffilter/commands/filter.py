@@ -42,6 +42,7 @@ from vcffilter.commands import options
         options.preset,
         options.target_recall,
         options.fdr,
+        options.tier,
         options.threads,
         options.batch_size,
         options.strict,

@@ -42,10 +42,27 @@ def paragraph(name: str, checkpoint: Checkpoint) -> str:
         lines.append(f"  reads    {ranges.platform}, {low:.0f} to {high:.0f} bases (medians of the training samples)")
     lines.append(f"  default  {_cuts(metadata.thresholds)}")
     lines += _presets(getattr(metadata, "presets", {}))
+    lines += _tiers(getattr(metadata, "presets", {}))
     recalls = [f"{point['target_recall']:g}" for point in metadata.operating_points if "target_recall" in point]
     if recalls:
         lines.append(f"  recall   --target-recall {', '.join(recalls)}; what each costs: pileup-filter models {name}")
     return "\n".join(lines)
+
+
+def _tiers(card: dict[str, Any]) -> list[str]:
+    """A line for each tier that has more true calls than every tier of a lower limit: what --tier can choose."""
+    from vcffilter.calibration.tiers import tiers_of
+
+    lines, most = [], 0.0
+    for tier, share in sorted(tiers_of(card), key=lambda one: (one[0].false_at_most, -one[1])):
+        if share > most:
+            most = share
+            where = f"probability {tier.probability:g} or more by {tier.n_reads} or more reads"
+            lines.append(
+                f"  sure     --tier {tier.false_at_most:g}: {where}; {tier.n_false} of {tier.n} false, "
+                f"at most {100 * tier.false_at_most:.2f}%; {100 * share:.1f}% of true calls"
+            )
+    return lines
 
 
 def _cuts(thresholds: dict[str, float]) -> str:

@@ -163,6 +163,12 @@ fdr = option(
     "file is read and scored twice: not for stdin.",
 )  # fmt: skip
 
+tier = option(
+    "--tier", "tier", group=_MODEL, type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="X",
+    help="Also write INFO PILEUP_TIER: SURE for ALTs so probable and with so many reads that at most a share X of such calls was "
+    "false where the model was measured (95% limit of its card), CONFIRM for the others.",
+)  # fmt: skip
+
 threads = option(
     "--threads", "n_threads", group=_GENERAL, type=click.IntRange(1), default=usable_cpus, metavar="N",
     help="Scoring threads. [default: the CPUs of this process]",
