@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the pictures of README and docs anew: a simulated sample through the whole filter, its two calls drawn. Run from the project's root.
+# Makes the pictures of README and docs anew (those of pages: docs/make_screenshots.py): a simulated sample through the whole filter, its two calls drawn. Run from the project's root.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
