@@ -49,3 +49,12 @@ def test_files_that_the_house_names_are_there():
     named = set(re.findall(r"`([a-z_]+/[a-z_/]+\.py)`", text))
     assert len(named) > 15
     assert {name for name in named if not any((ROOT / folder / name).exists() for folder in ("", "vcffilter"))} == set()
+
+
+def test_every_picture_of_the_gallery_was_looked_at():
+    folder = ROOT / "docs" / "gallery"
+    rows = [row.split("\t") for row in (folder / "sentences.tsv").read_text().splitlines()[1:]]
+    page = (ROOT / "docs" / "gallery.md").read_text()
+    assert sorted(row[0] for row in rows) == sorted(path.stem for path in folder.glob("*.svg"))
+    assert all(f"gallery/{key}.svg" in page and sentence in page for key, _, sentence in rows)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 3_000_000
