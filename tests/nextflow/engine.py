@@ -59,7 +59,7 @@ class Engine:
         path: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Run:
-        """Run a script. path: a folder of programs that come before all others."""
+        """Run a script. path: a folder of programs that come before all others. environment: instead of this process's."""
         self.folder.mkdir(parents=True, exist_ok=True)
         configuration = self.folder / "test.config"
         configuration.write_text(self.settings + settings)
@@ -69,7 +69,7 @@ class Engine:
         finished = subprocess.run(
             [ROOT / ".ci/nextflow", "run", script, "-c", configuration, *(str(argument) for argument in arguments)],
             cwd=self.folder,
-            env={**os.environ, "PATH": programs, "NXF_VERSION": self.version, **(environment or {})},
+            env={**(environment or os.environ), "PATH": programs, "NXF_VERSION": self.version},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

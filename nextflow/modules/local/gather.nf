@@ -3,7 +3,7 @@ process GATHER {
     tag "${meta.id}"
     label 'process_single'
 
-    container 'quay.io/vcffilter/pileup-filter:0.2.0'
+    container 'quay.io/vcffilter/vcffilter:0.2.0'
 
     input:
     tuple val(meta), path(vcfs), path(summaries), path(calls), path(calls_index)

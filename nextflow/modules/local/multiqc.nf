@@ -2,7 +2,7 @@
 process MULTIQC {
     label 'process_single'
 
-    container 'quay.io/vcffilter/pileup-filter:0.2.0'
+    container 'quay.io/vcffilter/vcffilter:0.2.0'
 
     input:
     path summaries, stageAs: 'summaries/*'

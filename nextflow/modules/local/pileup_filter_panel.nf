@@ -4,7 +4,7 @@ process PILEUP_FILTER_PANEL {
     label 'process_low'
     label 'process_gpu'
 
-    container "${ task.accelerator ? 'quay.io/vcffilter/pileup-filter:0.2.0-gpu' : 'quay.io/vcffilter/pileup-filter:0.2.0' }"
+    container "${ task.accelerator ? 'quay.io/vcffilter/vcffilter:0.2.0-gpu' : 'quay.io/vcffilter/vcffilter:0.2.0' }"
 
     input:
     // n_reads: how many of the files in reads each sample has, in the order of the samples.

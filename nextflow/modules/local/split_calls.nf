@@ -3,7 +3,7 @@ process SPLIT_CALLS {
     tag "${meta.id}"
     label 'process_single'
 
-    container 'quay.io/vcffilter/pileup-filter:0.2.0'
+    container 'quay.io/vcffilter/vcffilter:0.2.0'
 
     input:
     tuple val(meta), path(vcf), path(vcf_index)
