@@ -37,17 +37,18 @@ def source_digest(package: Path) -> str:
 def choose_folder(parents: Iterable[Path], digest: str) -> Path | None:
     """A folder for what has this digest, in the first of the parents that can be written; None where there is none.
 
-    What was compiled into an earlier one that can only be read (the image of a container) is copied there.
+    Where it is new, what was compiled into one that can only be read (the image of a container) is copied there, whether that
+    stands before it or after it.
     """
-    readable = None
-    for parent in parents:
-        folder = parent / f"numba-{digest}"
+    folders = (parent / f"numba-{digest}" for parent in parents)
+    image = None
+    for folder in folders:
         if _can_write(folder):
-            if readable is not None:
-                _copy(readable, folder)
+            if not any(folder.iterdir()) and (image := image or next(filter(_only_readable, folders), None)) is not None:
+                _copy(image, folder)
             return folder
-        if readable is None and os.access(folder, os.R_OK | os.X_OK):
-            readable = folder
+        if image is None and _only_readable(folder):
+            image = folder
     return None
 
 
@@ -60,9 +61,10 @@ def possible_parents() -> Iterator[Path]:
     caches = _user_caches()
     if caches is not None:
         yield caches / "vcffilter"
-    temporary = Path(tempfile.gettempdir()) / f"vcffilter-{os.getuid()}"
-    if _is_private(temporary):
-        yield temporary
+    for temporary in _temporary_folders():
+        own = temporary / f"vcffilter-{os.getuid()}"
+        if _is_private(own):
+            yield own
 
 
 def _user_caches() -> Path | None:
@@ -73,6 +75,17 @@ def _user_caches() -> Path | None:
         return Path.home() / ".cache"
     except RuntimeError:  # HOME is not set, and the user has no passwd entry, as in containers with a number for a user
         return None
+
+
+def _temporary_folders() -> Iterator[Path]:
+    """Python's choice, but not the working directory, its last resort; then memory, which read-only containers have."""
+    try:
+        found = Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        found = None
+    if found is not None and (found != Path.cwd() or "TMPDIR" in os.environ):
+        yield found
+    yield Path("/dev/shm")
 
 
 def _is_private(folder: Path) -> bool:
@@ -100,11 +113,14 @@ def _can_write(folder: Path) -> bool:
     return True
 
 
+def _only_readable(folder: Path) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK) and not os.access(folder, os.W_OK)
+
+
 def _copy(source: Path, folder: Path) -> None:
     """Copy compiled code into a folder that has none."""
     try:
-        if not any(folder.iterdir()):
-            shutil.copytree(source, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        shutil.copytree(source, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
     except (OSError, shutil.Error):
         # Half a copy is no harm: what is missing is compiled.
         return

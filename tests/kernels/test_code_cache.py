@@ -85,7 +85,26 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setattr(Path, "home", home)
-    assert [path.name for path in possible_parents()] == ["__pycache__", f"vcffilter-{os.getuid()}"]
+    assert next(path.name for path in possible_parents()) == "__pycache__"
+    assert not any(path.name == ".cache" for path in possible_parents())
+
+
+def test_where_python_finds_no_temporary_folder_memory_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container with a read-only root file system."""
+
+    def none_usable() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none_usable)
+    assert list(possible_parents())[-1] == Path(f"/dev/shm/vcffilter-{os.getuid()}")
+
+
+def test_the_working_directory_is_no_place_for_compiled_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert tmp_path not in [path.parent for path in possible_parents()]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
@@ -118,16 +137,28 @@ def test_a_planted_link_is_not_followed(last_resort: Path, tmp_path: Path) -> No
     assert last_resort not in possible_parents()
 
 
-def test_what_an_image_holds_is_copied_where_it_can_only_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("order", [("image", "own"), ("own", "image")])
+def test_what_an_image_holds_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: tuple[str, str]) -> None:
     image, own = tmp_path / "image", tmp_path / "own"
     held = image / "numba-d" / "kernels" / "one.nbi"
     held.parent.mkdir(parents=True)
     held.write_bytes(b"compiled")
-    can_write = code_cache._can_write
+    access, can_write = os.access, code_cache._can_write
     monkeypatch.setattr(code_cache, "_can_write", lambda folder: image not in folder.parents and can_write(folder))
-    assert choose_folder([image, own], "d") == own / "numba-d"
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: access(path, mode) and not (mode & os.W_OK and image in Path(path).parents)
+    )
+    assert choose_folder([tmp_path / name for name in order], "d") == own / "numba-d"
     assert (own / "numba-d" / "kernels" / "one.nbi").read_bytes() == b"compiled"
     assert choose_folder([image], "d") is None
+
+
+def test_a_folder_that_others_may_write_as_well_is_not_copied(tmp_path: Path) -> None:
+    held = tmp_path / "theirs" / "numba-d" / "one.nbi"
+    held.parent.mkdir(parents=True)
+    held.write_bytes(b"compiled")
+    assert choose_folder([tmp_path / "own", tmp_path / "theirs"], "d") == tmp_path / "own" / "numba-d"
+    assert list((tmp_path / "own" / "numba-d").iterdir()) == []
 
 
 def test_the_digest_follows_every_file_beside_kernels(tmp_path: Path) -> None:
