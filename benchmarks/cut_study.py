@@ -51,6 +51,7 @@ from vcffilter.calibration.presets import (
     scores_of_pairs,
     weighted_score,
 )
+from vcffilter.training.metrics import removed_at_least
 
 logger = logging.getLogger("cut_study")
 
@@ -217,14 +218,29 @@ def install(model: str | Path, sets: Sequence[CallSet], measured_on: str) -> Non
     checkpoint = load_checkpoint(path)
     calls, depth = labelled(sets), np.concatenate([one.depth for one in sets])
     card = facts_of(sets, choose_presets(calls), measured_on)
-    points = operating_points(calls.probability, calls.is_true, calls.is_snv, depth)
+    points = operating_points(calls.probability, calls.is_true, calls.is_snv, depth, locus=calls.locus)
     metadata = dataclasses.replace(
-        checkpoint.metadata, thresholds=default_thresholds(card), presets=card, operating_points=points
+        checkpoint.metadata,
+        thresholds=default_thresholds(card),
+        presets=card,
+        operating_points=points,
+        evaluation=with_limits(checkpoint.metadata.evaluation),
     )
     save_checkpoint(path, checkpoint.build(), metadata)
     if path.with_suffix(".md").exists():
         path.with_suffix(".md").write_text(render_card(load_checkpoint(path)))
     logger.info("%s: %s", path.name, metadata.thresholds)
+
+
+def with_limits(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """The shares of false ones removed that a training before there were limits left without."""
+    found: dict[str, Any] = {}
+    for name, value in evaluation.items():
+        found[name] = with_limits(value) if isinstance(value, dict) else value
+        if name.endswith("fp_removed_99") and value is not None:
+            n_false = evaluation[f"{name.removesuffix('fp_removed_99')}n_false"]
+            found[f"{name}_at_least"] = removed_at_least(value, n_false)
+    return found
 
 
 def install_all(model: str, sets: Sequence[CallSet]) -> None:

@@ -34,6 +34,10 @@ def render_card(checkpoint: Checkpoint) -> str:
         _presets(metadata.presets),
         _operating_points(metadata.operating_points),
         _nested("## Evaluation", metadata.evaluation),
+        "`fp_removed_99`: share of false ones below the cut that keeps 99% of the true ones; `fp_removed_99_at_least`: its limit "
+        "(Clopper-Pearson, one-sided, 95%), too narrow where copies of one allele count.\n"
+        if "fp_removed_99_at_least" in str(metadata.evaluation)
+        else "",
         _calibration(metadata.calibration),
         _nested("## Training", metadata.training),
         "## Limits\n\n" + "\n".join(f"- {sentence}" for sentence in metadata.limits) + "\n" if metadata.limits else "",
@@ -113,10 +117,17 @@ def _operating_points(points: list[dict[str, Any]]) -> str:
     for point in points:
         for variant_type, threshold in sorted(point["thresholds"].items()):
             measured = point.get("measured", {}).get(variant_type, {})
-            facts = (measured.get(name) for name in ("recall", "precision", "false_removed"))
+            facts = (_with_limit(measured, name) for name in ("recall", "precision", "false_removed"))
             rows.append((point["name"], variant_type, threshold, *facts))
     header = ("operating point", "type", "threshold", "recall", "precision", "false removed")
-    return "## Operating points\n\n" + _table(header, rows)
+    limits = "In brackets: at least, as the limits of the presets.\n\n" if "at_least" in str(points) else ""
+    return "## Operating points\n\n" + limits + _table(header, rows)
+
+
+def _with_limit(measured: dict[str, Any], name: str) -> str:
+    """A share and its limit; older checkpoints have none."""
+    share, limit = measured.get(name), measured.get(f"{name.removeprefix('false_')}_at_least")
+    return _text(share) if limit is None else f"{_text(share)} ({limit:.4f})"
 
 
 def _calibration(calibration: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vcffilter.calibration.binomial_bounds import lower_limit
 from vcffilter.calibration.maps import (
     IDENTITY,
     LOGIT_LIMIT,
@@ -210,4 +211,12 @@ def test_operating_points_say_what_they_do():
     everything = at_thresholds(p, labels, is_snv, {"snv": 0.0, "indel": 1.1})
     assert (everything["snv"]["recall"], everything["indel"]["recall"]) == (1, 0)
     assert everything["indel"]["precision"] is None
+    assert everything["indel"]["precision_at_least"] is None
+    n_true = everything["snv"]["n_true"]
+    assert everything["snv"]["recall_at_least"] == pytest.approx(lower_limit(n_true, n_true), abs=1e-5)
+    # Three copies of each allele are one fact.
+    cuts = {"snv": 0.4, "indel": 0.4}
+    plain, copied = at_thresholds(p, labels, is_snv, cuts), at_thresholds(p, labels, is_snv, cuts, np.arange(len(p)) // 3)
+    for name in ("recall", "precision", "removed"):
+        assert copied["snv"][f"{name}_at_least"] < plain["snv"][f"{name}_at_least"]
     assert everything["snv"]["n_true"] + everything["indel"]["n_true"] == labels.sum()

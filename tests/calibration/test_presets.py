@@ -1,5 +1,6 @@
 """Presets: cuts by one rule, what they cost, and that they stand in every checkpoint that is made."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -173,6 +174,21 @@ def test_limits_against_known_values():
     assert lower_limit(45, 50) == pytest.approx(1 - 0.19882, abs=5e-5)
     assert (upper_limit(7, 7), lower_limit(0, 7)) == (1.0, 0.0)
     assert upper_limit(3, 200_000) == pytest.approx(3.877e-5, rel=1e-3)
+    # So many that the normal distribution is as good.
+    assert upper_limit(250_000, 500_000) == pytest.approx(0.5 + 1.64485 * 0.5 / math.sqrt(500_000), abs=2e-6)
+    assert lower_limit(9_900_000, 10_000_000) == pytest.approx(0.99 - 1.64485 * math.sqrt(0.0099 / 1e7), abs=5e-7)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(2_000, 20_000), st.floats(0, 0.999))
+def test_what_is_not_counted_has_no_weight(n, share):
+    k = round(share * n)
+    limit = upper_limit(k, n)
+    log_terms = [
+        math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * math.log(limit) + (n - i) * math.log1p(-limit)
+        for i in range(k + 1)
+    ]
+    assert math.fsum(map(math.exp, log_terms)) == pytest.approx(0.05, rel=1e-6)
 
 
 @settings(deadline=None, max_examples=40)

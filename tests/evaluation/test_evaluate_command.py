@@ -29,7 +29,8 @@ def test_table_and_files(files, tmp_path, capfd):
     folder = tmp_path / "report"
     assert run(["evaluate", *files.arguments(), "-o", str(folder), "--stratification", f"mine={bed}"]) == 0
     out = capfd.readouterr().out
-    assert out.startswith("1 of 1 false calls removed, 0 of 2 true ones lost (SNVs: ")
+    assert out.startswith("1 of 1 false calls removed (at least 5.0%), 0 of 2 true ones lost (at most 77.6%) (SNVs: ")
+    assert "SNP recall 0.1354, precision 0.2236;" in out
     assert max(map(len, out.splitlines())) <= 100
     cells = [[cell.strip() for cell in text.split("|")[1:-1]] for text in out.splitlines()]
     assert ["SNP", "*", "PASS", "3", "2", "0", "0.6667", "1.0000", "0.8000"] in cells
@@ -43,7 +44,8 @@ def test_table_and_files(files, tmp_path, capfd):
     page = (folder / "evaluation.html").read_text()
     assert page.count("data:image/png;base64,") == 6
     assert "METRIC.F1_Score" in page
-    assert "1 of 1 false calls removed, 0 of 2 true ones lost" in page
+    assert "1 of 1 false calls removed (at least 5.0%), 0 of 2 true ones lost (at most 77.6%)" in page
+    assert "<th>METRIC.Recall.AtLeast</th>" in page
     names = {"evaluation.json", "counts.csv", "scores.csv", "evaluation.html", "calls.tsv"}
     assert {path.name for path in folder.iterdir()} == names
 
@@ -87,7 +89,7 @@ def test_which_calls_were_lost_and_kept(judged, tmp_path, capfd):
     assert (lost["reasons"], lost["filter"], lost["caller_score"]) == ("few_alt_reads&strand_bias", "LowPileupSNV", "7")
     assert (kept["pos"], kept["threshold"], kept["reasons"], kept["filter"]) == ("150", "0.3", ".", "PASS")
     out = " ".join(capfd.readouterr().out.split())
-    assert "1 of 2 false calls removed, 1 of 2 true ones lost" in out
+    assert "1 of 2 false calls removed (at least 2.5%), 1 of 2 true ones lost (at most 97.5%)" in out
     assert "some-model, PILEUP_PROB at least 0.3 (0.5 from 21 reads on) for SNVs and 0.2 for indels" in out
     data = json.loads((folder / "evaluation.json").read_text())
     assert data["model"]["model_id"] == "some-model"

@@ -177,6 +177,6 @@ def test_columns_are_named_as_hap_py_names_them(tmp_path):
     first = next(csv.DictReader(io.StringIO(csv_text([row.columns() for row in rows]))))
     wanted = {
         "Type", "Subtype", "Subset", "Filter", "TRUTH.TOTAL", "TRUTH.TP", "TRUTH.FN", "QUERY.TOTAL", "QUERY.FP",
-        "METRIC.Recall", "METRIC.Precision", "METRIC.F1_Score",
+        "METRIC.Recall", "METRIC.Precision", "METRIC.F1_Score", "METRIC.Recall.AtLeast", "METRIC.Precision.AtLeast",
     }  # fmt: skip
     assert wanted <= set(first)

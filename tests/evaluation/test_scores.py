@@ -36,6 +36,7 @@ def test_only_judged_and_scored_calls_count():
     calls = table([0.9, 0.8, 0.1, np.nan, 0.5], [TRUE, TRUE, FALSE, FALSE, OUTSIDE])
     found = row(score_rows(calls, 20), "all")
     assert (found.n_true, found.n_false, found.auroc, found.false_removed_99) == (2, 1, 1.0, 1.0)
+    assert found.removed_at_least == pytest.approx(0.05)
     assert found.calibration_error == pytest.approx((0.1 + 0.2 + 0.1) / 3)
     assert {one.score for one in score_rows(calls, 0)} == {"PILEUP_PROB"}
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from vcffilter.calibration.binomial_bounds import lower_limit_of_copies
+
 DECIMALS = 4
 #: Fewer true ones than this make a threshold a guess.
 FEWEST_TRUE = 50
@@ -51,8 +53,12 @@ def at_thresholds(
     labels: np.ndarray,
     is_snv: np.ndarray,
     thresholds: dict[str, float],
+    locus: np.ndarray | None = None,
 ) -> dict[str, dict[str, float | None]]:
-    """What thresholds do: recall, precision and share of false ones removed, by type."""
+    """What thresholds do: recall, precision and share of false ones removed, by type, each with its limit (one-sided, 95%).
+
+    locus: int (n,), as in `presets.LabelledCalls`: limits are those of as many ALTs as there are different ones.
+    """
     rounded = np.round(np.asarray(probabilities, np.float64), DECIMALS)
     true = np.asarray(labels) > 0.5
     result: dict[str, dict[str, float | None]] = {}
@@ -60,14 +66,27 @@ def at_thresholds(
         passed = rounded >= thresholds[name]
         kept, false_kept = int((of_type & true & passed).sum()), int((of_type & ~true & passed).sum())
         n_true, n_false = int((of_type & true).sum()), int((of_type & ~true).sum())
+        limits = {
+            "recall": _at_least(kept, of_type & true, locus),
+            "precision": _at_least(kept, of_type & passed, locus),
+            "removed": _at_least(n_false - false_kept, of_type & ~true, locus),
+        }
         result[name] = {
             "n_true": n_true,
             "n_false": n_false,
             "recall": kept / n_true if n_true else None,
             "precision": kept / (kept + false_kept) if kept + false_kept else None,
             "false_removed": (n_false - false_kept) / n_false if n_false else None,
+            **{f"{what}_at_least": limit for what, limit in limits.items()},
         }
     return result
+
+
+def _at_least(k: int, among: np.ndarray, locus: np.ndarray | None) -> float | None:
+    """The limit of k of the ALTs among, bool (n,); None where there are none."""
+    n = int(among.sum())
+    n_different = n if locus is None else len(np.unique(locus[among]))
+    return round(lower_limit_of_copies(k, n, n_different), 5) if n else None
 
 
 def operating_points(
@@ -76,9 +95,10 @@ def operating_points(
     is_snv: np.ndarray,
     depth: np.ndarray | None = None,
     recalls: tuple[float, ...] = (0.9999, 0.999, 0.998, 0.995, 0.99, 0.98, 0.95, 0.9),
+    locus: np.ndarray | None = None,
 ) -> list[dict[str, Any]]:
     """Rows for the card: per target recall the thresholds of every type that reach it there, and what they did on these
-    examples. depth: int (n,), informing reads: a share of true ones kept is one of calls so deep.
+    examples. depth: int (n,), informing reads: a share of true ones kept is one of calls so deep. locus: as `at_thresholds`.
     """
     rows: list[dict[str, Any]] = []
     for recall in recalls:
@@ -91,7 +111,7 @@ def operating_points(
                 "name": f"recall_{recall:g}",
                 "target_recall": recall,
                 "thresholds": thresholds,
-                "measured": at_thresholds(probabilities, labels, is_snv, thresholds),
+                "measured": at_thresholds(probabilities, labels, is_snv, thresholds, locus),
             }
         )
         if depth is not None:

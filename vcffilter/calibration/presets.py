@@ -9,14 +9,13 @@ depth: probabilities know the depth already.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from vcffilter.calibration.binomial_bounds import lower_limit, upper_limit
+from vcffilter.calibration.binomial_bounds import lower_limit_of_copies, upper_limit_of_copies
 from vcffilter.calibration.maps import VARIANT_TYPES
 from vcffilter.calibration.operating_points import DECIMALS, FEWEST_TRUE, threshold_for_recall, types_of
 
@@ -173,7 +172,7 @@ def _sure(calls: LabelledCalls, depth: np.ndarray, least: float, reads: int) -> 
         "reads": reads,
         "n": n,
         "n_false": n_false,
-        "false_at_most": round(upper_limit(math.ceil(n_false * n_alts / max(n, 1)), n_alts), 5),
+        "false_at_most": round(upper_limit_of_copies(n_false, n, n_alts), 5),
         "share_of_true": round((n - n_false) / max(n_true, 1), 4),
     }
 
@@ -200,10 +199,10 @@ def _cost(calls: LabelledCalls, chosen: np.ndarray, passed: np.ndarray) -> dict[
     cost: dict[str, Any] = {"n_true": n_true, "true_lost": n_lost, "n_false": n_false, "false_removed": n_removed}
     if n_true:
         n_alts = _n_different(calls, true)
-        cost["lost_at_most"] = round(upper_limit(math.ceil(n_lost * n_alts / n_true), n_alts), 5)
+        cost["lost_at_most"] = round(upper_limit_of_copies(n_lost, n_true, n_alts), 5)
     if n_false:
         n_alts = _n_different(calls, false)
-        cost["removed_at_least"] = round(lower_limit(n_removed * n_alts // n_false, n_alts), 5)
+        cost["removed_at_least"] = round(lower_limit_of_copies(n_removed, n_false, n_alts), 5)
     return cost
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from vcffilter.calibration.binomial_bounds import lower_limit
 from vcffilter.evaluation.context import COMPLEX, DELETION, INSERTION, SNV
 from vcffilter.evaluation.tables import FALSE, HARD, HARD_UNKNOWN, OUTSIDE, TRUE, AlleleFacts, CallTable, TruthTable
 
@@ -57,8 +58,19 @@ class CountRow:
             return None
         return 2 * recall * precision / (recall + precision) if recall + precision else 0.0
 
+    @property
+    def recall_at_least(self) -> float | None:
+        """The limit of the recall (Clopper-Pearson, one-sided, 95%)."""
+        return lower_limit(self.truth_tp, self.truth_total) if self.truth_total else None
+
+    @property
+    def precision_at_least(self) -> float | None:
+        """The limit of the precision."""
+        judged = self.query_tp + self.query_fp
+        return lower_limit(self.query_tp, judged) if judged else None
+
     def columns(self) -> dict[str, Any]:
-        """By the names that hap.py gives them."""
+        """By the names that hap.py gives them, and two limits of ours."""
         total = self.query_tp + self.query_fp + self.query_outside
         return {
             "Type": self.type,
@@ -77,6 +89,8 @@ class CountRow:
             "METRIC.Precision": self.precision,
             "METRIC.Frac_NA": self.query_outside / total if total else None,
             "METRIC.F1_Score": self.f1,
+            "METRIC.Recall.AtLeast": self.recall_at_least,
+            "METRIC.Precision.AtLeast": self.precision_at_least,
         }
 
 

@@ -16,10 +16,11 @@ from vcffilter.version import __version__
 
 _COUNT_COLUMNS = (
     "Type", "Subtype", "Subset", "Filter", "TRUTH.TOTAL", "TRUTH.TP", "TRUTH.FN", "QUERY.TOTAL", "QUERY.FP",
-    "METRIC.Recall", "METRIC.Precision", "METRIC.F1_Score",
+    "METRIC.Recall", "METRIC.Recall.AtLeast", "METRIC.Precision", "METRIC.Precision.AtLeast", "METRIC.F1_Score",
 )  # fmt: skip
 _SCORE_COLUMNS = (
-    "group", "score", "n_true", "n_false", "auroc", "auroc_low", "auroc_high", "auprc", "false_removed_99", "calibration_error",
+    "group", "score", "n_true", "n_false", "auroc", "auroc_low", "auroc_high", "auprc", "false_removed_99",
+    "removed_at_least", "calibration_error",
 )  # fmt: skip
 
 _MISTAKE_COLUMNS = ("chrom", "pos", "ref", "alt", "type", "depth", "probability", "threshold", "reasons", "filter")
@@ -64,7 +65,8 @@ summary { cursor: pointer; color: #0b57d0; margin: .6rem 0; }
 {% if table.folded %}</details>{% endif %}
 {% endfor %}
 <p class="note">vcffilter {{ version }}. ALL: every call. PASS: FILTER is PASS or empty.
-Hard: the caller's own score is 1 or more. ECE and the intervals are explained in docs/evaluation.md.</p>
+Hard: the caller's own score is 1 or more. AtLeast, at least, at most: Clopper-Pearson, one-sided, 95%.
+ECE and the intervals are explained in docs/evaluation.md.</p>
 </body>
 </html>
 """

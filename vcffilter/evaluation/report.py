@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from vcffilter.calibration.binomial_bounds import lower_limit, upper_limit
 from vcffilter.evaluation.counts import CountRow, find_row
 from vcffilter.evaluation.evaluation import Evaluation
 from vcffilter.evaluation.scores import ScoreRow
@@ -27,7 +28,8 @@ _COLUMNS = {
     "Precision": "METRIC.Precision", "F1": "METRIC.F1_Score",
 }  # fmt: skip
 _WIDEST_SUBSET = 20
-_REMOVED_EXPLAINED = "Removed: the share of false calls below the cut that keeps 99% of the true ones."
+_REMOVED_EXPLAINED = "Removed: the share of false calls below the cut that keeps 99% of the true ones (and its limit)."
+_LIMITS = "Limits: Clopper-Pearson, one-sided, 95%; wider where neighbouring calls go wrong together."
 _SUBSETS_SHOWN = ("hard", "depth_1_7", "depth_8_20", "depth_21_plus", "homopolymer_7_9", "homopolymer_10_plus", "tandem_repeat")
 
 
@@ -42,6 +44,7 @@ def markdown(evaluation: Evaluation) -> str:
             shown += [row for row in _both(rows, kind, subset) if row.truth_total or row.query_tp or row.query_fp]
     cells = ([row.type, _subset(row), *(row.columns()[name] for name in _COLUMNS.values())] for row in shown)
     lines = [*_wrapped(summary(evaluation)), "", *markdown_table(("Type", "Subset", *_COLUMNS), cells)]
+    lines += ["", *_wrapped(limits_text(rows))]
     if evaluation.inputs.exclude:
         lines += ["", excluded_text(evaluation)]
     if evaluation.scores:
@@ -70,11 +73,24 @@ def summary(evaluation: Evaluation) -> str:
 
 def _done(before: CountRow, after: CountRow) -> str:
     removed, lost = before.query_fp - after.query_fp, before.query_tp - after.query_tp
-    return f"{removed:,} of {before.query_fp:,} false calls removed, {lost:,} of {before.query_tp:,} true ones lost"
+    least = f" (at least {100 * lower_limit(max(removed, 0), before.query_fp):.1f}%)" if before.query_fp else ""
+    most = f" (at most {100 * upper_limit(max(lost, 0), before.query_tp):.1f}%)" if before.query_tp else ""
+    return f"{removed:,} of {before.query_fp:,} false calls removed{least}, {lost:,} of {before.query_tp:,} true ones lost{most}"
+
+
+def limits_text(rows: Sequence[CountRow]) -> str:
+    """What the counts after filtering allow to claim; of every row in counts.csv."""
+    parts = []
+    for kind in ("SNP", "INDEL", "ALL"):
+        row = find_row(rows, kind, "PASS")
+        if row is not None:
+            claims = (("recall", row.recall_at_least), ("precision", row.precision_at_least))
+            parts.append(f"{kind} " + ", ".join(f"{name} {least:.4f}" for name, least in claims if least is not None))
+    return f"After filtering at least: {'; '.join(parts)}. {_LIMITS}"
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, break_long_words=False)
+    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _subset(row: CountRow) -> str:
@@ -100,11 +116,16 @@ def score_table(scores: Sequence[ScoreRow]) -> list[str]:
             (
                 row.group, row.score, row.n_true, row.n_false, row.auroc,
                 "-" if row.interval is None else f"{row.interval[0]:.4f}-{row.interval[1]:.4f}",
-                row.false_removed_99, row.calibration_error,
+                _with_limit(row), row.calibration_error,
             )
             for row in shown
         ),
     )  # fmt: skip
+
+
+def _with_limit(row: ScoreRow) -> str:
+    share, least = row.false_removed_99, row.removed_at_least
+    return "-" if share is None or least is None else f"{100 * share:.1f}% ({100 * least:.0f}%)"
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:

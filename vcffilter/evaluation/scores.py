@@ -13,7 +13,7 @@ import numpy as np
 
 from vcffilter.evaluation.counts import DEPTH_BANDS, band_name, within
 from vcffilter.evaluation.tables import FALSE, HARD, TRUE, CallTable
-from vcffilter.training.metrics import auprc, auroc, expected_calibration_error, false_removed
+from vcffilter.training.metrics import auprc, auroc, expected_calibration_error, false_removed, removed_at_least
 
 #: Names of the scores in the output.
 PROBABILITY, CALLER_SCORE = "PILEUP_PROB", "QUAL/TLOD"
@@ -25,7 +25,8 @@ _MAX_POINTS = 500
 @dataclass(frozen=True)
 class ScoreRow:
     """One score on one group of calls. interval: 95%, of AUROC, resampling 1 kb blocks. false_removed_99: share of false calls
-    below the cut that keeps 99% of the true ones. calibration_error: of probabilities only. None: cannot be computed.
+    below the cut that keeps 99% of the true ones, removed_at_least its limit (Clopper-Pearson, one-sided, 95%).
+    calibration_error: of probabilities only. None: cannot be computed.
     """
 
     group: str
@@ -36,6 +37,7 @@ class ScoreRow:
     interval: tuple[float, float] | None
     auprc: float | None
     false_removed_99: float | None
+    removed_at_least: float | None
     calibration_error: float | None
 
     def columns(self) -> dict[str, Any]:
@@ -168,6 +170,7 @@ def _row(calls: CallTable, group: str, name: str, values: np.ndarray, chosen: np
     interval = None
     if area is not None and n_draws:
         interval = auroc_interval(true, value, calls.facts.blocks[chosen], n_draws)
+    removed = _finite(false_removed, true, value)
     return ScoreRow(
         group=group,
         score=name,
@@ -176,7 +179,8 @@ def _row(calls: CallTable, group: str, name: str, values: np.ndarray, chosen: np
         auroc=area,
         interval=interval,
         auprc=_finite(auprc, true, value),
-        false_removed_99=_finite(false_removed, true, value),
+        false_removed_99=removed,
+        removed_at_least=None if removed is None else removed_at_least(removed, n_false),
         calibration_error=_finite(expected_calibration_error, true, value) if name == PROBABILITY else None,
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from vcffilter.calibration.binomial_bounds import lower_limit
 from vcffilter.calibration.maps import sigmoid
 
 #: Metrics of which less is better; of all others more is.
@@ -78,8 +79,13 @@ def log_loss(labels: np.ndarray, logits: np.ndarray) -> float:
     return float(np.mean(np.logaddexp(0.0, x) - np.asarray(labels, np.float64) * x))
 
 
+def removed_at_least(share: float, n_false: int) -> float:
+    """The limit (Clopper-Pearson, one-sided, 95%) of a share of n_false removed; NaN where there is none."""
+    return float("nan") if np.isnan(share) else round(lower_limit(round(share * n_false), n_false), 5)
+
+
 def summarise(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
-    """All metrics of one group: n_true, n_false, auroc, auprc, fp_removed_99, log_loss, ece."""
+    """All metrics of one group: n_true, n_false, auroc, auprc, fp_removed_99 and its limit, log_loss, ece."""
     x = np.asarray(logits, np.float64)
     labels = np.asarray(labels) > 0.5
     return {
@@ -87,7 +93,8 @@ def summarise(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
         "n_false": int((~labels).sum()),
         "auroc": auroc(labels, x),
         "auprc": auprc(labels, x),
-        "fp_removed_99": false_removed(labels, x),
+        "fp_removed_99": (removed := false_removed(labels, x)),
+        "fp_removed_99_at_least": removed_at_least(removed, int((~labels).sum())),
         "log_loss": log_loss(labels, x),
         "ece": expected_calibration_error(labels, sigmoid(x)),
     }

@@ -341,7 +341,7 @@ def calibrate_out_of_fold(
         name: summarise_groups(labels[chosen], calibrated[chosen], snv[chosen], held.examples.hard[chosen])
         for name, chosen in (("held-out folds, whole reads", whole), ("held-out folds, all copies", np.ones(len(whole), bool)))
     }
-    points = operating_points(probabilities, labels, snv, depth)
+    points = operating_points(probabilities, labels, snv, depth, locus=locus_of(held.examples))
     return Calibrated(calibration.to_json(), points, default_thresholds(presets), presets, evaluation)
 
 
