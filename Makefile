@@ -4,6 +4,7 @@
 #   make test PYTEST_ARGS="-k vcf"                      some of the tests
 # make docs: the documentation site in build/docs, links checked.  make test-oldest: kernel, reader and command tests with the oldest
 # versions that pyproject.toml declares, in .venv-oldest.
+# make test-hard: hostile values, bcftools' options, kills, limits, same bytes (tests/hostile).  make test-all: what takes longer, too.
 # make fuzz: damaged files of every kind, FUZZ_CASES of them (1500).
 # make test-nextflow: the workflow by real Nextflow (Java, Maven), here and through Slurm (slurm-wlm, munge) on this machine.
 # make test-browser: pages in a real Chromium (chromium, chromium-driver, npm for axe-core), wide and narrow.
@@ -13,7 +14,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz test-nextflow test-browser test-oldest docs clean
+.PHONY: help demo test test-hard test-all fuzz test-nextflow test-browser test-oldest docs clean
 
 VENV ?= .venv
 PYTHON ?=
@@ -52,6 +53,16 @@ $(AXE):
 
 test-browser: $(VENV)/.installed-test $(AXE)
 	@$(VENV)/bin/pytest tests/browser
+
+test-hard: export VCFFILTER_RELIABILITY_SUITE := hard
+test-hard: export VCFFILTER_RELIABILITY_COMMAND := make test-hard
+test-hard: $(VENV)/.installed-test
+	@$(VENV)/bin/pytest -m "hard and not long" $(PYTEST_ARGS) tests/hostile
+
+test-all: export VCFFILTER_RELIABILITY_SUITE := long
+test-all: export VCFFILTER_RELIABILITY_COMMAND := make test-all
+test-all: test test-hard
+	@$(VENV)/bin/pytest -m long $(PYTEST_ARGS)
 
 docs: $(VENV)/.installed-docs
 	@$(VENV)/bin/python docs/make_commands.py --check || { echo "docs/commands.md is out of date: python docs/make_commands.py" >&2; exit 1; }

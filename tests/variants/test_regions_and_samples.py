@@ -24,7 +24,7 @@ def copy(source, target, index=None, **options):
     spec = output_spec(str(target), None, index)
     with VariantReader(str(source), **options) as reader, VariantWriter(spec, reader.header) as writer:
         for batch in reader.batches():
-            writer.write(batch.addresses)
+            writer.write(batch)
             reader.release(batch)
         writer.commit()
 

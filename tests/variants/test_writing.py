@@ -53,7 +53,7 @@ def test_file_appears_with_commit_only(reader, tmp_path):
     target = tmp_path / "out.vcf"
     with VariantWriter(output_spec(str(target), None, None), reader.header) as writer:
         for batch in reader.batches():
-            writer.write(batch.addresses)
+            writer.write(batch)
         assert not target.exists()
         writer.commit()
         assert target.exists()
@@ -102,7 +102,7 @@ def test_a_contig_that_only_records_name_is_not_declared_in_the_output(tmp_path)
     with VariantReader(str(source)) as reader, VariantWriter(output_spec(str(target), None, None), reader.header) as writer:
         for batch in reader.batches():
             reader.header.append("##late=line")
-            writer.write(batch.addresses)
+            writer.write(batch)
         writer.commit()
     text = target.read_text()
     assert "##contig=<ID=new" not in text

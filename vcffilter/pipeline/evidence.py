@@ -156,7 +156,7 @@ class EvidenceScorer:
         self.model_sha256 = checkpoint.sha256
         self.thresholds = checkpoint.metadata.thresholds
         self.operating_points = checkpoint.metadata.operating_points
-        self.explained_below = max(_DOUBTFUL, *self.thresholds.values())
+        self.explained_below = max([_DOUBTFUL, *self.thresholds.values()])
         self.presets = checkpoint.metadata.presets
 
     def score(self, chunk: AlleleChunk) -> AlleleScores | SampleScores:
@@ -237,8 +237,12 @@ class EvidenceScorer:
             return
         first = wrong[0]
         ref = bytes(chunk.ref_bases[chunk.ref_offset[first] : chunk.ref_offset[first + 1]]).decode()
+        what = f"the calls' REF {ref[:20]} is not what the reference has there"
+        if problem[first] == OFF_REFERENCE:
+            length = self.reference.length_of_contig[chunk.contig]
+            what = f"the calls' REF ends beyond the end of {chunk.contig} ({length:,} bases)"
         raise ReferenceMismatchError(
-            f"the calls' REF {ref[:20]} is not what the reference has there",
+            what,
             path=self._options.reference_path,
             contig=chunk.contig,
             pos1=int(chunk.start0[first]) + 1,

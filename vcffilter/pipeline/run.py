@@ -74,7 +74,7 @@ def run_stream(
             observe(chunk, scores)
         annotator.annotate(chunk, scores)
         annotated = time.perf_counter()
-        writer.write(chunk.records.addresses)
+        writer.write(chunk.records)
         seconds.annotate += annotated - started
         seconds.write += time.perf_counter() - annotated
         n_written += chunk.records.n_records

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vcffilter.kernels.htslib import load_int32, load_int64, load_uint8, load_uint16
+from vcffilter.kernels.htslib import copy_bytes, load_int32, load_int64, load_uint8, load_uint16
 from vcffilter.kernels.jit import inline_kernel, kernel
 from vcffilter.kernels.search import first_above
 from vcffilter.variants.allele_scores import STATUS_CODE
@@ -416,9 +416,14 @@ def find_carriers(records, genotype_id, alt_first, columns, carriers):
 
 
 @kernel
-def write_records(file, header, records):
-    """Write records in order; returns (how many were written, errno when that is fewer than given)."""
+def write_records(file, header, records, zero):
+    """Write records in order; returns (how many were written, errno when that is fewer than given, 0 when no call failed).
+
+    zero: int32 (1,), 0: what errno holds before each record.
+    """
     for index in range(len(records)):
+        # What another part of the process left there says nothing of this write.
+        copy_bytes(errno_location(), zero.ctypes.data, 4)
         if bcf_write(file, header, records[index]) != 0:
             return index, load_int32(errno_location())
     return len(records), 0

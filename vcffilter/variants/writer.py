@@ -18,6 +18,7 @@ from vcffilter.files import UnfinishedFile, output_error, publish
 from vcffilter.variants import record_kernels as kernels
 from vcffilter.variants.header import VariantHeader
 from vcffilter.variants.htslib import library
+from vcffilter.variants.records import RecordBatch
 
 _MODES = {"v": "w", "z": "wz", "b": "wb", "u": "wbu"}
 _SUFFIX_FORMATS = ((".vcf.gz", "z"), (".vcf.bgz", "z"), (".bcf", "b"), (".vcf", "v"))
@@ -95,6 +96,8 @@ class VariantWriter:
         self._index: UnfinishedFile | None = None
         self._file = 0
         self._has_header = False
+        self._n_written = 0
+        self._no_error = np.zeros(1, np.int32)
         try:
             self._file = self._open()
             if spec.index:
@@ -109,12 +112,13 @@ class VariantWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def write(self, addresses: np.ndarray) -> None:
-        """Write records (int64 (n,), addresses of bcf1_t of this header) in order."""
+    def write(self, batch: RecordBatch) -> None:
+        """Write records of this header in order."""
         self._write_header()
-        n_written, error_number = kernels.write_records(self._file, self._header.address, addresses)
-        if n_written < len(addresses):
-            raise self._error("a record cannot be written", error_number)
+        n_written, error_number = kernels.write_records(self._file, self._header.address, batch.addresses, self._no_error)
+        if n_written < batch.n_records:
+            raise self._error_of_record(batch, n_written, error_number)
+        self._n_written += n_written
 
     def complete(self) -> None:
         """Write the last bytes and the index. The files have no names yet."""
@@ -189,6 +193,20 @@ class VariantWriter:
     def _check(self, result: int, what: str) -> None:
         if result < 0:
             raise self._error(what, ctypes.get_errno())
+
+    def _error_of_record(self, batch: RecordBatch, index: int, error_number: int) -> OutputError:
+        """Why a record could not be written, and which: those before it went as far as the system took them."""
+        if error_number:
+            error = self._error("the record cannot be written", error_number)
+        else:
+            is_bcf = self._spec.is_bcf
+            error = OutputError(
+                f"the record cannot be written{' as BCF' if is_bcf else ''}: it goes beyond what the format holds",
+                path=self.name,
+                hint=f"{'Write VCF (-Ov, -Oz), or run' if is_bcf else 'Run'} again with -v for what htslib says of it",
+            )
+        error.contig, error.pos1, error.record_number = batch.contig, batch.pos0(index) + 1, self._n_written + index + 1
+        return error
 
     def _error(self, what: str, error_number: int) -> OutputError:
         if error_number == errno.EPIPE:
