@@ -11,6 +11,7 @@ import errno
 import os
 import secrets
 import stat
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -52,6 +53,7 @@ class UnfinishedFile:
             # /dev/stdout of a pipe is a link to a name that is no path: special files are opened as they were named.
             self.final = Path(final if self.is_special else os.path.realpath(final))
             self.path = self.final if self.is_special else _create_beside(self.final, mode)
+            _UNFINISHED.add(self)
         except OSError as error:
             raise output_error(self.name, error) from error
 
@@ -79,9 +81,20 @@ class UnfinishedFile:
 
     def discard(self) -> None:
         """Remove what was not published; a second call does nothing."""
+        _UNFINISHED.discard(self)
         if not self.is_special:
             with contextlib.suppress(OSError):
                 self.path.unlink()
+
+
+#: Those of this process that are there now.
+_UNFINISHED: weakref.WeakSet[UnfinishedFile] = weakref.WeakSet()
+
+
+def discard_all() -> None:
+    """Remove every unfinished file of this process, which has to end before its blocks can."""
+    for file in list(_UNFINISHED):
+        file.discard()
 
 
 def publish(files: list[UnfinishedFile]) -> None:

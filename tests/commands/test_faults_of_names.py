@@ -242,17 +242,23 @@ def test_a_stuck_worker_does_not_hold_the_process(number, code, tmp_path):
 
 
 def test_a_main_thread_stuck_in_c_ends_too(tmp_path):
-    """SIGTERM reaches no Python code while the main thread is inside a C function; here one that waits for a writer."""
+    """SIGTERM reaches no Python code while the main thread is inside a C function; here one that waits for a writer. What is
+    half-written goes all the same.
+    """
     program = (
         "import ctypes, sys; from vcffilter.commands.signals import SignalWatch; import signal; "
-        "signal.signal(signal.SIGTERM, lambda *_: None); watch = SignalWatch([signal.SIGTERM]); print('ready', flush=True); "
-        "libc = ctypes.CDLL(None)\nwhile True: libc.sleep(3600)"
+        "from vcffilter.files import UnfinishedFile; "
+        "signal.signal(signal.SIGTERM, lambda *_: None); watch = SignalWatch([signal.SIGTERM])\n"
+        f"with UnfinishedFile({str(tmp_path / 'out')!r}):\n"
+        " print('ready', flush=True)\n libc = ctypes.CDLL(None)\n while True: libc.sleep(3600)"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
     process.stdout.close()
+    assert len(list(tmp_path.iterdir())) == 1
     process.send_signal(signal.SIGTERM)
     try:
         assert process.wait(timeout=30) == 143
     finally:
         process.kill()
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 """Signals that end the process even where a worker, or the main thread inside a C library, does not come back. Knows no command.
 
-Python runs a signal's handler only when the main thread returns to Python, and waits at exit for every worker.
+Python runs a signal's handler only when the main thread returns to Python, waits at exit for every worker, and drops an exception
+that a handler raises inside a callback of a C library.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import signal
 import threading
 from collections.abc import Sequence
 
+from vcffilter.files import discard_all
+
 #: Time to unwind and remove half-written files.
 GRACE_SECONDS = 3.0
 
 
 class SignalWatch:
-    """Once one of the signals has come, ends the process after `GRACE_SECONDS`, with the shell's exit code, unless `stop` is
-    called before. For the main thread.
+    """Once one of the signals has come, removes half-written files and ends the process after `GRACE_SECONDS`, with the shell's
+    exit code, unless `stop` is called before. For the main thread.
     """
 
     def __init__(self, numbers: Sequence[int]) -> None:
@@ -38,6 +41,7 @@ def _end_late(read_end: int, numbers: frozenset[int]) -> None:
             if received[0] in numbers:
                 end_of_watch, _, _ = select.select([read_end], [], [], GRACE_SECONDS)
                 if not end_of_watch or os.read(read_end, 1):  # no end, or a second signal
+                    discard_all()
                     os._exit(128 + received[0])
                 return
     finally:
