@@ -100,7 +100,9 @@ def test_every_tensor(inputs: Inputs, capfd, record_property, model: str) -> Non
     ],
 )
 @pytest.mark.parametrize("model", MODELS)
-def test_every_field_that_a_run_reads(inputs: Inputs, capfd, model: str, way: tuple[str, ...], value: object, code: int | None) -> None:
+def test_every_field_that_a_run_reads(
+    inputs: Inputs, capfd, model: str, way: tuple[str, ...], value: object, code: int | None
+) -> None:
     tensors, metadata = parts(model)
     parent = metadata
     for key in way[:-1]:
