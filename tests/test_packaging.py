@@ -61,6 +61,9 @@ def test_the_wheel_has_every_module_and_weight(wheel):
     weights = {f"vcffilter/models/weights/{path.name}" for path in (ROOT / "models" / "weights").glob("*.*")}
     assert weights - names == set()
     assert "vcffilter/py.typed" in names
+    of_pages = [path for end in ("html", "js", "css") for path in (ROOT / "vcffilter").rglob(f"*.{end}")]
+    pages = {path.relative_to(ROOT).as_posix() for path in of_pages}
+    assert {"vcffilter/report/page.html", "vcffilter/review/review.js"} <= pages <= names
 
 
 def test_the_wheel_has_a_manual_page_a_command_and_completions(wheel):

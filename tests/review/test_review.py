@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import math
+import re
 import sqlite3
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 
 import cyvcf2
+import pysam
 import pytest
 
 from vcffilter.annotation.reason_vocabulary import REASON_NAMES
@@ -15,6 +19,7 @@ from vcffilter.commands.main import run
 from vcffilter.labelling.files import read_labels
 from vcffilter.pictures.selection import CallFile, closeness
 from vcffilter.review.agreement import cohens_kappa
+from vcffilter.review.verdict_store import AlleleKey, GivenVerdict, VerdictStore
 from vcffilter.review.vocabulary import REASONS, TAGS, VERDICTS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -289,3 +294,88 @@ def test_words_and_keys_are_each_one():
     assert all(len(list(group)) == 1 for _, group in itertools.groupby(sorted([*keys, *steps, *script_keys])))
     assert set(REASONS) == set(REASON_NAMES)
     assert {tag for _, tags in REASONS.values() for tag in tags.split(", ") if tag} <= {tag.word for tag in TAGS}
+
+
+@pytest.fixture
+def another_sample(simulated, tmp_path):
+    """Every other read under another sample's name."""
+    path = tmp_path / "other.bam"
+    with pysam.AlignmentFile(str(simulated.files.reads)) as reads:
+        header = reads.header.to_dict()
+        for group in header["RG"]:
+            group["SM"] = "OTHER"
+        with pysam.AlignmentFile(str(path), "wb", header=header) as other:
+            for number, read in enumerate(reads.fetch()):
+                if number % 2:
+                    other.write(read)
+    pysam.index(str(path))
+    return path
+
+
+def test_the_same_place_in_other_samples(opened, simulated, another_sample):
+    def counted(page, track):
+        answer = page.get("/api/calls/1/picture", params={"track": track, "rows": 500})
+        description = ElementTree.fromstring(answer.text).find(f"{SVG}desc").text
+        return [int(n) for n in re.findall(r"(\d+) (?:ALT|REF|neither|mate)", description)]
+
+    with pysam.AlignmentFile(str(simulated.files.reads)) as reads:
+        own = reads.header.to_dict()["RG"][0]["SM"]
+    with opened(reads=(simulated.files.reads, another_sample)) as page:
+        told = ask(page, "/api/calls/1")
+        assert told["tracks"] == ["all reads", own, "OTHER"]
+        assert told["track"] == own, "the reads of the VCF's only sample"
+        everything, mine, other = (counted(page, name) for name in told["tracks"])
+        assert sum(everything) == sum(mine) + sum(other)
+        assert 0 < sum(other) < sum(mine)
+        assert counted(page, "nobody") == mine
+    with opened() as page:
+        assert ask(page, "/api/calls/1")["tracks"] == ["all reads"]
+
+
+def test_a_window_is_moved_within_limits(opened):
+    with opened() as page:
+        moved = page.get("/api/calls/9/picture", params={"shift": 60})
+        assert "not over the call" in moved.text
+        assert page.get("/api/calls/9/picture", params={"shift": 2001}).status_code == 422
+        assert page.get("/api/calls/9/picture", params={"columns": 5}).status_code == 422
+
+
+def test_what_cannot_be_drawn_is_said(opened, filtered, simulated, tmp_path):
+    wrong = tmp_path / "w.vcf"
+    contig = next(iter(cyvcf2.VCF(filtered))).CHROM
+    with pysam.FastaFile(str(simulated.files.reference)) as reference:
+        ref = next(base for base in "ACGT" if base != reference.fetch(contig, 499, 500).upper())
+    wrong.write_text(f"{cyvcf2.VCF(filtered).raw_header}{contig}\t500\t.\t{ref}{ref}\tA\t5\tPASS\t.\tGT\t0/1\n")
+    with opened(str(wrong)) as page:
+        answer = page.get("/api/calls/1/picture")
+        assert answer.status_code == 422
+        assert "cannot be drawn" in answer.json()["detail"]
+        assert ask(page, "/api/calls/1")["verdict"] == "not scored"
+
+
+def test_calls_that_were_never_filtered_can_be_judged(opened, simulated, tmp_path):
+    with opened(str(simulated.files.calls)) as page:
+        assert len(walk(page)) == ask(page, "/api/count")["calls"] > 50
+        judge(page, 1, "fail")
+        assert list(labels(page, tmp_path).values()) == ["FP"]
+
+
+def test_without_the_extra_the_message_names_it(filtered, simulated, monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    reads = ["-b", str(simulated.files.reads), "-f", str(simulated.files.reference)]
+    assert run(["review", filtered, *reads]) == 1
+    assert "pip install '.[serve]'" in capsys.readouterr().err
+
+
+def test_verdicts_of_two_programs_at_once(tmp_path):
+    first, second = VerdictStore(tmp_path / "v"), VerdictStore(tmp_path / "v")
+
+    def give(store, reviewer):
+        for pos1 in range(1, 101):
+            store.give(GivenVerdict(AlleleKey("1", pos1, "A", "C"), reviewer, pos1, 1, "fail"))
+
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(give, (first, second, first, second), ("Ann", "Bob", "Cy", "Di")))
+    assert first.counts() == second.counts() == {name: {"fail": 100} for name in ("Ann", "Bob", "Cy", "Di")}
+    first.close()
+    second.close()

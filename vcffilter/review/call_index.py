@@ -13,8 +13,9 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vcffilter.errors import OutputError, RegionError
 from vcffilter.files import UnfinishedFile
@@ -22,13 +23,16 @@ from vcffilter.pictures.facts import CallFacts
 from vcffilter.pictures.selection import CallFile, closeness
 from vcffilter.progress import ProgressCallback, no_progress
 
-_LAYOUT = 1
+_LAYOUT = 2
 _COLUMNS = (
     "contig", "pos1", "ref", "alt", "record_number", "alt_number", "qual_phred", "filters", "genotype", "sample", "probability",
     "log_odds", "threshold", "own_verdict", "n_reads", "status", "reasons", "kind", "verdict", "doubt",
 )  # fmt: skip
+_PLACE = {name: column for column, name in enumerate(_COLUMNS)}
+_Row = TypeVar("_Row")
 _TABLES = f"""
 CREATE TABLE calls (id INTEGER PRIMARY KEY, {", ".join(_COLUMNS)});
+CREATE TABLE marks (name TEXT, value TEXT, id INTEGER, PRIMARY KEY (name, value, id)) WITHOUT ROWID;
 CREATE TABLE facets (name TEXT, value TEXT, n INTEGER);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
 """
@@ -36,7 +40,20 @@ _INDEXES = """
 CREATE INDEX by_place ON calls (contig, pos1);
 CREATE INDEX by_doubt ON calls (doubt, id);
 CREATE INDEX by_qual ON calls (qual_phred, id);
+CREATE INDEX by_kind ON calls (kind, doubt, id);
+CREATE INDEX by_verdict ON calls (verdict, doubt, id);
+ANALYZE;
 """
+#: Calls with verdicts are few, whatever the file holds: they are found from the verdicts.
+_SAME = "v.contig = c.contig AND v.pos1 = c.pos1 AND v.ref = c.ref AND v.alt = c.alt"
+_JUDGED = f"SELECT c.id FROM review.verdicts v CROSS JOIN calls c ON {_SAME}"
+_REVIEWED = {
+    "open": f"id NOT IN ({_JUDGED} WHERE v.reviewer = ?)",
+    "done": f"id IN ({_JUDGED} WHERE v.reviewer = ?)",
+    "disputed": f"id IN ({_JUDGED} GROUP BY c.id HAVING count(DISTINCT v.verdict) > 1)",
+}
+#: Values of FILTER that most calls have; only the others are looked up in `marks`.
+_COMMON_FILTERS = ("PASS", ".")
 _BATCH = 5000
 #: Sorted last by `doubt` and by QUAL: calls that have none.
 _NO_DOUBT, _NO_QUAL = 1e9, -1.0
@@ -173,17 +190,18 @@ def _condition(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
         if value:
             parts.append(f"{column} = ?")
             values.append(value)
-    for column, value, mark in (("filters", wanted.filters, ";"), ("reasons", wanted.reason, ",")):
-        if value:
-            parts.append(f"instr('{mark}' || {column} || '{mark}', ?)")
-            values.append(f"{mark}{value}{mark}")
-    same = "v.contig = calls.contig AND v.pos1 = calls.pos1 AND v.ref = calls.ref AND v.alt = calls.alt"
-    if wanted.review in ("open", "done"):
-        negation = "NOT " if wanted.review == "open" else ""
-        parts.append(f"{negation}EXISTS (SELECT 1 FROM review.verdicts v WHERE {same} AND v.reviewer = ?)")
-        values.append(wanted.reviewer)
-    elif wanted.review == "disputed":
-        parts.append(f"(SELECT count(DISTINCT v.verdict) FROM review.verdicts v WHERE {same}) > 1")
+    if wanted.filters in _COMMON_FILTERS:
+        parts.append("filters = ?")
+        values.append(wanted.filters)
+    elif wanted.filters:
+        parts.append("id IN (SELECT id FROM marks WHERE name = 'filters' AND value = ?)")
+        values.append(wanted.filters)
+    if wanted.reason:
+        parts.append("id IN (SELECT id FROM marks WHERE name = 'reason' AND value = ?)")
+        values.append(wanted.reason)
+    if wanted.review:
+        parts.append(_REVIEWED[wanted.review])
+        values += [wanted.reviewer] if wanted.review in ("open", "done") else []
     return " AND ".join(parts), tuple(values)
 
 
@@ -224,11 +242,12 @@ def index_calls(calls: CallFile, path: Path, progress: ProgressCallback = no_pro
 
 def _fill(connection: sqlite3.Connection, calls: CallFile, mark: str, progress: ProgressCallback) -> None:
     facets: dict[str, Counter[str]] = {name: Counter() for name in ("kind", "verdict", "filters", "reason", "contig")}
-    marks = ", ".join("?" * len(_COLUMNS))
-    insert = f"INSERT INTO calls ({', '.join(_COLUMNS)}) VALUES ({marks})"
-    for batch in _batches(_counted(_rows_of(calls), facets)):
-        connection.executemany(insert, batch)
-        progress(batch[-1][4], None, batch[-1][0])
+    insert = f"INSERT INTO calls VALUES (?, {', '.join('?' * len(_COLUMNS))})"
+    for batch in _batched(enumerate(_rows_of(calls), 1), _BATCH):
+        connection.executemany(insert, [(number, *row) for number, row in batch])
+        connection.executemany("INSERT OR IGNORE INTO marks VALUES (?, ?, ?)", list(_counted(batch, facets)))
+        last = batch[-1][1]
+        progress(last[_PLACE["record_number"]], None, last[_PLACE["contig"]])
     for name, counter in facets.items():
         rows = counter.items() if name == "contig" else sorted(counter.items())
         connection.executemany("INSERT INTO facets VALUES (?, ?, ?)", [(name, value, n) for value, n in rows])
@@ -261,24 +280,24 @@ def _kind(ref: str, alt: str) -> str:
     return "insertion" if len(alt) > len(ref) else "deletion"
 
 
-def _counted(rows: Iterable[tuple[Any, ...]], facets: dict[str, Counter[str]]) -> Iterator[tuple[Any, ...]]:
-    place = {name: column for column, name in enumerate(_COLUMNS)}
-    for row in rows:
+def _counted(
+    batch: Iterable[tuple[int, tuple[Any, ...]]], facets: dict[str, Counter[str]]
+) -> Iterator[tuple[str, str, int]]:
+    """Count the values of numbered rows; what `marks` has of them."""
+    for number, row in batch:
         for name in ("kind", "verdict", "contig"):
-            facets[name][row[place[name]]] += 1
-        facets["filters"].update(row[place["filters"]].split(";"))
-        facets["reason"].update(filter(None, row[place["reasons"]].split(",")))
-        yield row
+            facets[name][row[_PLACE[name]]] += 1
+        for name, values in (("filters", row[_PLACE["filters"]].split(";")), ("reason", row[_PLACE["reasons"]].split(","))):
+            for value in filter(None, values):
+                facets[name][value] += 1
+                if name == "reason" or value not in _COMMON_FILTERS:
+                    yield name, value, number
 
 
-def _batches(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    batch = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
+def _batched(rows: Iterable[_Row], size: int) -> Iterator[list[_Row]]:
+    """Rows in lists of at most `size`."""
+    remaining = iter(rows)
+    while batch := list(islice(remaining, size)):
         yield batch
 
 
