@@ -90,7 +90,7 @@ HEADER = b"##fileformat=VCFv4.2\n##contig=<ID=sim1>\n#CHROM\tPOS\tID\tREF\tALT\t
 @pytest.mark.parametrize(
     ("body", "kind", "more"),
     [
-        (HEADER + b"sim1\t30\t.\tA\tC\t.\t.\t.", "damaged-calls", {"contig": "sim1"}),
+        (HEADER + b"sim1\t30\t.\tN\tC\t.\t.\t.", "damaged-calls", {"contig": "sim1"}),
         (HEADER + b"sim1\t30\t.\tN\tC\t.\t.\t.\nsim1\t20\t.\tN\tC\t.\t.\t.\n", "damaged-calls", {"pos": 20, "record": 2}),
         (HEADER + b"sim1\t30\t.\n", "damaged-calls", {"record": 1}),
         (b"##fileformat=VCFv4.2\nnonsense\n", "damaged-calls", {}),

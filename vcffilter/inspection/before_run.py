@@ -49,7 +49,7 @@ def warnings_before_run(
     if uses_index:
         paths.append(variants_path)
     yield from stale_indexes(paths)
-    contigs = list(contigs_of_calls(header_text))
+    contigs = list(contigs_of_calls(header_text)) if asked else []
     for one in asked:
         yield from unknown_regions(one.regions, one.option, one.is_file, contigs)
     somatic = somatic_warning(header_text, model_id, model_description)

@@ -27,10 +27,13 @@ async def body_of(request: Request, most_bytes: int, idle_seconds: float) -> byt
 
 
 async def take_upload(request: Request, file: SpooledFile, most_bytes: int, idle_seconds: float) -> None:
-    """A body into a file. Raises Problem, OSError."""
-    gathered = bytearray()
+    """A body into a file. Raises Problem, as soon as it is plain that this is no VCF or BCF; OSError."""
+    gathered, is_known = bytearray(), False
     async for piece in _pieces(request, most_bytes, idle_seconds):
         gathered += piece
+        if not is_known and len(gathered) >= FIRST_BYTES:
+            is_known = True
+            _check_beginning(gathered[:FIRST_BYTES])
         if len(gathered) >= _PIECE:
             await asyncio.to_thread(file.append, gathered)
             gathered = bytearray()
@@ -68,12 +71,16 @@ async def _pieces(request: Request, most_bytes: int, idle_seconds: float) -> Asy
 def check_upload(file: SpooledFile) -> None:
     """Raise Problem unless a file begins as a VCF or BCF does, and ends as one, as far as that can be seen."""
     first = file.read_at(0, FIRST_BYTES)
-    kind = kind_of_bytes(first)
-    if kind not in ("VCF", "BCF"):
-        what = "It is empty" if not first else f"It is a {kind} file" if kind else "It begins as none of them"
-        raise Problem("wrong-file-type", f"{what}. Send a VCF, VCF.gz or BCF.")
+    _check_beginning(first)
     if _is_bgzf(first) and file.read_at(file.size - len(_BGZF_END), len(_BGZF_END)) != _BGZF_END:
         raise Problem("cut-upload", "The end-of-file block of bgzip is missing. Was the file complete where it came from?")
+
+
+def _check_beginning(first: bytes | bytearray) -> None:
+    kind = kind_of_bytes(bytes(first))
+    if kind not in ("VCF", "BCF"):
+        what = "It is empty" if not first else f"It is a {kind} file" if kind else "It begins as none of them"
+        raise Problem("wrong-file-type", f"{what}. Send a VCF, VCF.gz or BCF.", {"Connection": "close"})
 
 
 def _is_bgzf(first: bytes) -> bool:

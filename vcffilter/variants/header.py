@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from vcffilter.errors import VariantFileError
 from vcffilter.variants.htslib import DICTIONARY_CONTIG, DICTIONARY_ID, KString, library, text_of
 
-_DECLARATION = re.compile(r"^##(INFO|FORMAT|FILTER|contig)=<(.*)>$")
+_DECLARATION = re.compile(r"^##(INFO|FORMAT)=<(.*)>$")
+_FILTER = re.compile(r"^##FILTER=<ID=([^,>]*)[,>]", re.MULTILINE)
 _FIELD = re.compile(r'([A-Za-z0-9_.]+)=("(?:[^"\\]|\\.)*"|[^,]*)')
 # bcf_hdr_remove: kind of a structured line, ##key=<ID=...>.
 _STRUCTURED_LINE = 4
@@ -33,6 +34,10 @@ class VariantHeader:
         self.address = address
         self._path = path
         self._declared = 0
+        # Asked for many times, and with the contigs of a whole genome it takes milliseconds each time.
+        self._text: str | None = None
+        self._fields_of: dict[tuple[str, str], dict[str, str]] | None = None
+        self._filters: frozenset[str] | None = None
 
     @property
     def declared_address(self) -> int:
@@ -41,15 +46,21 @@ class VariantHeader:
 
     def keep_declared(self) -> None:
         """Keep what is declared now apart: htslib adds a contig that only records name to the header as it reads them."""
+        self._changed()
         if not self._declared:
             self._declared = library.bcf_hdr_dup(self.address) or 0
 
     def text(self) -> str:
         """The header as text, "#CHROM" line included."""
+        if self._text is not None:
+            return self._text
         string = KString()
         if library.bcf_hdr_format(self.address, 0, ctypes.byref(string)) < 0:
             raise VariantFileError("the header cannot be written as text", path=self._path)
-        return text_of(string)
+        text = text_of(string)
+        if not self._declared:  # once records are read, htslib may add to it at any time
+            self._text = text
+        return text
 
     def contig_name_by_index(self) -> dict[int, str]:
         """Contig index as records carry it (bcf1_t.rid) -> name, those included that only records have named so far.
@@ -89,13 +100,18 @@ class VariantHeader:
         return None if fields is None else fields.get("Description", "")
 
     def _fields(self, kind: str, key: str) -> dict[str, str] | None:
-        for line in self.text().splitlines():
-            match = _DECLARATION.match(line)
-            if match and match[1] == kind:
-                fields = {name: value.strip('"') for name, value in _FIELD.findall(match[2])}
-                if fields.get("ID") == key:
-                    return fields
-        return None
+        """Of the first line that declares the key."""
+        if self._fields_of is None or self._text is None:
+            self._fields_of = {}
+            for line in self.text().splitlines():
+                match = _DECLARATION.match(line)
+                if match:
+                    fields = {name: value.strip('"') for name, value in _FIELD.findall(match[2])}
+                    self._fields_of.setdefault((match[1], fields.get("ID", "")), fields)
+        return self._fields_of.get((kind, key))
+
+    def _changed(self) -> None:
+        self._text = self._fields_of = self._filters = None
 
     def info_declaration(self, key: str) -> Declaration | None:
         """How an INFO key is declared, or None."""
@@ -103,10 +119,13 @@ class VariantHeader:
 
     def has_filter(self, name: str) -> bool:
         """Whether a FILTER is declared."""
-        return re.search(rf"^##FILTER=<ID={re.escape(name)}[,>]", self.text(), re.MULTILINE) is not None
+        if self._filters is None or self._text is None:
+            self._filters = frozenset(_FILTER.findall(self.text()))
+        return name in self._filters
 
     def append(self, line: str) -> None:
         """Add a "##..." line; a line that is there already is not added twice."""
+        self._changed()
         for address in {self.address, self.declared_address}:
             if library.bcf_hdr_append(address, line.encode("utf-8", "surrogateescape")) < 0:
                 raise VariantFileError(f"the header does not take the line {line}", path=self._path)
@@ -115,10 +134,12 @@ class VariantHeader:
         """Remove "##key=<ID=identifier,...>" where present."""
         # htslib goes by the ID alone, so it is asked only where the line is ours.
         if re.search(rf"^##{re.escape(key)}=<ID={re.escape(identifier)}[,>]", self.text(), re.MULTILINE):
+            self._changed()
             library.bcf_hdr_remove(self.address, _STRUCTURED_LINE, identifier.encode("utf-8", "surrogateescape"))
 
     def sync(self) -> None:
         """Make appended lines known to the records."""
+        self._changed()
         if library.bcf_hdr_sync(self.address) < 0:
             raise VariantFileError("the header cannot be completed", path=self._path)
 
@@ -128,6 +149,7 @@ class VariantHeader:
 
     def keep_samples(self, names: list[str]) -> None:
         """Read only these samples' columns from now on (order as in the file)."""
+        self._changed()
         result = library.bcf_hdr_set_samples(
             self.address, ",".join(names).encode("utf-8", "surrogateescape") if names else None, 0
         )
