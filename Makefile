@@ -7,6 +7,7 @@
 # make test-hard: hostile values, bcftools' options, kills, limits, same bytes (tests/hostile).  make test-all: what takes longer, too.
 # make fuzz: damaged files of every kind, FUZZ_CASES of them (1500).
 # make test-nextflow: the workflow by real Nextflow (Java, Maven), here and through Slurm (slurm-wlm, munge) on this machine.
+# make test-serve: the server as a process: 1,000 requests, bad clients, signals, and its own description (schemathesis).
 # make test-browser: pages in a real Chromium (chromium, chromium-driver, npm for axe-core), wide and narrow.
 # The environment is made again only when pyproject.toml, setup.cfg or constraints.txt change.
 
@@ -14,7 +15,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-hard test-all fuzz test-nextflow test-browser test-oldest docs clean
+.PHONY: help demo test test-hard test-all fuzz test-nextflow test-serve test-browser test-oldest docs clean
 
 VENV ?= .venv
 PYTHON ?=
@@ -63,6 +64,10 @@ test-all: export VCFFILTER_RELIABILITY_SUITE := long
 test-all: export VCFFILTER_RELIABILITY_COMMAND := make test-all
 test-all: test test-hard
 	@$(VENV)/bin/pytest -m long $(PYTEST_ARGS)
+
+test-serve: $(VENV)/.installed-test
+	@export VCFFILTER_RELIABILITY_SUITE=serve VCFFILTER_RELIABILITY_COMMAND="make test-serve"
+	$(VENV)/bin/pytest tests/serve_live
 
 docs: $(VENV)/.installed-docs
 	@$(VENV)/bin/python docs/make_commands.py --check || { echo "docs/commands.md is out of date: python docs/make_commands.py" >&2; exit 1; }

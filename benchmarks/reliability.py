@@ -23,7 +23,7 @@ BEGIN, END = "<!-- tried -->", "<!-- end of tried -->"
 #: Parts in the order of the page; others follow by name.
 PARTS = (
     "Nextflow", "Slurm", "Without Nextflow", "GATK", "Cohorts", "CRAM", "bcftools chains", "Broken streams and disks", "Packages",
-    "MultiQC", "Fuzzing", "Hostile values", "Kill and signals", "First runs and limits", "Determinism", "Checkpoints",
+    "MultiQC", "Fuzzing", "Hostile values", "Kill and signals", "First runs and limits", "Determinism", "Checkpoints", "Server",
 )  # fmt: skip
 
 

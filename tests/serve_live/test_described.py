@@ -50,6 +50,7 @@ def test_every_operation_is_tried(operations):
     assert set(operations) == set(OPERATIONS)
 
 
+@pytest.mark.reliability("Server: requests that a generator makes of the API's description")
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_the_api_is_as_it_describes_itself(operations, name, record_property):
     statuses = []

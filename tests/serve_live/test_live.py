@@ -104,7 +104,8 @@ def answer_of(connection: socket.socket) -> bytes:
     return received
 
 
-def test_a_thousand_requests_from_sixteen_clients(server, calls, offline):
+@pytest.mark.reliability("Server: requests of 16 clients at once, answered as the command line does")
+def test_a_thousand_requests_from_sixteen_clients(server, calls, offline, record_property):
     """Nothing is lost, nothing is mixed up, and all is as the command line writes it."""
     expected = {line.split("\t")[1]: line for line in records(offline)}
     pieces = pieces_of_calls(calls, 900, 3)
@@ -116,6 +117,7 @@ def test_a_thousand_requests_from_sixteen_clients(server, calls, offline):
         requests.append(Request("POST", "/v1/score", body, {"Content-Type": "application/json"}))
     answers, seconds = ask_from_clients(server, requests, 16)
     print(f"{len(answers) / seconds:.0f} requests/s")
+    record_property("cases", len(answers))
     assert {answer.status for answer in answers} == {200}
     for piece, answer in zip(pieces, answers[:900], strict=True):
         assert records(answer.body.decode()) == [expected[line.split("\t")[1]] for line in records(piece)]
@@ -128,6 +130,7 @@ def test_a_thousand_requests_from_sixteen_clients(server, calls, offline):
     settled(server)
 
 
+@pytest.mark.reliability("Server: clients that stand still or go away in the middle of an upload")
 def test_slow_and_cut_clients_hold_up_nobody(server, calls):
     settled(server)
     n_before = server.n_descriptors()
@@ -146,6 +149,7 @@ def test_slow_and_cut_clients_hold_up_nobody(server, calls):
     assert server.n_descriptors() <= n_before + 1
 
 
+@pytest.mark.reliability("Server: 2 GB uploads refused while they come, memory flat")
 def test_two_gigabytes_are_refused_while_they_come(server, spool):
     """As calls without end, and as something else; memory and disk stay as they were."""
     before = server.memory_bytes("VmRSS")
@@ -170,6 +174,7 @@ def test_two_gigabytes_are_refused_while_they_come(server, spool):
     assert [path for path in spool.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.reliability("Server: paths in addresses and names")
 def test_paths_in_addresses(server):
     for path in ("/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/v1/../../etc/passwd", "/file:///etc/passwd"):
         answer = server.ask(Request("GET", path))
@@ -195,6 +200,7 @@ def test_a_token_is_asked_for_where_others_can_ask(options, tmp_path):
         assert not any("long-enough" in line for line in guarded.said)
 
 
+@pytest.mark.reliability("Server: kill -9 during an upload leaves no file")
 def test_a_kill_leaves_nothing_and_a_start_goes_on(options, tmp_path, calls):
     upload = HEADER + b"##" + b"x" * (8 * MIB)
     with (
@@ -212,6 +218,7 @@ def test_a_kill_leaves_nothing_and_a_start_goes_on(options, tmp_path, calls):
         assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.reliability("Server: SIGTERM during an upload, which is answered whole")
 def test_on_sigterm_what_was_begun_is_finished(options, calls, offline):
     with running_server(options) as draining:
         data = calls.encode()
