@@ -140,7 +140,7 @@ def test_json_that_is_not_as_described(client, body):
 
 def test_an_endless_upload_is_refused_while_it_comes(api):
     made, before = api(upload_bytes=1 << 20), n_descriptors()
-    exchange = asyncio.run(ask(made.application, "/v1/filter", FILTER, endless(b"#" * 65536)))
+    exchange = asyncio.run(ask(made.application, "/v1/filter", FILTER, endless(b"##fileformat=VCFv4.2\n".ljust(65536, b"#"))))
     assert kind_of(exchange) == (413, "too-large")
     assert exchange.n_taken == 17
     assert exchange.headers["connection"] == "close"
@@ -148,6 +148,8 @@ def test_an_endless_upload_is_refused_while_it_comes(api):
         ask(made.application, "/v1/filter", FILTER, endless(b"#"), headers={"content-length": str((1 << 20) + 1)})
     )
     assert (declared.status, declared.n_taken) == (413, 0)
+    other = asyncio.run(ask(made.application, "/v1/filter", FILTER, endless(b"\0" * 65536)))
+    assert (kind_of(other), other.n_taken) == ((415, "wrong-file-type"), 1)
     assert n_descriptors() == before
 
 

@@ -88,8 +88,16 @@ class Place:
         if self._job is None or self._job.done():
             self._clear()
         else:
-            loop = asyncio.get_running_loop()
-            self._job.add_done_callback(lambda _: loop.call_soon_threadsafe(self._clear))
+            self._job.add_done_callback(self._clearing_on(asyncio.get_running_loop()))
+
+    def _clearing_on(self, loop: asyncio.AbstractEventLoop) -> Callable[[Future[Any]], None]:
+        def clear(_: Future[Any]) -> None:
+            try:
+                loop.call_soon_threadsafe(self._clear)
+            except RuntimeError:  # the server has stopped, and counts no longer
+                self._clear()
+
+        return clear
 
     def _clear(self) -> None:
         for file in self._files:
