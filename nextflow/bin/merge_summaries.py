@@ -8,7 +8,7 @@ from typing import Any
 #: Of these the largest of any shard counts; all other numbers are added.
 _LARGEST = ("peak_memory_bytes", "threads")
 #: One value for all shards.
-_SAME = ("report", "report_version", "program_version", "model", "thresholds", "samples")
+_SAME = ("report", "report_version", "program_version", "model", "thresholds", "calls", "samples", "read_samples")
 
 
 def merged(summaries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -32,7 +32,8 @@ def merged(summaries: list[dict[str, Any]]) -> dict[str, Any]:
     if "data" in result:
         scored, outside = result["alleles"]["scored"], result["data"]["alleles_outside_training"]
         result["data"]["alleles_outside_training_share"] = round(outside / scored, 6) if scored else 0.0
-    return {**result, "shards": len(summaries)}
+    # Not a part of the calls any more.
+    return {**result, "part": None, "shards": len(summaries)}
 
 
 def _facts(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
@@ -49,6 +50,8 @@ def _added(left: Any, right: Any) -> Any:
     if isinstance(left, dict) and isinstance(right, dict):
         both = {key: _added(left[key], right[key]) for key in left if key in right}
         return {**left, **right, **both}
+    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        return [_added(one, other) for one, other in zip(left, right, strict=True)]
     if isinstance(left, int | float) and isinstance(right, int | float) and not isinstance(left, bool):
         return round(left + right, 3)
     return left

@@ -85,6 +85,8 @@ def test_scattered_equals_whole(cohort: Cohort, engine: Engine, tmp_path: Path, 
         summary = _summary(run, sample)
         assert summary["shards"] == 3
         assert summary["records"]["total"] == sum(1 for line in whole.splitlines() if not line.startswith(b"#"))
+        by_type = summary["alts"].values()
+        assert sum(sum(counts["by_probability"]) for counts in by_type) == summary["alleles"]["scored"]
 
 
 @pytest.mark.reliability("Nextflow: two samples in one task (panels)")

@@ -11,7 +11,7 @@ process MULTIQC {
 
     output:
     path "multiqc_report.html", emit: report
-    path "multiqc_data"       , emit: data
+    path "multiqc_report_data", emit: data
 
     script:
     def args = task.ext.args ?: ''
@@ -23,6 +23,6 @@ process MULTIQC {
     stub:
     """
     touch multiqc_report.html
-    mkdir multiqc_data
+    mkdir multiqc_report_data
     """
 }
