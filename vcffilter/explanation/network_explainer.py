@@ -11,6 +11,7 @@ from vcffilter.explanation.explainer import Alleles, Explanation, explained
 from vcffilter.explanation.families import CHANNEL_PREFIX
 from vcffilter.explanation.forest_contributions import Contributions, rescaled
 from vcffilter.explanation.saliency import baseline_of, check_differentiable, grad_cam, integrated_gradients
+from vcffilter.scoring.network import one_intra_op_thread
 
 if TYPE_CHECKING:
     from vcffilter.models.network import Network
@@ -50,7 +51,9 @@ class NetworkExplainer:
     def explain(self, features: np.ndarray, reads: np.ndarray | None, is_snv: bool, depth: int) -> NetworkExplanation:
         """features: float32 (n_features,). reads: uint8 (rows, columns, channels), or None. depth: informing reads."""
         base = baseline_of(self._module, self._scorer.encoder, features, reads)
-        parts = integrated_gradients(self._module, features, reads, base)
+        with one_intra_op_thread():  # so small tiles wait for each other's threads longer than they compute
+            parts = integrated_gradients(self._module, features, reads, base)
+            cam = None if reads is None else grad_cam(self._module, features, reads)
         of_channel = np.zeros(0) if parts.of_cell is None else parts.of_cell.sum(axis=(0, 1))
         if len(of_channel) == 0 and len(self.names) > len(features):
             of_channel = np.zeros(len(self.names) - len(features))
@@ -65,4 +68,4 @@ class NetworkExplainer:
         largest = int(np.abs(raw.of_feature[0]).argmax())
         factor = found.of_feature[0, largest] / raw.of_feature[0, largest] if raw.of_feature[0, largest] else 1.0
         cells = parts.of_cell.sum(axis=2) * factor
-        return NetworkExplanation(explanation, TensorMaps(cells, grad_cam(self._module, features, reads)))
+        return NetworkExplanation(explanation, TensorMaps(cells, cam))

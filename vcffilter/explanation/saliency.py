@@ -37,7 +37,7 @@ _TILE = 32
 class Baseline:
     """An allele of which nothing particular is known, with the same reads for the same alleles.
 
-    features: float32 (n_features,), medians of the training data. reads: float32 (rows, columns, channels), in every cell that
+    features: float32 (n_features,), the middle of the quantiles that the network tells apart. reads: float32 (rows, columns, channels), in every cell that
     holds something the channels' means in the training data, those of KEPT_CHANNELS as they are; None where a network takes none.
     """
 
@@ -83,7 +83,7 @@ def check_differentiable(module: Network) -> None:
 def baseline_of(module: Network, spec: EncoderSpec, features: np.ndarray, reads: np.ndarray | None) -> Baseline:
     """The baseline of one allele. features: float32 (n_features,). reads: uint8 (rows, columns, channels), or None."""
     embedding = _first(module, QuantileEmbedding)
-    base = features.copy() if embedding is None else _medians(embedding, features)
+    base = features.copy() if embedding is None else _middles(embedding, features)
     mean = channel_means(module)
     if reads is None or mean is None:
         return Baseline(base, None)
@@ -101,8 +101,8 @@ def _first(module: nn.Module, kind: type) -> Any:
     return next((part for part in module.modules() if isinstance(part, kind)), None)
 
 
-def _medians(embedding: QuantileEmbedding, features: np.ndarray) -> np.ndarray:
-    """The middle knot of each feature; the allele's own value where the network knows no other."""
+def _middles(embedding: QuantileEmbedding, features: np.ndarray) -> np.ndarray:
+    """The middle knot of each feature (its median, where it has many values); the allele's own value where the network knows no other."""
     lower, inverse_width = embedding.lower.numpy(), embedding.inverse_width.numpy()
     n_used = (inverse_width > 0).sum(axis=1)
     middle = lower[np.arange(len(lower)), n_used // 2]

@@ -134,7 +134,9 @@ def _painted(drawing: Drawing, scale: int) -> Image.Image:
         elif isinstance(shape, Polygon):
             canvas.polygon([(x * scale, y * scale) for x, y in shape.points], fill=shape.fill)
         else:
-            font = fonts.setdefault(shape.size, ImageFont.load_default(shape.size * scale))
+            if shape.size not in fonts:  # to load one takes longer than to write with it
+                fonts[shape.size] = ImageFont.load_default(shape.size * scale)
+            font = fonts[shape.size]
             anchor = {"start": "lm", "middle": "mm", "end": "rm"}[shape.anchor]
             canvas.text((shape.x * scale, shape.y * scale), shape.text, fill=shape.colour, font=font, anchor=anchor)
     return image
