@@ -52,6 +52,8 @@ _SAME_LOG_ODDS = 0.01
         *of_chosen_calls,
         option("--model", group="Model", metavar="NAME|FILE",
                help="A model that ships, or a .safetensors file. [default: the one that filtered INPUT]"),
+        option("--examples", "examples_path", group="Model", metavar="FILE",
+               help="Labelled examples (.h5 of pileup-filter examples) of which the nearest are named. [default: the model's]"),
         option("--json", "as_json", group="Output", is_flag=True, help="One JSON object a line, with every fact."),
         option("-o", "--output", "folder", group="Output", type=click.Path(path_type=Path), metavar="DIR",
                help="Also draw the contributions beside the reads there; those of a network over the reads, and its Grad-CAM."),
@@ -76,6 +78,7 @@ def explain(
     borderline: int | None,
     lost: Path | None,
     model: str | None,
+    examples_path: str | None,
     as_json: bool,
     folder: Path | None,
     kinds: tuple[str, ...],
@@ -87,13 +90,15 @@ def explain(
     """Explain chosen calls of INPUT, a filtered VCF or BCF: what every family of facts adds to the log-odds that an ALT is real.
 
     The parts are Shapley values of the model's trees, or integrated gradients of a network, and add up. Beside them: the facts
-    that weigh most, which family, made to look like a clean call's, would raise the log-odds, and what strands and channels are
-    worth. A network that looks at the pileup is also drawn over it (-o). docs/explain.md says what it all means and what not.
+    that weigh most, which family, made to look like a clean call's, would raise the log-odds, what strands and channels are
+    worth, and the training examples most like it. A network that looks at the pileup is also drawn over it (-o).
+    docs/explain.md says what it all means and what not.
 
     pileup-filter explain filtered.vcf.gz -b reads.bam -f reference.fa chr20:10008921
     """
     from vcffilter.explanation.bedgraph import ColumnValues
     from vcffilter.explanation.call_explainer import CallExplainer
+    from vcffilter.explanation.nearest import examples_of_file, find_examples
     from vcffilter.explanation.saliency import has_trees
     from vcffilter.explanation.text import explanation_json, explanation_text
     from vcffilter.files import refuse_overwriting, write_text
@@ -111,18 +116,19 @@ def explain(
     checkpoint = load_checkpoint(model or _model_of(calls))
     if bedgraph_path is not None:
         _require_columns(checkpoint)
+    examples = find_examples(checkpoint.path) if examples_path is None else examples_of_file(examples_path)
     read_values, column_values = ReadValues(), ColumnValues()
     module, scorer = checkpoint.build(), NetworkScorer(checkpoint, "cpu")
     with PileupSource(reads_paths, reference_path, tuple(samples.split(",")) if samples else ()) as source:
         covers = _covers(module, checkpoint, calls, source) if has_trees(module) else None
-        explainer = CallExplainer(module, scorer, covers)
+        explainer = CallExplainer(module, scorer, covers, examples)
         logger.info("base: %s", "the network's baseline" if covers is None else f"the expected output over {covers.about}")
         for call in chosen:
             evidence = _evidence(source, scorer.encoder, call)
             if evidence is None:
                 click.echo(f"{call.place}: no reads inform it", err=True)
                 continue
-            found = explainer.explain(evidence)
+            found = explainer.explain(evidence, (call.contig, call.pos1))
             _compare(call, found.explanation)
             click.echo(json.dumps(explanation_json(found, call)) if as_json else explanation_text(found, call))
             if folder is not None:

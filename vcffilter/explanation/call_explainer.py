@@ -5,12 +5,13 @@ Knows arrays and models; no files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vcffilter.explanation.explainer import Explainer, Explanation
+from vcffilter.explanation.nearest import Neighbours, ReferenceExamples, nearest_examples
 from vcffilter.explanation.network_explainer import NetworkExplainer, TensorMaps
 from vcffilter.explanation.occlusion import Evidence, Occlusion, occlude
 from vcffilter.explanation.saliency import channel_means, has_trees
@@ -23,24 +24,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CallExplanation:
-    """Of one ALT. maps: cell by cell of the tensor; None where the model looks at none."""
+    """Of one ALT. maps: cell by cell of the tensor; None where the model looks at none. neighbours: None without examples."""
 
     explanation: Explanation
     maps: TensorMaps | None
     occlusion: Occlusion
+    neighbours: Neighbours | None = None
 
 
 class CallExplainer:
-    """Explains one ALT after the other. covers: of a model of trees, None of any other. Raises ModelError as its parts do."""
+    """Explains one ALT after the other. covers: of a model of trees, None of any other. examples: of which the nearest are named.
 
-    def __init__(self, module: Network, scorer: NetworkScorer, covers: Covers | None) -> None:
+    Raises ModelError as its parts do.
+    """
+
+    def __init__(
+        self, module: Network, scorer: NetworkScorer, covers: Covers | None, examples: ReferenceExamples | None = None
+    ) -> None:
         self._scorer = scorer
+        self._examples = examples
         self._means = channel_means(module) if scorer.encoder.rows else None
         self._trees = Explainer(module, scorer, covers) if covers is not None else None
         self._network = None if has_trees(module) else NetworkExplainer(module, scorer)
 
-    def explain(self, evidence: Evidence) -> CallExplanation:
-        """evidence: of an ALT that reads inform."""
+    def explain(self, evidence: Evidence, place: tuple[str, int]) -> CallExplanation:
+        """evidence: of an ALT that reads inform. place: its contig and pos1, for it to be no neighbour of itself."""
+        found = self._explained(evidence)
+        if self._examples is None:
+            return found
+        names, values = self._scorer.encoder.features, evidence.encoded.features[0]
+        weight_of = {fact.name: abs(fact.log_odds) for fact in found.explanation.facts}
+        weight = np.array([weight_of.get(name, 0.0) for name in names])
+        return replace(found, neighbours=nearest_examples(self._examples, names, values, weight, evidence.is_snv, place))
+
+    def _explained(self, evidence: Evidence) -> CallExplanation:
         encoded, occlusion = evidence.encoded, occlude(evidence, self._scorer, self._means)
         if self._network is not None:
             reads = None if encoded.reads is None else encoded.reads[0]

@@ -37,8 +37,9 @@ _TILE = 32
 class Baseline:
     """An allele of which nothing particular is known, with the same reads for the same alleles.
 
-    features: float32 (n_features,), the middle of the quantiles that the network tells apart. reads: float32 (rows, columns, channels), in every cell that
-    holds something the channels' means in the training data, those of KEPT_CHANNELS as they are; None where a network takes none.
+    features: float32 (n_features,), the middle of the quantiles that the network tells apart. reads: float32 (rows, columns,
+    channels), in every cell that holds something the channels' means in the training data, those of KEPT_CHANNELS as they are;
+    None where a network takes none.
     """
 
     features: np.ndarray
@@ -102,7 +103,7 @@ def _first(module: nn.Module, kind: type) -> Any:
 
 
 def _middles(embedding: QuantileEmbedding, features: np.ndarray) -> np.ndarray:
-    """The middle knot of each feature (its median, where it has many values); the allele's own value where the network knows no other."""
+    """The middle knot of each feature (its median, where it has many values); the allele's own value where there is no knot."""
     lower, inverse_width = embedding.lower.numpy(), embedding.inverse_width.numpy()
     n_used = (inverse_width > 0).sum(axis=1)
     middle = lower[np.arange(len(lower)), n_used // 2]

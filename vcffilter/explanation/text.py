@@ -8,6 +8,7 @@ from typing import Any
 
 from vcffilter.explanation.call_explainer import CallExplanation
 from vcffilter.explanation.explainer import Change
+from vcffilter.explanation.nearest import Neighbours
 from vcffilter.explanation.occlusion import Occlusion
 from vcffilter.pictures.facts import CallFacts
 
@@ -47,6 +48,7 @@ def explanation_text(found: CallExplanation, call: CallFacts) -> str:
     ]
     lines += ["", *_change_lines(explanation.changes, cut)]
     lines += ["", *_occlusion_lines(found.occlusion)]
+    lines += [] if found.neighbours is None else ["", *_neighbour_lines(found.neighbours)]
     return "\n".join(lines) + "\n"
 
 
@@ -61,6 +63,16 @@ def _occlusion_lines(occlusion: Occlusion) -> list[str]:
         lines.append(f"  {name:<20}" + ("no reads are left" if math.isnan(amount) else f"{amount:+6.2f}"))
     strongest = sorted(occlusion.of_channel.items(), key=lambda entry: -abs(entry[1]))[:_MOST_CHANNELS]
     return lines + [f"  {f'channel {name}':<26}{amount:+6.2f}" for name, amount in strongest]
+
+
+def _neighbour_lines(neighbours: Neighbours) -> list[str]:
+    if not neighbours.nearest:
+        return [f"no example of this type among the {neighbours.about}"]
+    lines = [f"nearest of the {neighbours.about}, by what weighs here (0: alike)"]
+    lines += [
+        f"  {'true' if one.is_true else 'false':<6}{one.distance:.3f}  {one.place}  {one.set_name}" for one in neighbours.nearest
+    ]
+    return lines + [f"  of the {neighbours.n_counted} nearest {neighbours.n_true} are true"]
 
 
 def _change_lines(changes: Sequence[Change], cut: float | None) -> list[str]:
@@ -83,6 +95,17 @@ def _values(change: Change) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.3g}"
+
+
+def _neighbours_json(neighbours: Neighbours) -> dict[str, Any]:
+    return {
+        "about": neighbours.about,
+        "n_counted": neighbours.n_counted,
+        "n_true": neighbours.n_true,
+        "nearest": [
+            {"place": one.place, "set": one.set_name, "true": one.is_true, "distance": one.distance} for one in neighbours.nearest
+        ],
+    }
 
 
 def _or_none(value: float) -> float | None:
@@ -110,6 +133,7 @@ def explanation_json(found: CallExplanation, call: CallFacts) -> dict[str, Any]:
             "reverse_reads": _or_none(occlusion.reverse),
             "channels": occlusion.of_channel,
         },
+        "nearest_examples": None if found.neighbours is None else _neighbours_json(found.neighbours),
         "facts": [
             {"name": fact.name, "value": _or_none(fact.value), "log_odds": fact.log_odds, "family": fact.family}
             for fact in explanation.facts
