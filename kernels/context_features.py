@@ -192,31 +192,32 @@ def write_context_features(
     run_right = _run_length(segments, segment, end0, forward)
     run_through = _run_length(segments, segment, start0, forward) + _run_length(segments, segment, start0, backward) - 1
     unit, tract = _best_repeat(segments, segment, start0)
-    out[ContextFeature.IS_SNV] = 1.0 if single else 0.0
-    out[ContextFeature.IS_INSERTION] = 1.0 if kind == INSERTION else 0.0
-    out[ContextFeature.IS_DELETION] = 1.0 if kind == DELETION else 0.0
-    out[ContextFeature.IS_COMPLEX] = 1.0 if kind == COMPLEX or (kind == SUBSTITUTION and not single) else 0.0
-    out[ContextFeature.LENGTH_CHANGE] = min(max(change, -50), 50)
-    out[ContextFeature.LOG_ALLELE_LENGTH] = math.log2(max(n_new, n_replaced))
-    out[ContextFeature.IS_TRANSITION] = (
+    out[ContextFeature.IS_SNV.value] = 1.0 if single else 0.0
+    out[ContextFeature.IS_INSERTION.value] = 1.0 if kind == INSERTION else 0.0
+    out[ContextFeature.IS_DELETION.value] = 1.0 if kind == DELETION else 0.0
+    out[ContextFeature.IS_COMPLEX.value] = 1.0 if kind == COMPLEX or (kind == SUBSTITUTION and not single) else 0.0
+    out[ContextFeature.LENGTH_CHANGE.value] = min(max(change, -50), 50)
+    out[ContextFeature.LOG_ALLELE_LENGTH.value] = math.log2(max(n_new, n_replaced))
+    out[ContextFeature.IS_TRANSITION.value] = (
         1.0 if single and _is_transition(reference_code(segments, segment, start0), alleles.alt_codes[first_alt]) else 0.0
     )
-    out[ContextFeature.RUN_LEFT] = run_left
-    out[ContextFeature.RUN_RIGHT] = run_right
-    out[ContextFeature.RUN_AT_EVENT] = max(run_through, 0)
-    out[ContextFeature.ALT_JOINS_RUN] = _alt_joins_run(allele, alleles, segments, run_left, run_right)
-    out[ContextFeature.LONGEST_RUN_NEAR] = _longest_run(segments, segment, start0 - NEAR_REACH, shift_end0 + NEAR_REACH)
-    out[ContextFeature.REPEAT_UNIT] = unit
-    out[ContextFeature.REPEAT_TRACT] = tract
-    out[ContextFeature.REPEAT_COPIES] = tract / unit if unit > 0 else 0.0
-    out[ContextFeature.INDEL_IS_WHOLE_UNITS] = (
+    out[ContextFeature.RUN_LEFT.value] = run_left
+    out[ContextFeature.RUN_RIGHT.value] = run_right
+    out[ContextFeature.RUN_AT_EVENT.value] = max(run_through, 0)
+    out[ContextFeature.ALT_JOINS_RUN.value] = _alt_joins_run(allele, alleles, segments, run_left, run_right)
+    out[ContextFeature.LONGEST_RUN_NEAR.value] = _longest_run(segments, segment, start0 - NEAR_REACH, shift_end0 + NEAR_REACH)
+    out[ContextFeature.REPEAT_UNIT.value] = unit
+    out[ContextFeature.REPEAT_TRACT.value] = tract
+    out[ContextFeature.REPEAT_COPIES.value] = tract / unit if unit > 0 else 0.0
+    out[ContextFeature.INDEL_IS_WHOLE_UNITS.value] = (
         1.0 if unit > 0 and change != 0 and abs(change) % unit == 0 and shift_end0 > end0 else 0.0
     )
-    out[ContextFeature.LOG_SHIFT_RANGE] = math.log2(1.0 + (shift_end0 - end0))
-    out[ContextFeature.GC_50] = _gc_share(segments, segment, start0 - GC_REACH, end0 + GC_REACH)
-    out[ContextFeature.ENTROPY_20] = _dinucleotide_entropy(segments, segment, start0 - NARROW_REACH, end0 + NARROW_REACH, tally)
-    out[ContextFeature.DISTINCT_3MERS_20] = _distinct_3mers(segments, segment, start0 - NARROW_REACH, end0 + NARROW_REACH, tally)
-    out[ContextFeature.CPG] = _in_cpg(segments, segment, start0)
+    out[ContextFeature.LOG_SHIFT_RANGE.value] = math.log2(1.0 + (shift_end0 - end0))
+    out[ContextFeature.GC_50.value] = _gc_share(segments, segment, start0 - GC_REACH, end0 + GC_REACH)
+    narrow0, narrow_end0 = start0 - NARROW_REACH, end0 + NARROW_REACH
+    out[ContextFeature.ENTROPY_20.value] = _dinucleotide_entropy(segments, segment, narrow0, narrow_end0, tally)
+    out[ContextFeature.DISTINCT_3MERS_20.value] = _distinct_3mers(segments, segment, narrow0, narrow_end0, tally)
+    out[ContextFeature.CPG.value] = _in_cpg(segments, segment, start0)
 
 
 @inline_kernel

@@ -144,7 +144,7 @@ def encode_alleles(
     N_INFORMING; all 0 = no reads.
     """
     counts[:] = 0
-    stamp = np.int32(0)
+    stamp = int64(0)
     is_first_of_record = True
     for allele in range(len(alleles.problem)):
         if allele > 0 and alleles.record[allele] != alleles.record[allele - 1]:
@@ -159,7 +159,7 @@ def encode_alleles(
             sum_site(allele, alleles, reads, events, scratch.site, scratch.counts, scratch.sums)
             counts[allele, N_INFORMING] = np.int32(scratch.sums.sums[ALL_ROW, N])
             counts[allele, N_ALT] = np.int32(scratch.sums.sums[ALT_ROW, N])
-            counts[allele, N_REF] = _count_for_ref(scratch.site, events.mate, is_first_of_record, stamp, scratch.for_ref)
+            counts[allele, N_REF] = _count_for_ref(scratch.site, events.mate, bool(is_first_of_record), stamp, scratch.for_ref)
             stamp += 1
             is_first_of_record = False
             row = features[allele]

@@ -383,43 +383,43 @@ def write_support_features(site: SiteReads, scratch: SiteScratch, out: np.ndarra
     informative = n_alt + n_ref
     alt_forward, ref_forward = n_alt - alt[REVERSE], n_ref - ref[REVERSE]
     extremes = scratch.extremes
-    out[SupportFeature.LOG_DEPTH] = _log1(n)
-    out[SupportFeature.LOG_ALT_READS] = _log1(n_alt)
-    out[SupportFeature.LOG_REF_READS] = _log1(n_ref)
-    out[SupportFeature.ALT_SHARE_INFORMATIVE] = _share(n_alt, informative)
-    out[SupportFeature.ALT_SHARE_ALL] = _share(n_alt, n)
-    out[SupportFeature.UNINFORMATIVE_SHARE] = _share(n - informative, n)
-    out[SupportFeature.THIRD_SHARE] = _share(everything[THIRD], n)
-    out[SupportFeature.SPANNING_SHARE] = _share(everything[SPANS], n)
-    out[SupportFeature.ALT_SPANNING_SHARE] = _share(alt[SPANS], n_alt)
-    out[SupportFeature.ALT_EXACT_INDEL_SHARE] = _share(alt[EXACT_INDEL], n_alt)
-    out[SupportFeature.ALT_STRONG_SHARE] = _share(alt[STRONG_MARGIN], n_alt)
-    out[SupportFeature.REF_STRONG_SHARE] = _share(ref[STRONG_MARGIN], n_ref)
-    out[SupportFeature.ALT_MARGIN_MEAN] = _share(alt[MARGIN], n_alt)
-    out[SupportFeature.ALT_MARGIN_MIN] = extremes[ALT_ROW, SMALLEST_MARGIN] if n_alt > 0 else 0.0
-    out[SupportFeature.ALT_MARGIN_MAX] = extremes[ALT_ROW, LARGEST_MARGIN]
-    out[SupportFeature.REF_MARGIN_MEAN] = _share(ref[MARGIN], n_ref)
-    out[SupportFeature.HET_DEVIATION] = (n_alt - 0.5 * informative) / math.sqrt(0.25 * informative + 0.5)
-    out[SupportFeature.HOM_DEVIATION] = n_ref / math.sqrt(0.02 * informative + 1.0)
-    out[SupportFeature.LOG_HET_LIKELIHOOD_RATIO] = _binomial_log_ratio(n_alt, informative)
-    out[SupportFeature.LOG_DISTINCT_ALT_STARTS] = _log1(alt[DISTINCT_STARTS])
-    out[SupportFeature.ALT_DISTINCT_START_SHARE] = _share(alt[DISTINCT_STARTS], n_alt)
-    out[SupportFeature.ALT_MINOR_STRAND_SHARE] = _share(min(alt[REVERSE], alt_forward), n_alt)
-    out[SupportFeature.STRAND_LOG_ODDS] = abs(
+    out[SupportFeature.LOG_DEPTH.value] = _log1(n)
+    out[SupportFeature.LOG_ALT_READS.value] = _log1(n_alt)
+    out[SupportFeature.LOG_REF_READS.value] = _log1(n_ref)
+    out[SupportFeature.ALT_SHARE_INFORMATIVE.value] = _share(n_alt, informative)
+    out[SupportFeature.ALT_SHARE_ALL.value] = _share(n_alt, n)
+    out[SupportFeature.UNINFORMATIVE_SHARE.value] = _share(n - informative, n)
+    out[SupportFeature.THIRD_SHARE.value] = _share(everything[THIRD], n)
+    out[SupportFeature.SPANNING_SHARE.value] = _share(everything[SPANS], n)
+    out[SupportFeature.ALT_SPANNING_SHARE.value] = _share(alt[SPANS], n_alt)
+    out[SupportFeature.ALT_EXACT_INDEL_SHARE.value] = _share(alt[EXACT_INDEL], n_alt)
+    out[SupportFeature.ALT_STRONG_SHARE.value] = _share(alt[STRONG_MARGIN], n_alt)
+    out[SupportFeature.REF_STRONG_SHARE.value] = _share(ref[STRONG_MARGIN], n_ref)
+    out[SupportFeature.ALT_MARGIN_MEAN.value] = _share(alt[MARGIN], n_alt)
+    out[SupportFeature.ALT_MARGIN_MIN.value] = extremes[ALT_ROW, SMALLEST_MARGIN] if n_alt > 0 else 0.0
+    out[SupportFeature.ALT_MARGIN_MAX.value] = extremes[ALT_ROW, LARGEST_MARGIN]
+    out[SupportFeature.REF_MARGIN_MEAN.value] = _share(ref[MARGIN], n_ref)
+    out[SupportFeature.HET_DEVIATION.value] = (n_alt - 0.5 * informative) / math.sqrt(0.25 * informative + 0.5)
+    out[SupportFeature.HOM_DEVIATION.value] = n_ref / math.sqrt(0.02 * informative + 1.0)
+    out[SupportFeature.LOG_HET_LIKELIHOOD_RATIO.value] = _binomial_log_ratio(n_alt, informative)
+    out[SupportFeature.LOG_DISTINCT_ALT_STARTS.value] = _log1(alt[DISTINCT_STARTS])
+    out[SupportFeature.ALT_DISTINCT_START_SHARE.value] = _share(alt[DISTINCT_STARTS], n_alt)
+    out[SupportFeature.ALT_MINOR_STRAND_SHARE.value] = _share(min(alt[REVERSE], alt_forward), n_alt)
+    out[SupportFeature.STRAND_LOG_ODDS.value] = abs(
         math.log((alt_forward + 1.0) * (ref[REVERSE] + 1.0)) - math.log((alt[REVERSE] + 1.0) * (ref_forward + 1.0))
     )
-    out[SupportFeature.ALT_REVERSE_SHARE_CONTRAST] = (
+    out[SupportFeature.ALT_REVERSE_SHARE_CONTRAST.value] = (
         abs(_share(alt[REVERSE], n_alt) - _share(ref[REVERSE], n_ref)) if n_alt > 0 and n_ref > 0 else 0.0
     )
-    out[SupportFeature.MATES_AGREE_SHARE] = _share(site.counts[N_MATES_AGREE], n)
-    out[SupportFeature.MATES_CONTRADICT_SHARE] = _share(site.counts[N_MATES_CONTRADICT], n)
+    out[SupportFeature.MATES_AGREE_SHARE.value] = _share(float(site.counts[N_MATES_AGREE]), n)
+    out[SupportFeature.MATES_CONTRADICT_SHARE.value] = _share(float(site.counts[N_MATES_CONTRADICT]), n)
     has_indel = alt[EXACT_INDEL] + ref[EXACT_INDEL] + scratch.sums[UNINFORMATIVE_ROW][EXACT_INDEL] > 0
     smallest, largest = scratch.shift_range[_SMALLEST], scratch.shift_range[_LARGEST]
-    out[SupportFeature.LOG_INDEL_SHIFT_RANGE] = _log1(largest - smallest) if has_indel else 0.0
-    out[SupportFeature.INDEL_SHIFT_MAX] = min(largest, 50) if has_indel else 0.0
-    out[SupportFeature.LITERAL_SHARE] = _share(everything[LITERAL], n)
-    out[SupportFeature.LOG_LIKELIHOOD_RATIO] = min(max(everything[LOG_LIKELIHOOD_RATIO], -30.0), 60.0)
-    out[SupportFeature.LOG_LIKELIHOOD_RATIO_PER_READ] = _share(everything[LOG_LIKELIHOOD_RATIO], n)
+    out[SupportFeature.LOG_INDEL_SHIFT_RANGE.value] = _log1(float(largest - smallest)) if has_indel else 0.0
+    out[SupportFeature.INDEL_SHIFT_MAX.value] = min(largest, 50) if has_indel else 0.0
+    out[SupportFeature.LITERAL_SHARE.value] = _share(everything[LITERAL], n)
+    out[SupportFeature.LOG_LIKELIHOOD_RATIO.value] = min(max(everything[LOG_LIKELIHOOD_RATIO], -30.0), 60.0)
+    out[SupportFeature.LOG_LIKELIHOOD_RATIO_PER_READ.value] = _share(everything[LOG_LIKELIHOOD_RATIO], n)
 
 
 #: Means of per-read values: of ALT reads, of all other reads, and the contrast between ALT and REF reads.
@@ -491,11 +491,11 @@ def write_neighbourhood_features(haplotypes: Haplotypes, scratch: SiteScratch, o
     alt, ref, everything = scratch.sums[ALT_ROW], scratch.sums[REF_ROW], scratch.sums[ALL_ROW]
     n_alt, n_ref, n = alt[N], ref[N], everything[N]
     mean = _share(alt[END_DISTANCE], n_alt)
-    out[NeighbourhoodFeature.ALT_END_DISTANCE_SPREAD] = math.sqrt(
+    out[NeighbourhoodFeature.ALT_END_DISTANCE_SPREAD.value] = math.sqrt(
         max(_share(alt[END_DISTANCE_SQUARED], n_alt) - mean * mean, 0.0)
     )
-    out[NeighbourhoodFeature.ALT_END_DISTANCE_MAX] = scratch.extremes[ALT_ROW, LARGEST_DISTANCE]
-    out[NeighbourhoodFeature.ALT_MAPQ_MAX] = scratch.extremes[ALT_ROW, LARGEST_MAPQ]
+    out[NeighbourhoodFeature.ALT_END_DISTANCE_MAX.value] = scratch.extremes[ALT_ROW, LARGEST_DISTANCE]
+    out[NeighbourhoodFeature.ALT_MAPQ_MAX.value] = scratch.extremes[ALT_ROW, LARGEST_MAPQ]
     n_noisy, n_linked, n_ref_linked = 0, 0, 0
     noisiest, most_linked = 0.0, 0.0
     for column in range(N_COLUMNS):
@@ -506,24 +506,24 @@ def write_neighbourhood_features(haplotypes: Haplotypes, scratch: SiteScratch, o
         if in_all >= 2 and 10 * in_all >= n:
             n_noisy += 1
         noisiest = max(noisiest, in_all / n)
-        alt_share, ref_share = _share(in_alt, n_alt), _share(in_ref, n_ref)
+        alt_share, ref_share = _share(float(in_alt), n_alt), _share(float(in_ref), n_ref)
         if in_alt >= 2 and alt_share >= 0.5 and ref_share < 0.2:
             n_linked += 1
         if in_alt >= 2:
             most_linked = max(most_linked, alt_share - ref_share)
         if in_ref >= 2 and ref_share >= 0.5 and alt_share < 0.2:
             n_ref_linked += 1
-    out[NeighbourhoodFeature.NOISY_COLUMNS] = n_noisy
-    out[NeighbourhoodFeature.NOISIEST_COLUMN_SHARE] = noisiest
-    out[NeighbourhoodFeature.LINKED_COLUMNS] = n_linked
-    out[NeighbourhoodFeature.MOST_LINKED_SHARE] = most_linked
-    out[NeighbourhoodFeature.REF_LINKED_COLUMNS] = n_ref_linked
+    out[NeighbourhoodFeature.NOISY_COLUMNS.value] = n_noisy
+    out[NeighbourhoodFeature.NOISIEST_COLUMN_SHARE.value] = noisiest
+    out[NeighbourhoodFeature.LINKED_COLUMNS.value] = n_linked
+    out[NeighbourhoodFeature.MOST_LINKED_SHARE.value] = most_linked
+    out[NeighbourhoodFeature.REF_LINKED_COLUMNS.value] = n_ref_linked
     n_carrying, n_distinct = 0, haplotypes.n_nearby[DISTINCT]
     for index in range(n_distinct):
         n_carrying += haplotypes.nearby_count[index]
-    out[NeighbourhoodFeature.NEARBY_INDELS] = min(n_distinct, 20)
-    out[NeighbourhoodFeature.NEARBY_INDEL_SHARE] = _share(n_carrying, n)
-    out[NeighbourhoodFeature.EXPLAINING_INDELS] = haplotypes.n_nearby[EXPLAINING]
+    out[NeighbourhoodFeature.NEARBY_INDELS.value] = min(n_distinct, 20)
+    out[NeighbourhoodFeature.NEARBY_INDEL_SHARE.value] = _share(float(n_carrying), n)
+    out[NeighbourhoodFeature.EXPLAINING_INDELS.value] = haplotypes.n_nearby[EXPLAINING]
 
 
 assert (UNINFORMATIVE_ROW, REF_ROW, ALT_ROW) == (UNINFORMATIVE, SUPPORTS_REF, SUPPORTS_ALT)

@@ -222,28 +222,28 @@ def _fill_read_cell(
     counts = scratch.differences
     _count_differences(allele, alleles, events, read, counts)
     cell = scratch.cell[N_COLUMN_CHANNELS:]
-    cell[ReadChannel.PRESENT] = 255
-    cell[ReadChannel.SUPPORT] = SUPPORT_NEITHER
+    cell[ReadChannel.PRESENT.value] = 255
+    cell[ReadChannel.SUPPORT.value] = SUPPORT_NEITHER
     if site.group[slot] == SUPPORTS_ALT:
-        cell[ReadChannel.SUPPORT] = SUPPORT_ALT
+        cell[ReadChannel.SUPPORT.value] = SUPPORT_ALT
     elif site.group[slot] == SUPPORTS_REF:
-        cell[ReadChannel.SUPPORT] = SUPPORT_REF
-    cell[ReadChannel.MARGIN] = 128 + 2 * site.margin_phred[slot] * 60 // MAX_MARGIN_PHRED
-    cell[ReadChannel.MAPPING_QUALITY] = scratch.quality_level[reads.mapq[read]]
-    cell[ReadChannel.STRAND] = 240 if flag & sam.FLAG_REVERSE != 0 else 80
-    cell[ReadChannel.EVENT_QUALITY] = _scaled(event_quality(reads, site, slot, substitution), 60.0)
-    cell[ReadChannel.END_DISTANCE] = _scaled(end_distance(reads, read, query_index), 100.0)
-    cell[ReadChannel.FIVE_PRIME] = _scaled(five_prime_share(reads, read, query_index), 1.0)
-    cell[ReadChannel.CLIPPED_BASES] = _scaled(reads.soft_left[read] + reads.soft_right[read], 100.0)
-    cell[ReadChannel.GOOD_MISMATCHES] = 17 * min(counts[_GOOD], 15)
-    cell[ReadChannel.POOR_MISMATCHES] = 17 * min(counts[_POOR], 15)
-    cell[ReadChannel.OTHER_INDELS] = 51 * min(max(counts[_INDELS] - site.exact_indel[slot], 0), 5)
-    cell[ReadChannel.EXACT_INDEL] = 255 * site.exact_indel[slot]
-    cell[ReadChannel.THIRD_ALLELE] = 255 * site.third[slot]
-    cell[ReadChannel.MATE] = _mate_level(flag, reads.mate_elsewhere[read])
-    cell[ReadChannel.INSERT_SIZE] = _scaled(reads.insert_size[read], 1000.0)
-    cell[ReadChannel.HAPLOTYPE_TAG] = 120 * reads.haplotype_tag[read]
-    cell[ReadChannel.SPANS] = 255 * site.spans[slot]
+        cell[ReadChannel.SUPPORT.value] = SUPPORT_REF
+    cell[ReadChannel.MARGIN.value] = 128 + 2 * site.margin_phred[slot] * 60 // MAX_MARGIN_PHRED
+    cell[ReadChannel.MAPPING_QUALITY.value] = scratch.quality_level[reads.mapq[read]]
+    cell[ReadChannel.STRAND.value] = 240 if flag & sam.FLAG_REVERSE != 0 else 80
+    cell[ReadChannel.EVENT_QUALITY.value] = _scaled(event_quality(reads, site, slot, substitution), 60.0)
+    cell[ReadChannel.END_DISTANCE.value] = _scaled(end_distance(reads, read, query_index), 100.0)
+    cell[ReadChannel.FIVE_PRIME.value] = _scaled(five_prime_share(reads, read, query_index), 1.0)
+    cell[ReadChannel.CLIPPED_BASES.value] = _scaled(reads.soft_left[read] + reads.soft_right[read], 100.0)
+    cell[ReadChannel.GOOD_MISMATCHES.value] = 17 * min(counts[_GOOD], 15)
+    cell[ReadChannel.POOR_MISMATCHES.value] = 17 * min(counts[_POOR], 15)
+    cell[ReadChannel.OTHER_INDELS.value] = 51 * min(max(counts[_INDELS] - site.exact_indel[slot], 0), 5)
+    cell[ReadChannel.EXACT_INDEL.value] = 255 * site.exact_indel[slot]
+    cell[ReadChannel.THIRD_ALLELE.value] = 255 * site.third[slot]
+    cell[ReadChannel.MATE.value] = _mate_level(flag, reads.mate_elsewhere[read])
+    cell[ReadChannel.INSERT_SIZE.value] = _scaled(reads.insert_size[read], 1000.0)
+    cell[ReadChannel.HAPLOTYPE_TAG.value] = 120 * reads.haplotype_tag[read]
+    cell[ReadChannel.SPANS.value] = 255 * site.spans[slot]
 
 
 @inline_kernel
@@ -409,8 +409,8 @@ def _write_reference_row(
     n_new = alleles.alt_offset[allele + 1] - alleles.alt_offset[allele]
     cell = scratch.cell
     cell[:] = 0
-    cell[N_COLUMN_CHANNELS + ReadChannel.PRESENT] = 255
-    cell[N_COLUMN_CHANNELS + ReadChannel.SUPPORT] = REFERENCE_ROW
+    cell[N_COLUMN_CHANNELS + ReadChannel.PRESENT.value] = 255
+    cell[N_COLUMN_CHANNELS + ReadChannel.SUPPORT.value] = REFERENCE_ROW
     _spread_cell(row, channels, scratch)
     for column in range(row.shape[0]):
         pos0 = first0 + column

@@ -137,9 +137,10 @@ class Filter:
     def filter_file(self, calls: str | os.PathLike[str], output: str | os.PathLike[str], **options: Any) -> RunSummary:
         """Filter a VCF or BCF as `pileup-filter filter` does; the output's name says its format.
 
-        options: fields of `vcffilter.filter_job.FilterOptions`, such as mode="replace", write_index="tbi".
+        options: fields of `vcffilter.filter_job.options.FilterOptions`, such as mode="replace", write_index="tbi".
         """
-        from vcffilter.filter_job import FilterOptions, run_filter
+        from vcffilter.filter_job.job import run_filter
+        from vcffilter.filter_job.options import FilterOptions
 
         asked = {
             "samples": ",".join(self._samples) or None,

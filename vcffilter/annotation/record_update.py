@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vcffilter.kernels.htslib import load_int32, load_int64
-from vcffilter.kernels.jit import inline_kernel, kernel
+from vcffilter.kernels.jit import inline_kernel, int64, kernel
 from vcffilter.variants.allele_scores import READS_FOR_ALT, READS_FOR_REF, READS_INFORMING, STATUS_CODE, STATUS_NAMES
 from vcffilter.variants.htslib import (
     END_INT32,
@@ -31,10 +31,11 @@ _SCORED, _NO_ALT, _NO_CARRIER = STATUS_CODE["scored"], STATUS_CODE["no_alt"], ST
 #: Probabilities come with this many steps between 0 and 1 (4 decimals).
 PROBABILITY_STEPS = 10_000
 
-# Slots of the plan, int64.
+# Slots of the plan, int64. Where one is given to a function it is given as int64(...): of a constant numba compiles a version of
+# the function for each value.
 (
     PLAN_HEADER,  # address of the header
-    PLAN_KEY_PROBABILITY,  # addresses of the key names
+    PLAN_KEY_PROBABILITY,  # addresses of the key names; those of scores up to PLAN_KEY_ALT_SCORE
     PLAN_KEY_SCORE,
     PLAN_KEY_DEPTH,
     PLAN_KEY_ALLELE_DEPTH,
@@ -276,10 +277,14 @@ def _write_text(plan, record, key, text, length):
 
 
 @inline_kernel
-def _remove(plan, record, key, value_type):
-    if plan[key] == 0:
-        return 0
-    return bcf_update_info(plan[PLAN_HEADER], record, plan[key], 0, 0, value_type)
+def _remove(plan, record, first_key, last_key):
+    """Take keys of INFO away: those of the slots from the first to the last."""
+    problem = 0
+    for key in range(first_key, last_key + 1):
+        if plan[key] != 0:
+            # Of what type a key is matters only where it is written.
+            problem |= bcf_update_info(plan[PLAN_HEADER], record, plan[key], 0, 0, TYPE_STRING)
+    return problem
 
 
 @inline_kernel
@@ -310,19 +315,19 @@ def _write_read_counts(plan, record, first, end, best, alts, scratch):
 
 @inline_kernel
 def _write_verdicts(plan, record, first, end, alts, words, scratch):
-    length = 0
+    length = int64(0)
     for alt in range(first, end):
         if alt > first:
             scratch.text[length] = _COMMA
             length += 1
-        length = _append_word(alts.verdict[alt], words.verdict, words.verdict_first, scratch.text, length)
-    return _write_text(plan, record, PLAN_KEY_VERDICT, scratch.text, length)
+        length = _append_word(int64(alts.verdict[alt]), words.verdict, words.verdict_first, scratch.text, length)
+    return _write_text(plan, record, int64(PLAN_KEY_VERDICT), scratch.text, length)
 
 
 @inline_kernel
 def _write_tier(plan, record, first, end, alts, thresholds, words, scratch):
     """Say of each ALT whether it needs confirmation; one that fails is never sure."""
-    length = 0
+    length = int64(0)
     for alt in range(first, end):
         if alt > first:
             scratch.text[length] = _COMMA
@@ -331,8 +336,8 @@ def _write_tier(plan, record, first, end, alts, thresholds, words, scratch):
         if alts.status[alt] == _SCORED:
             enough = alts.verdict[alt] == VERDICT_PASS and alts.counts[alt, READS_INFORMING] >= thresholds.sure_reads
             tier = TIER_SURE if enough and not fails(alts.probability[alt], thresholds.sure) else TIER_CONFIRM
-        length = _append_word(tier, words.tier, words.tier_first, scratch.text, length)
-    return _write_text(plan, record, PLAN_KEY_TIER, scratch.text, length)
+        length = _append_word(int64(tier), words.tier, words.tier_first, scratch.text, length)
+    return _write_text(plan, record, int64(PLAN_KEY_TIER), scratch.text, length)
 
 
 @inline_kernel
@@ -342,32 +347,32 @@ def _write_reasons(plan, record, failed, first, end, alts, words, scratch):
     for alt in range(first, end):
         if alts.verdict[alt] > VERDICT_PASS:
             bits |= alts.reasons[alt]
-    length = _append_reasons(bits, _COMMA, words, scratch.text, 0) if failed else 0
-    problem = _write_text(plan, record, PLAN_KEY_REASON, scratch.text, length)
-    length = 0
+    length = _append_reasons(int64(bits), _COMMA, words, scratch.text, int64(0)) if failed else int64(0)
+    problem = _write_text(plan, record, int64(PLAN_KEY_REASON), scratch.text, length)
+    length = int64(0)
     for alt in range(first, end):
         if alt > first:
             scratch.text[length] = _COMMA
             length += 1
         if alts.verdict[alt] > VERDICT_PASS and alts.reasons[alt] != 0:
-            length = _append_reasons(alts.reasons[alt], _AND, words, scratch.text, length)
+            length = _append_reasons(int64(alts.reasons[alt]), _AND, words, scratch.text, length)
         else:
             scratch.text[length] = _DOT
             length += 1
-    return problem | _write_text(plan, record, PLAN_KEY_ALT_REASON, scratch.text, length if bits != 0 else 0)
+    return problem | _write_text(plan, record, int64(PLAN_KEY_ALT_REASON), scratch.text, length if bits != 0 else int64(0))
 
 
 @inline_kernel
 def _write_scores(plan, record, first, end, best, alts, words, scratch):
     """Write everything that a scored record gets in INFO but the reasons."""
-    problem = _write_floats(plan, record, PLAN_KEY_PROBABILITY, alts.probability, first, end, alts, scratch)
+    problem = _write_floats(plan, record, int64(PLAN_KEY_PROBABILITY), alts.probability, first, end, alts, scratch)
     scratch.floats[0] = alts.log_odds[best]
     problem |= bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_SCORE], scratch.floats.ctypes.data, 1, TYPE_REAL)
     problem |= _write_read_counts(plan, record, first, end, best, alts, scratch)
     problem |= _write_verdicts(plan, record, first, end, alts, words, scratch)
-    problem |= _write_floats(plan, record, PLAN_KEY_ALT_SCORE, alts.log_odds, first, end, alts, scratch)
+    problem |= _write_floats(plan, record, int64(PLAN_KEY_ALT_SCORE), alts.log_odds, first, end, alts, scratch)
     if plan[PLAN_STALE_INFO]:
-        problem |= _remove(plan, record, PLAN_KEY_STATUS, TYPE_STRING)
+        problem |= _remove(plan, record, int64(PLAN_KEY_STATUS), int64(PLAN_KEY_STATUS))
     return problem
 
 
@@ -376,13 +381,8 @@ def _write_status(plan, record, status, words):
     """Say why nothing was scored, and take away what an earlier run wrote."""
     problem = 0
     if plan[PLAN_STALE_INFO]:
-        problem |= _remove(plan, record, PLAN_KEY_PROBABILITY, TYPE_REAL)
-        problem |= _remove(plan, record, PLAN_KEY_SCORE, TYPE_REAL)
-        problem |= _remove(plan, record, PLAN_KEY_DEPTH, TYPE_INT)
-        problem |= _remove(plan, record, PLAN_KEY_ALLELE_DEPTH, TYPE_INT)
-        problem |= _remove(plan, record, PLAN_KEY_VERDICT, TYPE_STRING)
-        problem |= _remove(plan, record, PLAN_KEY_ALT_SCORE, TYPE_REAL)
-        problem |= _remove(plan, record, PLAN_KEY_TIER, TYPE_STRING)
+        problem |= _remove(plan, record, int64(PLAN_KEY_PROBABILITY), int64(PLAN_KEY_ALT_SCORE))
+        problem |= _remove(plan, record, int64(PLAN_KEY_TIER), int64(PLAN_KEY_TIER))
     return problem | bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_STATUS], words.status[status], 1, TYPE_STRING)
 
 
@@ -469,7 +469,7 @@ def _write_sample_verdicts(plan, record, first, end, samples, words, scratch):
         scratch.text[column * width] = _DOT
     for sample in range(len(samples.columns)):
         verdict = _verdict_on_sample(sample, first, end, samples)
-        _append_word(verdict, words.verdict, words.verdict_first, scratch.text, samples.columns[sample] * width)
+        _append_word(int64(verdict), words.verdict, words.verdict_first, scratch.text, samples.columns[sample] * width)
     n_bytes = samples.n_columns * width
     key = plan[PLAN_KEY_VERDICT]
     return bcf_update_format(plan[PLAN_HEADER], record, key, scratch.text.ctypes.data, n_bytes, TYPE_STRING)
@@ -543,7 +543,7 @@ def update_records(plan, thresholds, records, alt_first, is_block, alts, samples
         if scored and plan[PLAN_WITH_TIER]:
             problem |= _write_tier(plan, record, first, end, alts, thresholds, words, scratch)
         elif scored and plan[PLAN_STALE_INFO]:
-            problem |= _remove(plan, record, PLAN_KEY_TIER, TYPE_STRING)
+            problem |= _remove(plan, record, int64(PLAN_KEY_TIER), int64(PLAN_KEY_TIER))
         if plan[PLAN_STALE_FORMAT]:
             problem |= _remove_samples(plan, record)
         if scored and len(samples.columns) > 0:
@@ -551,8 +551,7 @@ def update_records(plan, thresholds, records, alt_first, is_block, alts, samples
         if n_failed > 0 and plan[PLAN_WITH_REASONS]:
             problem |= _write_reasons(plan, record, failed, first, end, alts, words, scratch)
         elif plan[PLAN_STALE_INFO]:
-            problem |= _remove(plan, record, PLAN_KEY_REASON, TYPE_STRING)
-            problem |= _remove(plan, record, PLAN_KEY_ALT_REASON, TYPE_STRING)
+            problem |= _remove(plan, record, int64(PLAN_KEY_REASON), int64(PLAN_KEY_ALT_REASON))
         if not plan[PLAN_ANNOTATE_ONLY] and (scored or plan[PLAN_STALE_FILTER]):
             if bcf_unpack(record, UNPACK_FILTER) < 0:
                 return index

@@ -60,7 +60,8 @@ def filter_command(**parsed: Any) -> None:
     \b
     pileup-filter filter calls.vcf.gz -b reads.bam -f reference.fa -Oz -o filtered.vcf.gz
     """
-    from vcffilter.filter_job import FilterOptions, run_filter
+    from vcffilter.filter_job.job import run_filter
+    from vcffilter.filter_job.options import FilterOptions
 
     started = time.monotonic()
     chosen = FilterOptions(**parsed)

@@ -18,7 +18,8 @@ import numpy as np
 from vcffilter.api import Allele, Scores, score_alleles
 from vcffilter.calibration.thresholds import choose_thresholds
 from vcffilter.errors import ReadsFileError
-from vcffilter.filter_job import FilterOptions, filter_records
+from vcffilter.filter_job.job import filter_records
+from vcffilter.filter_job.options import FilterOptions
 from vcffilter.inspection.model_choice import AUTO, choose_model, facts_of_files
 from vcffilter.inspection.read_facts import ReadFacts
 from vcffilter.pictures.drawing import to_png, to_svg

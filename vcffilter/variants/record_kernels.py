@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vcffilter.kernels.htslib import copy_bytes, load_int32, load_int64, load_uint8, load_uint16
-from vcffilter.kernels.jit import inline_kernel, kernel
+from vcffilter.kernels.jit import inline_kernel, int64, kernel
 from vcffilter.kernels.search import first_above
 from vcffilter.variants.allele_scores import STATUS_CODE
 from vcffilter.variants.htslib import (
@@ -339,7 +339,7 @@ def classify_records(header, end_key, records, facts):
 @kernel
 def take_alleles(records, facts, taken):
     """Copy the alleles that can be scored, upper-case, into `TakenAlleles` (sizes from `classify_records`)."""
-    allele_number, ref_cursor, alt_cursor = 0, 0, 0
+    allele_number, ref_cursor, alt_cursor = 0, int64(0), int64(0)
     for index in range(len(records)):
         alleles = load_int64(records[index] + OFFSET_ALLELE)
         for flat in range(facts.alt_first[index], facts.alt_first[index + 1]):

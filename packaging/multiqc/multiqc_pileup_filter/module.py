@@ -25,7 +25,6 @@ class MultiqcModule(BaseMultiqcModule):
         super().__init__(
             name="pileup-filter",
             anchor=MODULE_ID,
-            href="https://github.com/vcffilter/vcffilter",
             info="Looks at the reads behind every call of a VCF and says in FILTER and INFO whether the call is real.",
         )
         runs = self.ignore_samples(self._runs())

@@ -1,0 +1,230 @@
+"""Runs the job.
+
+Puts the stream reader -> scorer -> annotator -> writer together and lets inspection watch it; computes nothing itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from vcffilter.errors import UsageError
+from vcffilter.files import UnfinishedFile, refuse_overwriting
+from vcffilter.filter_job.expected_rate import check_fdr, cut_for_rate
+from vcffilter.filter_job.opening import asked_regions, open_run_scorer, regions_of
+from vcffilter.filter_job.options import FilterOptions
+from vcffilter.filter_job.watching import watch_promise, watch_run
+from vcffilter.version import __version__
+
+if TYPE_CHECKING:
+    from vcffilter.annotation.annotator import Annotator
+    from vcffilter.inspection.before_run import AskedRegions
+    from vcffilter.inspection.read_facts import ReadFacts
+    from vcffilter.inspection.watch import RunWatch
+    from vcffilter.pipeline.evidence import EvidenceScorer
+    from vcffilter.pipeline.summary import RunInputs, RunSummary
+    from vcffilter.variants.allele_scores import AlleleScores
+    from vcffilter.variants.chunks import RecordChunk
+    from vcffilter.variants.reader import VariantReader
+    from vcffilter.variants.writer import OutputSpec
+
+logger = logging.getLogger(__name__)
+
+
+def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
+    """Run the whole job. started: time.monotonic() of its beginning. Raises VcffilterError."""
+    from vcffilter.variants.htslib import set_log_level
+    from vcffilter.variants.reader import VariantReader
+    from vcffilter.variants.writer import output_spec
+
+    set_log_level(3 if chosen.verbose else 0)
+    output = output_spec(chosen.output, chosen.output_type, chosen.write_index)
+    regions, targets = regions_of(chosen.regions, chosen.regions_file), regions_of(chosen.targets, chosen.targets_file)
+    asked = asked_regions(chosen, regions, targets)
+    if chosen.variants == "-" and (sys.stdin is None or sys.stdin.isatty()):
+        what = "closed" if sys.stdin is None else "a terminal"
+        raise UsageError(f"no input: stdin is {what}", hint="Give a VCF, or pipe one in")
+    check_fdr(chosen)
+    refuse_overwriting(chosen.output_paths, chosen.input_paths)
+
+    def open_reader() -> VariantReader:
+        return VariantReader(
+            chosen.variants,
+            regions=regions,
+            targets=targets,
+            samples=chosen.sample_names or None,
+            declared_only=output.is_bcf,
+        )
+
+    with open_reader() as reader:
+        scorer = open_run_scorer(chosen, reader)
+        try:
+            return filter_records(chosen, reader, scorer, output, started, asked=asked, open_again=open_reader)
+        finally:
+            scorer.close()
+
+
+def filter_records(
+    chosen: FilterOptions,
+    reader: VariantReader,
+    scorer: EvidenceScorer,
+    output: OutputSpec,
+    started: float,
+    *,
+    asked: Sequence[AskedRegions] = (),
+    open_again: Callable[[], VariantReader] | None = None,
+    facts: dict[str, ReadFacts] | None = None,
+    go_on: Callable[[], None] | None = None,
+) -> RunSummary:
+    """The job with its input and scorer open already; they stay the caller's to close.
+
+    asked: regions that the reader was opened with. open_again: opens the input once more, for --fdr. facts: of the reads, by the
+    names that warnings call them; None = looked up in the files. go_on: called with every chunk; what it raises ends the run.
+    """
+    from vcffilter.scoring.network import one_intra_op_thread
+
+    watch = watch_run(chosen, reader, scorer, asked, facts)
+    # Set before the workers start: parallelism comes from them, not from within torch.
+    with one_intra_op_thread():
+        if chosen.fdr is not None:
+            if open_again is None:
+                raise UsageError("--fdr reads the calls twice, and these can be read once")
+            chosen = cut_for_rate(chosen, chosen.fdr, open_again, scorer)
+        return _stream(chosen, reader, scorer, watch, output, started, go_on)
+
+
+def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer) -> Annotator:
+    from vcffilter.annotation.annotator import Annotator
+    from vcffilter.annotation.declarations import Provenance
+    from vcffilter.annotation.settings import AnnotationSettings, FilterMode, annotation_keys
+    from vcffilter.calibration.thresholds import choose_thresholds
+    from vcffilter.calibration.tiers import choose_tier
+
+    tier = None if chosen.tier is None else choose_tier(scorer.presets, chosen.tier)
+    if tier is not None:
+        logger.warning(
+            "note: --tier %g: ALTs with a probability of %g or more by %d or more reads are SURE; of such calls %d of %d were "
+            "false where the model was measured, at most %.2f%%",
+            chosen.tier, tier.probability, tier.n_reads, tier.n_false, tier.n, 100 * tier.false_at_most,
+        )  # fmt: skip
+    settings = AnnotationSettings(
+        keys=annotation_keys(chosen.info_prefix, chosen.score_key),
+        thresholds=choose_thresholds(
+            scorer.thresholds,
+            scorer.operating_points,
+            presets=scorer.presets,
+            preset=chosen.preset,
+            target_recall=chosen.target_recall,
+            min_prob_snv=chosen.min_prob_snv,
+            min_prob_indel=chosen.min_prob_indel,
+        ),
+        mode=FilterMode[chosen.mode.upper()],
+        annotate_only=chosen.annotate_only,
+        with_reasons=chosen.with_reasons,
+        with_samples=scorer.columns is not None,
+        with_sample_verdicts=scorer.columns is not None and chosen.sample_ft,
+        tier=tier,
+    )
+    scorer.explained_below = max(scorer.explained_below, *settings.thresholds.by_depth)
+    provenance = Provenance(
+        model_id=scorer.model_id,
+        model_sha256=scorer.model_sha256,
+        info_prefix=chosen.info_prefix,
+        version=None if chosen.no_version else __version__,
+        command=None if chosen.no_version else f"{shlex.join(sys.argv[1:])}; Date={time.ctime()}",
+    )
+    return Annotator(reader.header, settings, provenance, reader.name)
+
+
+def _n_records(chosen: FilterOptions) -> int | None:
+    """Records that will be read, for the line of progress; None where nobody knows."""
+    from vcffilter.variants.indexed_count import indexed_record_count
+
+    chosen_by_place = any((chosen.regions, chosen.regions_file, chosen.targets, chosen.targets_file))
+    return None if chosen.variants == "-" or chosen_by_place else indexed_record_count(chosen.variants)
+
+
+def _inputs(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer) -> RunInputs:
+    from vcffilter.pipeline.summary import RunInputs
+
+    asked = ("-r", chosen.regions), ("-R", chosen.regions_file), ("-t", chosen.targets), ("-T", chosen.targets_file)
+    part = " ".join(f"{option} {value}" for option, value in asked if value is not None)
+    read_samples = {sample for header in scorer.headers for sample in header.groups_of_sample if sample}
+    return RunInputs(chosen.variants, tuple(reader.header.sample_names()), tuple(sorted(read_samples)), part or None)
+
+
+def _stream(
+    chosen: FilterOptions,
+    reader: VariantReader,
+    scorer: EvidenceScorer,
+    watch: RunWatch,
+    output: OutputSpec,
+    started: float,
+    go_on: Callable[[], None] | None,
+) -> RunSummary:
+    from vcffilter.pipeline.run import run_stream
+    from vcffilter.pipeline.summary import RunSummary, peak_memory_bytes
+    from vcffilter.progress import is_terminal, progress_line
+    from vcffilter.variants.writer import VariantWriter
+
+    annotator = _annotator(chosen, reader, scorer)
+    if scorer.columns is not None:
+        reader.share_room(len(scorer.columns))
+    promise = watch_promise(chosen, scorer)
+
+    def observe(chunk: RecordChunk, scores: AlleleScores) -> None:
+        if go_on is not None:
+            go_on()
+        watch.saw(chunk, scores)
+        promise.saw(scores)
+
+    with ExitStack() as stack:
+        writer = stack.enter_context(VariantWriter(output, reader.header))
+        summary_file = None if chosen.summary_path is None else stack.enter_context(UnfinishedFile(chosen.summary_path))
+        with progress_line(sys.stderr, "records", quiet=chosen.quiet) as progress:
+            n_records = _n_records(chosen) if is_terminal(sys.stderr) and not chosen.quiet else None
+            stages = run_stream(
+                reader,
+                scorer,
+                annotator,
+                writer,
+                n_threads=chosen.n_threads,
+                columns=scorer.columns,
+                progress=lambda done, contig, pos1: progress(done, n_records, f"{contig}:{pos1}"),
+                observe=observe,
+            )
+        watch.finish(chosen.allow_unscored)
+        if (note := promise.note()) is not None:
+            logger.warning("note: %s", note)
+        trusting = [name for name, value in (("--fdr", chosen.fdr), ("--tier", chosen.tier)) if value is not None]
+        if trusting and any(one.code == "foreign_data" for one in watch.warnings.all()):
+            words = "trusts" if len(trusting) == 1 else "trust"
+            told = f"{' and '.join(trusting)} {words} the model's probabilities"
+            logger.warning("note: %s, and on data unlike its training they may be wrong", told)
+        if chosen.strict:
+            watch.warnings.refuse()
+        writer.complete()
+        summary = RunSummary(
+            inputs=_inputs(chosen, reader, scorer),
+            counts=annotator.counts(),
+            stages=stages,
+            thresholds=annotator.settings.thresholds,
+            model_id=scorer.model_id,
+            model_sha256=scorer.model_sha256,
+            elapsed_seconds=time.monotonic() - started,
+            peak_bytes=peak_memory_bytes(),
+            n_threads=chosen.n_threads,
+            warnings=watch.warnings.all(),
+            data=watch.data_to_json(),
+        )
+        if summary_file is None:
+            writer.commit()
+        else:
+            summary.save(summary_file)
+            writer.commit(summary_file)
+    return summary
