@@ -2,7 +2,7 @@
 
     python benchmarks/accuracy.py --data ../shared/data [--harvest DIR ...] [--out benchmarks/results]
 
-Prints Markdown and writes accuracy.md, accuracy.json and, with --docs, docs/accuracy.md. Alleles are scored by the
+Prints Markdown and writes accuracy.md, accuracy.json and, with --docs, docs/developers/accuracy.md. Alleles are scored by the
 program's own scorer (reads, encoder, network, calibration), once each, with benchmarks/folds/*.safetensors. --harvest
 adds the down-sampled copies (recipes/germline/harvest.py).
 """
@@ -261,7 +261,7 @@ def main() -> None:
     parser.add_argument("--folds", type=Path, default=HERE / "folds")
     parser.add_argument("--harvest", type=Path, action="append", default=[], help="work folder of harvest.py; may be repeated")
     parser.add_argument("--out", type=Path, default=HERE / "results")
-    parser.add_argument("--docs", type=Path, help="also write the tables there, such as docs/accuracy.md")
+    parser.add_argument("--docs", type=Path, help="also write the tables there, such as docs/developers/accuracy.md")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logger.setLevel(logging.INFO)

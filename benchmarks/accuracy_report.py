@@ -7,7 +7,7 @@ from typing import Any
 
 Figures = dict[str, Any]
 SLICES = ("all", "all SNV", "all non-SNV", "hard", "hard SNV", "hard non-SNV")
-_INTRO = """# Accuracy
+_INTRO = """# Accuracy: folds and marks
 
 Written by `benchmarks/accuracy.py`; every figure was measured in one run of it. Each set is scored by the program's own
 scorer with weights that never saw its chromosome: not in training, calibration or thresholds (`benchmarks/folds`).

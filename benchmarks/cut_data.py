@@ -55,8 +55,8 @@ class CallSet:
 
     share: of the read names; seed: of the thinning. label: 1 true, 0 false. hard: bool, the caller's QUAL (Mutect2: TLOD) is 1 or
     more. probability: calibrated, of weights that never saw the locus. depth: reads that informed. cut_0_1_0: float,
-    the default threshold that 0.1.0 held for the ALT. part: int, quarter of hifi-revio-chr20; 0 elsewhere. locus:
-    int, the same for one ALT of one person whoever calls it in whichever copy.
+    the default threshold that 0.1.0 held for the ALT. part: int, quarter of hifi-revio-chr20, half of an ONT set; 0 elsewhere.
+    locus: int, the same for one ALT of one person whoever calls it in whichever copy.
     """
 
     set_name: str
@@ -148,6 +148,15 @@ def _quarter(keys: Sequence[Key]) -> np.ndarray:
     return 1 + np.searchsorted(np.array(HIFI_BORDERS), np.array([key[0] - 1 for key in keys]), side="right")
 
 
+def _part(set_name: str, keys: Sequence[Key]) -> np.ndarray:
+    """int (n,): quarter of hifi-revio-chr20, half (1, 2) of an ONT set, else 0."""
+    if "revio" in set_name:
+        return _quarter(keys)
+    if set_name in ONT_BORDERS:
+        return 1 + np.array([key[0] - 1 >= ONT_BORDERS[set_name] for key in keys], np.int64)
+    return np.zeros(len(keys), int)
+
+
 def _copies(data: Path, set_name: str, callers: Iterable[str], harvest: Sequence[Path]) -> list[_Copy]:
     folder = data / "real" / set_name
     reference = read_reference(folder)
@@ -207,7 +216,7 @@ def _call_sets(data: Path, copy: _Copy, keys: list[Key], probability: np.ndarray
     person = "na19401" if copy.set_name.startswith("na19401") else ""
     contig = contig_of(folder)
     locus = np.array([zlib.crc32(f"{person} {contig} {key}".encode()) for key in keys], np.int64)
-    part = _quarter(keys) if "revio" in copy.set_name else np.zeros(len(keys), int)
+    part = _part(copy.set_name, keys)
     found = []
     limits = RULES_OF_0_1_0["hifi" if "hifi" in copy.set_name else FOLD_OF_SET.get(copy.set_name, "none")]
     for caller, records in copy.records.items():

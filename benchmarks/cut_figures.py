@@ -64,10 +64,15 @@ def best_f1(one: CallSet) -> float:
 
 def of_library(sets: Iterable[CallSet]) -> list[CallSet]:
     """One caller's calls on one copy of a library's reads, chromosomes together; call sets with few true calls left out."""
+    return [joined for joined in joined_by_library(sets) if joined.label.sum() >= FEWEST_TRUE]
+
+
+def joined_by_library(sets: Iterable[CallSet]) -> list[CallSet]:
+    """As `of_library`, with those of few true calls or none."""
     parts: dict[tuple[str, float, int, str], list[CallSet]] = {}
     for one in sets:
         parts.setdefault((one.library, one.share, one.seed, one.caller), []).append(one)
-    return [joined for group in parts.values() if (joined := _join(group)).label.sum() >= FEWEST_TRUE]
+    return [_join(group) for group in parts.values()]
 
 
 def _join(group: Sequence[CallSet]) -> CallSet:

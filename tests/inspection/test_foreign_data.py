@@ -75,6 +75,18 @@ def test_platforms(facts, platform):
         assert "20% spliced" in warning.text
 
 
+@pytest.mark.parametrize(("indels_per_kb", "warns"), [(6.5, False), (18.0, False), (32.0, True)])
+def test_another_chemistry_of_the_platform(indels_per_kb, warns):
+    ranges = TrainingRanges("ont", {}, {"indels_per_kb": (6.4, 6.5)})
+    facts = {"r.bam": ReadFacts(500, 30_000, 0.0, 0.0, indels_per_kb)}
+    warning = platform_warning(facts, ranges, "ont-germline")
+    assert (warning is not None) == warns
+    if warning is not None:
+        assert "32.0 indels per kb; the model ont-germline is for reads with at most 6.5" in warning.text
+        assert "No model that ships" in warning.hint
+    assert platform_warning(facts, TrainingRanges("ont", {}, {}), "older") is None
+
+
 def test_the_reads_choose_the_model():
     assert choose_model({"a": ILLUMINA, "b": ILLUMINA}) == "illumina-germline"
     assert choose_model({"a": HIFI}) == "hifi-germline"

@@ -14,6 +14,8 @@ from vcffilter.reads.alignment_file import forbid_network_references, read_heade
 AUTO = "auto"
 #: Files looked at; more of one run are like these.
 _MOST_FILES = 4
+#: So many times the indels per kb of the training samples, and so many at least, are another chemistry (R10.4: 6.5, R9.4: 32).
+_MORE_INDELS, _FEWEST_INDELS = 3.0, 10.0
 
 
 def facts_of_files(reads_paths: Sequence[str], reference_path: str) -> dict[str, ReadFacts]:
@@ -67,12 +69,21 @@ def advice(platform: str, model_id: str) -> str:
 
 
 def platform_warning(facts: dict[str, ReadFacts], ranges: TrainingRanges, model_id: str) -> RunWarning | None:
-    """A warning for the first file whose reads are of another platform than the model's."""
+    """A warning for the first file whose reads are of another platform than the model's, or of its platform with far more indels
+    than any that it was trained on, such as an older chemistry.
+    """
+    _, most_indels = ranges.reads.get("indels_per_kb", (0.0, float("inf")))
     for path, one in facts.items():
         if one.platform != ranges.platform:
             return RunWarning(
                 "foreign_data",
                 f"the reads of {path} are {described(one)}; the model {model_id} was trained on {PLATFORMS[ranges.platform]}",
+                advice(one.platform, model_id),
+            )
+        if one.indels_per_kb > max(_MORE_INDELS * most_indels, _FEWEST_INDELS):
+            return RunWarning(
+                "foreign_data",
+                f"the reads of {path} are {described(one)}; the model {model_id} is for reads with at most {most_indels:.1f}",
                 advice(one.platform, model_id),
             )
     return None
