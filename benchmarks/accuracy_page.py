@@ -113,7 +113,7 @@ def rna_rows(work: Path) -> list[dict[str, Any]]:
     """Each caller's RNA calls by the DNA weights as they are, and by those fine-tuned in recipes/rna."""
     found = []
     for caller in RNA_CALLERS:
-        for weights, when in (("`illumina-germline`", "before"), ("fine-tuned", "after")):
+        for weights, when in (("`illumina-germline`", "before"), ("the same, calibrated", "calibrated"), ("fine-tuned", "after")):
             report = json.loads((work / f"report-{when}-{caller}" / "evaluation.json").read_text())
             rows = {
                 row["Filter"]: row

@@ -65,8 +65,8 @@ def render(figures: dict[str, Any]) -> str:
         if model == "illumina-germline":
             parts.append(_apart(figures["apart"]))
     parts += [
-        "## RNA-seq\n\nOne sample (GM12878, 340 kb, provisional labels), by the weights for DNA and by those that the worked "
-        "example makes ([RNA-seq worked through](rna.md)). Each half of the region by weights that never saw it.\n",
+        "## RNA-seq\n\nOne sample (GM12878, 340 kb, provisional labels), by the weights for DNA and by what the worked "
+        "example makes of them ([RNA-seq worked through](rna.md)). Each half of the region by weights that never saw it.\n",
         _rna_table(figures["rna"]),
         _REST,
     ]

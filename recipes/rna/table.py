@@ -1,4 +1,9 @@
-"""The tables of docs/rna.md from the evaluation.json files of run.sh: python table.py WORKDIR."""
+"""The tables of docs/rna.md from the evaluation.json files of run.sh.
+
+python recipes/rna/table.py WORKDIR [docs/rna.md]
+
+prints them, or puts them between the markers of the page.
+"""
 
 from __future__ import annotations
 
@@ -94,10 +99,26 @@ def markdown(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
     return [f"| {' | '.join(str(cell) for cell in line)} |" for line in lines]
 
 
+def between_markers(page: str, name: str, lines: list[str]) -> str:
+    """The page with these lines where the markers of that name stand."""
+    start, end = f"<!-- {name}: written by recipes/rna/table.py -->", f"<!-- end of {name} -->"
+    before, found, rest = page.partition(start)
+    if not found:
+        raise SystemExit(f"the page has no marker {start}")
+    return "\n".join([before + start, "", *lines, "", end + rest.partition(end)[2]])
+
+
 def main() -> None:
-    """Print both tables."""
-    folder = Path(sys.argv[1])
-    print("\n".join([*markdown(COUNTS_HEADER, counts_table(folder)), "", *markdown(SCORES_HEADER, scores_table(folder))]))
+    """Print both tables, or write them into a page."""
+    folder, *pages = map(Path, sys.argv[1:])
+    tables = {"counts": markdown(COUNTS_HEADER, counts_table(folder)), "scores": markdown(SCORES_HEADER, scores_table(folder))}
+    if not pages:
+        print("\n".join([*tables["counts"], "", *tables["scores"]]))
+    for path in pages:
+        page = path.read_text()
+        for name, lines in tables.items():
+            page = between_markers(page, name, lines)
+        path.write_text(page)
 
 
 if __name__ == "__main__":
