@@ -12,19 +12,19 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from accuracy_page_text import figure, render
 from cut_data import CallSet
-from cut_figures import FEWEST_TRUE, f1, joined_by_library
+from cut_figures import FEWEST_TRUE, f1, joined_by_library, labelled
 from cut_study import COLLECT, call_sets, caller_kind
 
 from vcffilter.calibration.binomial_bounds import lower_limit_of_copies, upper_limit_of_copies
 from vcffilter.calibration.operating_points import DECIMALS
-from vcffilter.calibration.presets import DEPTH_BANDS
+from vcffilter.calibration.presets import DEFAULT_PRESET, DEPTH_BANDS, FALSE_PER_TRUE, choose_cuts
 from vcffilter.models.checkpoint import load_checkpoint
 
 HERE = Path(__file__).resolve().parent
@@ -33,22 +33,31 @@ DOCS = HERE.parent / "docs"
 RNA_CALLERS = ("haplotypecaller", "bcftools", "freebayes", "freebayes-sensitive")
 
 
-def unseeing_weights(model: str, one: CallSet, part: int) -> str | Path:
-    """What scored a part of a call set: weights that never saw it."""
+def unseeing_weights(model: str, one: CallSet, part: int) -> Path:
+    """What scored a part of a call set: weights of a fold that never saw it."""
     if model == "illumina-germline":
-        without = "" if one.fold == "none" else one.fold
+        without = one.fold
     elif model == "ont-germline":
         without = "quarter1-without-quarter2" if part == 1 else "quarter3-without-quarter4"
     else:
         without = f"quarter{part}" if part else "chm13"
-    return HERE / "folds" / f"{model}-without-{without}.safetensors" if without else model
+    return HERE / "folds" / f"{model}-without-{without}.safetensors"
 
 
-def decided(model: str, one: CallSet) -> CallSet:
-    """The call set with 1 and 0 for its probabilities: what passes by the default of the weights that scored it."""
+def unseeing_cuts(model: str, sets: Sequence[CallSet], one: CallSet, part: int) -> dict[str, float]:
+    """Default cuts by type that were chosen without a part of a call set."""
+    if model == "illumina-germline" and one.fold == "none":
+        # Scored by the shipped weights, which saw nothing of its chromosome; their cuts were chosen on it, too.
+        others = [other for other in sets if other.library != one.library]
+        return choose_cuts(labelled(others), FALSE_PER_TRUE[DEFAULT_PRESET])
+    return load_checkpoint(unseeing_weights(model, one, part)).metadata.thresholds
+
+
+def decided(one: CallSet, cuts_of: Callable[[CallSet, int], dict[str, float]]) -> CallSet:
+    """The call set with 1 and 0 for its probabilities: what passes by the cuts of each of its parts."""
     passes = np.zeros(len(one.label))
     for part in np.unique(one.part).tolist():
-        cuts = load_checkpoint(unseeing_weights(model, one, part)).metadata.thresholds
+        cuts = cuts_of(one, part)
         cut = np.where(one.is_snv, cuts["snv"], cuts["indel"])
         passes = np.where(one.part == part, np.round(one.probability, DECIMALS) >= cut, passes)
     return dataclasses.replace(one, probability=passes)
@@ -56,7 +65,15 @@ def decided(model: str, one: CallSet) -> CallSet:
 
 def rows_of(model: str, sets: Sequence[CallSet]) -> list[dict[str, Any]]:
     """A row a library, kind of caller and band of depth; call sets of whole reads and thinned copies alike."""
-    joined = joined_by_library([decided(model, one) for one in sets])
+    known: dict[tuple[str, str, int], dict[str, float]] = {}
+
+    def cuts_of(one: CallSet, part: int) -> dict[str, float]:
+        key = (one.library, one.fold, part)
+        if key not in known:
+            known[key] = unseeing_cuts(model, sets, one, part)
+        return known[key]
+
+    joined = joined_by_library([decided(one, cuts_of) for one in sets])
     groups: dict[tuple[str, str, str], list[CallSet]] = {}
     for one in joined:
         copy = [other for other in joined if (other.library, other.share, other.seed) == (one.library, one.share, one.seed)]

@@ -109,18 +109,13 @@ def _f1(row: Row) -> str:
 
 
 def _lost(row: Row) -> str:
-    if not row["n_true"]:
-        return "-"
-    return (
-        f"{row['lost']} of {row['n_true']:,} ({100 * row['lost'] / row['n_true']:.1f}%; at most {100 * row['lost_at_most']:.1f}%)"
-    )
+    return f"{row['lost']} of {row['n_true']:,} (at most {100 * row['lost_at_most']:.1f}%)" if row["n_true"] else "-"
 
 
 def _removed(row: Row) -> str:
     if not row["n_false"]:
         return "-"
-    share, least = 100 * row["removed"] / row["n_false"], 100 * row["removed_at_least"]
-    return f"{row['removed']:,} of {row['n_false']:,} ({share:.1f}%; at least {least:.1f}%)"
+    return f"{row['removed']:,} of {row['n_false']:,} (at least {100 * row['removed_at_least']:.1f}%)"
 
 
 def figure(figures: dict[str, Any], path: Path) -> None:

@@ -4,11 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-from accuracy_page import counts_of, decided, f1_of
+from accuracy_page import counts_of, decided, f1_of, unseeing_cuts
 from accuracy_page_text import render
 from cut_data import CallSet
+from cut_figures import labelled
 
 from vcffilter.calibration.binomial_bounds import lower_limit, upper_limit
+from vcffilter.calibration.presets import choose_cuts
 from vcffilter.models.checkpoint import load_checkpoint
 
 
@@ -24,12 +26,18 @@ def call_set(set_name="broad8x-chr20", n=200, part=None, seed=0):
 
 def test_each_part_is_cut_by_weights_that_never_saw_it():
     one = call_set("hifi-revio-chr20", part=1 + np.arange(200) % 4)
-    passes = decided("hifi-germline", one).probability
+    passes = decided(one, lambda one, part: unseeing_cuts("hifi-germline", [one], one, part)).probability
     for part in (1, 2, 3, 4):
         cuts = load_checkpoint(f"benchmarks/folds/hifi-germline-without-quarter{part}.safetensors").metadata.thresholds
         chosen = one.part == part
         cut = np.where(one.is_snv, cuts["snv"], cuts["indel"])[chosen]
         assert (passes[chosen] == (one.probability[chosen] >= cut)).all()
+
+
+def test_cuts_of_a_library_without_a_fold_are_chosen_without_it():
+    sets = [call_set("na12878-pg-chr3-a", 2000), call_set("broad8x-chr20", 2000, seed=1)]
+    found = unseeing_cuts("illumina-germline", sets, sets[0], 0)
+    assert found == choose_cuts(labelled(sets[1:]), 4.0) != choose_cuts(labelled(sets[:1]), 4.0)
 
 
 def test_copies_do_not_narrow_the_limits():
@@ -55,4 +63,4 @@ def test_a_library_without_true_calls_has_no_f1():
     none = dataclasses.replace(call_set("chm13-hifi-chr20"), label=np.zeros(200, int), probability=np.zeros(200))
     row = {"library": "chm13-hifi", "callers": "defaults", "reads": "8-20"} | counts_of([none]) | f1_of([none])
     page = render({"illumina-germline": [], "hifi-germline": [row], "ont-germline": [], "rna": [], "apart": []})
-    assert "| CHM13, Sequel, no true variant | defaults | 8-20 | - | - | - | - | 200 of 200 (100.0%; at least 98.5%) |" in page
+    assert "| CHM13, Sequel, no true variant | defaults | 8-20 | - | - | - | - | 200 of 200 (at least 98.5%) |" in page
