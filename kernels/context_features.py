@@ -21,6 +21,7 @@ MAX_RUN = 60
 MAX_UNIT = 6
 
 
+# As an index a member is written with `.value`: numba below 0.68 takes no IntEnum there.
 class ContextFeature(IntEnum):
     """Places of the values that `write_context_features` writes; their names in lower case are the features'."""
 
