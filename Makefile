@@ -5,6 +5,8 @@
 # make docs: the documentation site in build/docs, links checked.  make test-oldest: kernel, reader and command tests with the oldest
 # versions that pyproject.toml declares, in .venv-oldest.
 # make test-hard: hostile values, bcftools' options, kills, limits, same bytes (tests/hostile).  make test-all: what takes longer, too.
+# make test-packages: sdist, wheel and SBOM made, the wheel tried in .venv-wheel; containers, recipes, scripts, wrappers and the MultiQC
+# plugin tried with the tools of .venv-tools.
 # make fuzz: damaged files of every kind, FUZZ_CASES of them (1500).
 # make test-nextflow: the workflow by real Nextflow (Java, Maven), here and through Slurm (slurm-wlm, munge) on this machine.
 # make test-serve: the server as a process: 1,000 requests, bad clients, signals, and its own description (schemathesis).
@@ -15,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-hard test-all fuzz test-nextflow test-serve test-browser test-oldest docs clean
+.PHONY: help demo test test-hard test-all fuzz test-nextflow test-serve test-browser test-oldest test-packages docs clean
 
 VENV ?= .venv
 PYTHON ?=
@@ -81,8 +83,15 @@ test-oldest: export PATH := $(abspath $(VENV)-oldest)/bin:$(PATH)
 test-oldest: $(VENV)-oldest/.installed
 	@$(VENV)-oldest/bin/pytest tests/kernels tests/variants tests/reads tests/commands
 
+# The wheel's program comes first, then the tools, then those of $(VENV).
+test-packages: $(VENV)/.installed-test $(VENV)-tools/.installed
+	@export PATH="$(abspath $(VENV)-tools)/bin:$$PATH" VCFFILTER_PACKAGES="$(abspath build/dist)" VCFFILTER_RELIABILITY_SUITE=packages
+	TORCH_FROM="$(VENV)" packaging/release.sh "$$VCFFILTER_PACKAGES" "$(VENV)-wheel"
+	"$(VENV)-tools/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall build/dist/multiqc_*.whl
+	PATH="$(abspath $(VENV)-wheel)/bin:$$PATH" VCFFILTER_RELIABILITY_COMMAND="make test-packages" $(VENV)/bin/pytest tests/packages
+
 clean:
-	rm -rf "$(VENV)" "$(VENV)-oldest" demo-output build
+	rm -rf "$(VENV)" "$(VENV)-oldest" "$(VENV)-tools" "$(VENV)-wheel" demo-output build
 
 $(VENV)/.made: .ci/make-venv
 	@.ci/make-venv "$(VENV)" "$(PYTHON)"
@@ -109,4 +118,11 @@ $(VENV)/.installed-docs: $(VENV)/.installed-core
 $(VENV)-oldest/.installed: $(DECLARED) .ci/oldest-versions.txt
 	@$(or $(PYTHON),python3) -m venv --clear "$(VENV)-oldest"
 	"$(VENV)-oldest/bin/python" -m pip install --quiet --disable-pip-version-check -c .ci/oldest-versions.txt -e . pytest hypothesis pillow pyyaml
+	touch "$@"
+
+# Pinned to the last: the tools' own demands are wide, and a resolver would need minutes. .ci/tools.txt says how it is made.
+$(VENV)-tools/.installed: .ci/tools.txt
+	@$(or $(PYTHON),python3) -m venv --clear "$(VENV)-tools"
+	"$(VENV)-tools/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r .ci/tools.txt
+	"$(VENV)-tools/bin/python" -m pip check
 	touch "$@"
