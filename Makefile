@@ -123,6 +123,6 @@ $(VENV)-oldest/.installed: $(DECLARED) .ci/oldest-versions.txt
 # Pinned to the last: the tools' own demands are wide, and a resolver would need minutes. .ci/tools.txt says how it is made.
 $(VENV)-tools/.installed: .ci/tools.txt
 	@$(or $(PYTHON),python3) -m venv --clear "$(VENV)-tools"
-	"$(VENV)-tools/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r .ci/tools.txt
+	"$(VENV)-tools/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-compile -r .ci/tools.txt
 	"$(VENV)-tools/bin/python" -m pip check
 	touch "$@"

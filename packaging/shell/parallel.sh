@@ -12,7 +12,7 @@ mkdir -p "$folder"
 [ -s "$folder/shards.txt" ] || { "$here/shards.sh" "$calls" "$n" > "$folder/shards.part" && mv "$folder/shards.part" "$folder/shards.txt"; }
 one_shard() { # NUMBER REGION CALLS READS REFERENCE FOLDER OPTIONS...
   [ -e "$6/$1.vcf.gz" ] && return
-  pileup-filter filter "$3" -b "$4" -f "$5" -r "$2" --threads 1 -Oz -o "$6/$1.vcf.gz" --summary "$6/$1.summary.json" "${@:7}"
+  pileup-filter filter "$3" -b "$4" -f "$5" -r "$2" -t "$2" --threads 1 -Oz -o "$6/$1.vcf.gz" --summary "$6/$1.summary.json" "${@:7}"
 }
 export -f one_shard
 parallel --will-cite --jobs "$jobs" --halt soon,fail=1 --quote \

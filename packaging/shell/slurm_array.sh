@@ -13,9 +13,10 @@ set -euo pipefail
 here=${PILEUP_FILTER_SCRIPTS:-$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)}
 
 filter_shard() { # FOLDER CALLS READS REFERENCE OPTIONS...
-  local shard=$1/$SLURM_ARRAY_TASK_ID
+  local shard=$1/$SLURM_ARRAY_TASK_ID region
   [ ! -e "$shard.vcf.gz" ] || return 0
-  pileup-filter filter "$2" -b "$3" -f "$4" -r "$(sed -n "${SLURM_ARRAY_TASK_ID}p" "$1/shards.txt")" --threads "${SLURM_CPUS_PER_TASK:-2}" \
+  region=$(sed -n "${SLURM_ARRAY_TASK_ID}p" "$1/shards.txt")
+  pileup-filter filter "$2" -b "$3" -f "$4" -r "$region" -t "$region" --threads "${SLURM_CPUS_PER_TASK:-2}" \
     -Oz -o "$shard.vcf.gz" --summary "$shard.summary.json" "${@:5}"
 }
 

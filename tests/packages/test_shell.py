@@ -62,8 +62,18 @@ def test_regions_have_every_record_once(sample, program, tmp_path):
     for calls, n in ((tmp_path / "odd.vcf.gz", 4), (sample / "calls.vcf.gz", 5)):
         regions = program(SHELL / "shards.sh", calls, n).split()
         assert len(regions) >= n - 1
-        there = "".join(program("bcftools", "view", "-H", "-r", region, calls) for region in regions)
+        there = "".join(program("bcftools", "view", "-H", "-r", region, "-t", region, calls) for region in regions)
         assert there == program("bcftools", "view", "-H", calls)
+
+
+def test_a_record_that_no_region_reaches_is_not_lost(program, tmp_path):
+    telomere = "##fileformat=VCFv4.2\n##contig=<ID=a,length=90>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    (tmp_path / "t.vcf").write_text(telomere + "a\t0\t.\tN\tA\t.\t.\t.\na\t5\t.\tC\tA\t.\t.\t.\n")
+    program("bcftools", "view", "-Oz", "-o", tmp_path / "t.vcf.gz", tmp_path / "t.vcf")
+    program("bcftools", "index", tmp_path / "t.vcf.gz")
+    done = subprocess.run([SHELL / "shards.sh", tmp_path / "t.vcf.gz", "2"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "a:0" in done.stderr
 
 
 @pytest.mark.reliability("without a workflow engine: shards by GNU parallel equal the whole run")
