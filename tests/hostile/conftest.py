@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ def sound_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def inputs(sound_files: tuple[Path, Path], tmp_path: Path) -> Inputs:
     """Sound reads and reference, and an empty folder for the rest."""
     return Inputs(tmp_path, *sound_files)
+
+
+sys.path.append(str(Path(__file__).parents[1] / "commands"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -24,6 +24,8 @@ TEXT = "##fileformat=VCFv4.2\n##contig=<ID=1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\t
         ("a.vcf", "z9", ("z", 9)),
         ("-", "b0", ("b", 0)),
         ("-", "u", ("u", None)),
+        ("-", "v3", ("v", None)),
+        ("-", "u0", ("u", None)),
     ],
 )
 def test_type_comes_from_the_option_then_the_name(path, kind, expected):
@@ -33,7 +35,15 @@ def test_type_comes_from_the_option_then_the_name(path, kind, expected):
 
 @pytest.mark.parametrize(
     ("path", "kind", "index"),
-    [("-", "q", None), ("-", "z10", None), ("-", "v3", None), ("-", "z", "csi"), ("a", "v", "csi"), ("a", "b", "tbi")],
+    [
+        ("-", "q", None),
+        ("-", "z10", None),
+        ("-", "v33", None),
+        ("-", "vx", None),
+        ("-", "z", "csi"),
+        ("a", "v", "csi"),
+        ("a", "b", "tbi"),
+    ],
 )
 def test_what_does_not_fit_together(path, kind, index):
     with pytest.raises(UsageError):
@@ -98,7 +108,9 @@ def test_folder_is_no_output(reader, tmp_path):
 def test_a_contig_that_only_records_name_is_not_declared_in_the_output(tmp_path):
     """htslib adds it to the header while it reads, and the header is written after the first records were read."""
     source, target = tmp_path / "in.vcf", tmp_path / "out.vcf"
-    source.write_text("##fileformat=VCFv4.2\n##contig=<ID=1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nnew\t5\t.\tA\tC\t.\t.\t.\n")
+    source.write_text(
+        "##fileformat=VCFv4.2\n##contig=<ID=1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nnew\t5\t.\tA\tC\t.\t.\t.\n"
+    )
     with VariantReader(str(source)) as reader, VariantWriter(output_spec(str(target), None, None), reader.header) as writer:
         for batch in reader.batches():
             reader.header.append("##late=line")

@@ -95,6 +95,11 @@ samples = option(
     "-s", "--samples", group=_INPUT, metavar="LIST",
     help="Only these samples: their columns, and the reads of their read groups.",
 )  # fmt: skip
+chosen_samples = option(
+    "-s", "--samples", group=_INPUT, metavar="[^]LIST",
+    help="Only these samples, or all but these: their columns, and the reads of their read groups.",
+)  # fmt: skip
+samples_file = option("-S", "--samples-file", group=_INPUT, metavar="[^]FILE", help="Like -s, from a file, one name a line.")
 sample_map = option(
     "--sample-map", group=_INPUT, metavar="FILE",
     help="Lines of NAME, tab, SAMPLE: whose reads an @RG SM, or a file of -b, holds by the names of INPUT.",

@@ -40,12 +40,14 @@ def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
     """Run the whole job. started: time.monotonic() of its beginning. Raises VcffilterError."""
     from vcffilter.variants.htslib import set_log_level
     from vcffilter.variants.reader import VariantReader
+    from vcffilter.variants.sample_choice import sample_choice
     from vcffilter.variants.writer import output_spec
 
     set_log_level(3 if chosen.verbose else 0)
     output = output_spec(chosen.output, chosen.output_type, chosen.write_index)
     regions, targets = regions_of(chosen.regions, chosen.regions_file), regions_of(chosen.targets, chosen.targets_file)
     asked = asked_regions(chosen, regions, targets)
+    samples = sample_choice(chosen.samples, chosen.samples_file)
     if chosen.variants == "-" and (sys.stdin is None or sys.stdin.isatty()):
         what = "closed" if sys.stdin is None else "a terminal"
         raise UsageError(f"no input: stdin is {what}", hint="Give a VCF, or pipe one in")
@@ -57,7 +59,7 @@ def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
             chosen.variants,
             regions=regions,
             targets=targets,
-            samples=chosen.sample_names or None,
+            samples=samples,
             declared_only=output.is_bcf,
         )
 

@@ -38,7 +38,7 @@ def open_run_scorer(chosen: FilterOptions, reader: VariantReader) -> EvidenceSco
             variants_path=reader.name,
             reads_paths=chosen.reads_paths,
             reference_path=chosen.reference_path,
-            samples=tuple(chosen.sample_names),
+            samples=reader.chosen_samples,
             model=_model_name(chosen),
             device=chosen.device,
             use_supplementary=chosen.use_supplementary,

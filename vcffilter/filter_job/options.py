@@ -20,6 +20,7 @@ class FilterOptions:
     targets: str | None = None
     targets_file: str | None = None
     samples: str | None = None
+    samples_file: str | None = None
     sample_map: str | None = None
     use_supplementary: bool = False
     allow_ref_mismatch: bool = False
@@ -56,14 +57,9 @@ class FilterOptions:
         return [reads_file(text).path for text in self.reads_paths]
 
     @property
-    def sample_names(self) -> list[str]:
-        """Names of -s; empty when not given."""
-        return [name for name in (self.samples or "").split(",") if name]
-
-    @property
     def input_paths(self) -> list[str]:
         """Files that are read, their indexes included, whether there or not."""
-        optional = (self.regions_file, self.targets_file, self.sample_map)
+        optional = (self.regions_file, self.targets_file, self.samples_file, self.sample_map)
         named = [self.variants, *self.reads_files, self.reference_path, self.model, *optional]
         files = [name.removeprefix("^") for name in named if name not in (None, "-")]
         return [*files, *(os.path.splitext(file)[0] + end for file in files for end in _INDEX_ENDINGS),

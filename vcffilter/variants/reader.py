@@ -9,13 +9,13 @@ from __future__ import annotations
 import ctypes
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 
 import numpy as np
 
-from vcffilter.errors import RegionError, UnknownSampleError, UsageError, VariantFileError
+from vcffilter.errors import RegionError, UsageError, VariantFileError
 from vcffilter.file_kind import FIRST_BYTES, kind_of_bytes, refuse_other_kind
 from vcffilter.index_file import refuse_damaged_index_of_variants
 from vcffilter.variants import htslib
@@ -25,6 +25,7 @@ from vcffilter.variants.htslib import KString, library
 from vcffilter.variants.intervals import EMPTY, FIRST_POS0, Intervals, Regions
 from vcffilter.variants.record_kernels import BatchLimits, RecordRules, RecordSource, TargetsOnContig
 from vcffilter.variants.records import RecordBatch, RecordPool
+from vcffilter.variants.sample_choice import SampleChoice
 
 # hts_check_EOF: the file could be checked, and lacks its end-of-file block.
 _EOF_BLOCK_ABSENT = 0
@@ -62,7 +63,7 @@ class VariantReader:
         descriptor: int | None = None,
         regions: Regions | None = None,
         targets: Regions | None = None,
-        samples: list[str] | None = None,
+        samples: Sequence[str] | SampleChoice | None = None,
         declared_only: bool = False,
         limits: BatchLimits | None = None,
     ) -> None:
@@ -83,8 +84,10 @@ class VariantReader:
             self._contigs = self.header.contig_name_by_index()
             #: Every sample of the file, whichever are read.
             self.all_samples = self.header.sample_names()
+            #: Those that were asked for; of calls without samples they choose among the reads.
+            self.chosen_samples: tuple[str, ...] = ()
             if samples is not None:
-                self._select_samples(samples)
+                self._select_samples(samples if isinstance(samples, SampleChoice) else SampleChoice(tuple(samples)))
             self._n_samples = len(self.header.sample_names())
             if regions is not None:
                 self._index = self._open_index(regions)
@@ -166,18 +169,10 @@ class VariantReader:
             )
         return VariantHeader(address, self.name)
 
-    def _select_samples(self, samples: list[str]) -> None:
-        present = self.all_samples
-        if not present:  # sites only: the samples then choose among the reads
-            return
-        absent = [sample for sample in samples if sample not in present]
-        if absent:
-            raise UnknownSampleError(
-                f"no sample is named {', '.join(absent)}",
-                path=self.name,
-                hint=f"It has: {', '.join(present[:10]) or 'no samples'}{', ...' if len(present) > 10 else ''}",
-            )
-        self.header.keep_samples(samples)
+    def _select_samples(self, samples: SampleChoice) -> None:
+        self.chosen_samples = samples.among(self.all_samples, self.name)
+        if self.all_samples:
+            self.header.keep_samples(list(self.chosen_samples))
 
     def _open_index(self, regions: Regions) -> _Index:
         if self.path == "-" or stat.S_ISFIFO(os.stat(self.path).st_mode):

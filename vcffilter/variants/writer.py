@@ -56,7 +56,8 @@ class OutputSpec:
 def output_spec(path: str, kind: str | None, index: str | None) -> OutputSpec:
     """Check and complete what the command line says of the output.
 
-    kind: "v", "z", "b", "u", with a digit behind z or b for the compression level; None = by the file's name, else VCF.
+    kind: "v", "z", "b", "u", with a digit behind it for the compression level, without effect on v and u; None = by the file's
+    name, else VCF.
     Raises UsageError.
     """
     letter, level = _split_kind(kind, path)
@@ -75,9 +76,9 @@ def _split_kind(kind: str | None, path: str) -> tuple[str, int | None]:
         by_name = (letter for suffix, letter in _SUFFIX_FORMATS if path.endswith(suffix))
         return next(by_name, "v"), None
     letter, digits = kind[:1], kind[1:]
-    if letter not in _MODES or (digits and (letter not in "zb" or digits not in "0123456789" or len(digits) > 1)):
+    if letter not in _MODES or digits not in ("", *"0123456789"):
         raise UsageError(f"unknown output type '{kind}'", hint="Choose v, z, b or u; z and b may carry a level, as in z9")
-    return letter, int(digits) if digits else None
+    return letter, int(digits) if digits and letter in "zb" else None
 
 
 class VariantWriter:
