@@ -5,6 +5,7 @@ Run: python benchmarks/pictures.py [--data ../shared/data] [--pictures 100] [--r
 
 from __future__ import annotations
 
+import resource
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,12 @@ def run(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "vcffilter", *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
+def children_cpu() -> float:
+    """CPU seconds of all programs run so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def drawn(source: PileupSource, calls: list[CallFacts], rounds: int) -> Table:
     """Seconds of all pictures, in one process, one thread."""
     pileups = [source.pileup(call.contig, call.pos1, call.ref, call.alt) for call in calls]
@@ -82,16 +89,17 @@ def by_command(filtered: Path, source_options: list[str], n: int, work: Path, ro
         "report with pictures": ["report", str(filtered), *source_options, "-q", "-o", str(work / "report.html")],
         "report without": ["report", str(filtered), "-q", "-o", str(work / "bare.html")],
     }
-    table = Table(f"Commands, {n} pictures", ("command", "seconds", "MB written"))
+    table = Table(f"Commands, {n} pictures", ("command", "seconds", "CPU seconds", "MB written"))
     for name, arguments in commands.items():
-        seconds = []
+        seconds, cpu_seconds = [], []
         for _ in range(rounds):
             shutil.rmtree(folder, ignore_errors=True)
-            started = time.perf_counter()
+            cpu_started, started = children_cpu(), time.perf_counter()
             run(*arguments)
             seconds.append(time.perf_counter() - started)
+            cpu_seconds.append(children_cpu() - cpu_started)
         written = [*folder.glob("*")] if name.startswith("show") else [work / Path(arguments[-1]).name]
-        table.add(name, min(seconds), sum(path.stat().st_size for path in written) / 1e6)
+        table.add(name, min(seconds), min(cpu_seconds), sum(path.stat().st_size for path in written) / 1e6)
     return table
 
 

@@ -1,4 +1,7 @@
-"""Panels of a tensor: every channel named, every cell shown as it is."""
+"""Panels of a tensor: every channel named, every cell shown as it is.
+
+What users of igvReader complain of cannot happen: channels without a name or scale, and pixels that were resampled.
+"""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def explain(
             _compare(call, found.explanation)
             click.echo(json.dumps(explanation_json(found, call)) if as_json else explanation_text(found, call))
             if folder is not None:
-                _draw(folder, kinds, evidence, call, found)
+                _draw(folder, kinds, evidence, call, found, checkpoint.metadata.model_id)
             _gather(call, evidence.prepared, found, read_values, column_values)
     if bam_path is not None:
         program = {"ID": "pileup-filter", "PN": "pileup-filter", "VN": __version__, "CL": "pileup-filter explain --bam"}
@@ -237,7 +237,7 @@ def _compare(call: CallFacts, explanation: Explanation) -> None:
         )  # fmt: skip
 
 
-def _draw(folder: Path, kinds: Sequence[str], evidence: Evidence, call: CallFacts, found: CallExplanation) -> None:
+def _draw(folder: Path, kinds: Sequence[str], evidence: Evidence, call: CallFacts, found: CallExplanation, model_id: str) -> None:
     from vcffilter.explanation.bars import draw_bars
     from vcffilter.pictures.drawing import beside
     from vcffilter.pictures.heat import first_column0, heat_of, read_of_each_row
@@ -245,7 +245,7 @@ def _draw(folder: Path, kinds: Sequence[str], evidence: Evidence, call: CallFact
     from vcffilter.pictures.pileup import pileup_of
 
     pileup = pileup_of(evidence.prepared, call.contig, 0)
-    bars = draw_bars(found.explanation, call)
+    bars = draw_bars(found.explanation, call, model_id)
     if found.maps is None:
         write_pictures(folder, tuple(kinds), call, beside(draw_pileup(pileup, call), bars), "", "_explained")
         return

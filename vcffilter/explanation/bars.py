@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from vcffilter.explanation.explainer import Explanation
 from vcffilter.explanation.text import threshold_log_odds
 from vcffilter.pictures.drawing import Drawing, Label, Polygon, Rectangle, Shape
@@ -14,8 +16,8 @@ _FOR, _AGAINST, _LINE = "#0072b2", "#d55e00", "#555555"
 _MOST_FACTS, _TIP = 6, 6.0
 
 
-def draw_bars(explanation: Explanation, call: CallFacts) -> Drawing:
-    """A waterfall: every bar begins where the one above it ended."""
+def draw_bars(explanation: Explanation, call: CallFacts, model_id: str = "") -> Drawing:
+    """A waterfall: every bar begins where the one above it ended. model_id: for the title."""
     cut = threshold_log_odds(call)
     levels = [explanation.base]
     for _, amount in explanation.families:
@@ -28,7 +30,7 @@ def draw_bars(explanation: Explanation, call: CallFacts) -> Drawing:
         return _NAMES + (log_odds - low) * scale
 
     bottom = _TOP + _ROW * (len(explanation.families) + 2)
-    shapes: list[Shape] = [Label(12, 18, "What makes the log-odds", _TITLE)]
+    shapes: list[Shape] = [Label(12, 18, "What makes the log-odds" + (f" of {model_id}" if model_id else ""), _TITLE)]
     if cut is not None:
         shapes += [Rectangle(x(cut), _TOP - 8, 1, bottom - _TOP + 8, _LINE)]
         shapes += [Label(x(cut), _TOP - 14, f"threshold {cut:+.2f}", _SMALL, _LINE, "middle")]
@@ -40,7 +42,8 @@ def draw_bars(explanation: Explanation, call: CallFacts) -> Drawing:
     shapes.append(Label(12, y, "strongest facts (value, contribution)", _TEXT, "#444444"))
     for fact in explanation.facts[:_MOST_FACTS]:
         y += 14
-        shapes.append(Label(12, y, f"{fact.name} = {fact.value:.3g}  {fact.log_odds:+.2f}", _TEXT))
+        value = "" if math.isnan(fact.value) else f" = {fact.value:.3g}"
+        shapes.append(Label(12, y, f"{fact.name}{value}  {fact.log_odds:+.2f}", _TEXT))
     description = ", ".join(f"{name} {amount:+.2f}" for name, amount in explanation.families)
     return Drawing(
         _WIDTH, y + 16, tuple(shapes), call.place,
