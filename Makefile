@@ -45,9 +45,17 @@ fuzz: $(VENV)/.installed-test
 	@export VCFFILTER_RELIABILITY_COMMAND="make fuzz FUZZ_CASES=$(FUZZ_CASES)"
 	$(VENV)/bin/python tests/fuzz/run.py --cases $(FUZZ_CASES)
 
-test-nextflow: $(VENV)/.installed-test
-	@export VCFFILTER_RELIABILITY_SUITE=nextflow VCFFILTER_RELIABILITY_COMMAND="make test-nextflow"
+test-nextflow: export PATH := $(PATH):$(abspath build/nextflow-tools)/bin
+test-nextflow: $(VENV)/.installed-test build/nextflow-tools/.installed
+	@.ci/nf-core-lint
+	export VCFFILTER_RELIABILITY_SUITE=nextflow VCFFILTER_RELIABILITY_COMMAND="make test-nextflow"
 	$(VENV)/bin/pytest tests/nextflow
+
+# nf-core's linter, and MultiQC, which gets its plugin from the workflow; their own requirements are kept from the filter's.
+build/nextflow-tools/.installed:
+	@python3 -m venv --clear build/nextflow-tools
+	build/nextflow-tools/bin/python -m pip install --quiet --disable-pip-version-check nf-core==4.2.1 multiqc==1.35
+	touch "$@"
 
 # axe-core judges pages for people who see or move otherwise; nothing that ships needs it.
 AXE := build/axe/node_modules/axe-core/axe.min.js

@@ -1,5 +1,11 @@
 #!/usr/bin/env python3
-"""One summary of the summaries of a call set's shards, for the report about samples: counts are added, warnings said once."""
+"""One summary of the summaries of a call set's shards: counts are added, warnings said once. To stdout.
+
+merge_summaries.py [--allow-unscored] FILE...
+
+A shard may lie where there are no reads, so shards are not judged; the whole call set is, as `pileup-filter filter` judges a run:
+exit code 1 where nearly nothing could be scored, unless --allow-unscored is given.
+"""
 
 import json
 import sys
@@ -7,6 +13,10 @@ from typing import Any
 
 #: Of these the largest of any shard counts; all other numbers are added.
 _LARGEST = ("peak_memory_bytes", "threads")
+#: ALTs before a call set is judged, and the share of them that must be scored (vcffilter/inspection/unscored.py).
+_FEWEST_ALTS, _LEAST_SHARE = 100, 0.02
+#: Why ALTs that could be scored were not.
+_UNSCORED = ("no_reads", "contig_missing", "ref_mismatch")
 #: One value for all shards.
 _SAME = ("report", "report_version", "program_version", "model", "thresholds", "calls", "samples", "read_samples")
 
@@ -30,7 +40,7 @@ def merged(summaries: list[dict[str, Any]]) -> dict[str, Any]:
     if seconds and "records_per_second" in result:
         result["records_per_second"] = round(result["records"]["total"] / seconds, 1)
     if "data" in result:
-        scored, outside = result["alleles"]["scored"], result["data"]["alleles_outside_training"]
+        scored, outside = result["alleles"].get("scored", 0), result["data"].get("alleles_outside_training", 0)
         result["data"]["alleles_outside_training_share"] = round(outside / scored, 6) if scored else 0.0
     # Not a part of the calls any more.
     return {**result, "part": None, "shards": len(summaries)}
@@ -38,11 +48,13 @@ def merged(summaries: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _facts(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     """Of the same reads; the features that are unlike in any shard."""
-    seen = left["unlike_features"]
+    seen = left.get("unlike_features", [])
+    outside = [facts.get("alleles_outside_training", 0) for facts in (left, right)]
     return {
+        **right,
         **left,
-        "unlike_features": seen + [name for name in right["unlike_features"] if name not in seen],
-        "alleles_outside_training": left["alleles_outside_training"] + right["alleles_outside_training"],
+        "unlike_features": seen + [name for name in right.get("unlike_features", []) if name not in seen],
+        "alleles_outside_training": sum(outside),
     }
 
 
@@ -57,14 +69,31 @@ def _added(left: Any, right: Any) -> Any:
     return left
 
 
-def _main(paths: list[str]) -> None:
+def complaint(summary: dict[str, Any]) -> str | None:
+    """What is wrong with a call set of which nearly nothing was scored."""
+    n_scored = summary["alleles"].get("scored", 0)
+    n_alts = n_scored + sum(summary["alleles"].get(status, 0) for status in _UNSCORED)
+    if n_alts < _FEWEST_ALTS or n_scored >= _LEAST_SHARE * n_alts:
+        return None
+    why = ", ".join(f"{status} {summary['alleles'][status]}" for status in _UNSCORED if status in summary["alleles"])
+    hint = "Do calls, reads and FASTA belong together? pileup-filter check says; --allow-unscored takes it as meant"
+    return f"{n_scored} of {n_alts} ALTs could be scored ({why}). {hint}"
+
+
+def _main(arguments: list[str]) -> int:
+    paths = [argument for argument in arguments if argument != "--allow-unscored"]
     summaries = []
     for path in paths:
         with open(path, encoding="utf-8") as file:
             summaries.append(json.load(file))
-    json.dump(merged(summaries), sys.stdout, indent=2)
+    whole = merged(summaries)
+    json.dump(whole, sys.stdout, indent=2)
     sys.stdout.write("\n")
+    wrong = None if "--allow-unscored" in arguments else complaint(whole)
+    if wrong is not None:
+        sys.stderr.write(f"{whole.get('calls', 'calls')}: {wrong}\n")
+    return int(wrong is not None)
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1:])
+    sys.exit(_main(sys.argv[1:]))

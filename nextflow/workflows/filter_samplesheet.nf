@@ -76,6 +76,7 @@ workflow FILTER_SAMPLESHEET {
             FILTER_CALLS.out.summary.map { _meta, summary -> summary }.collect(sort: { summary -> summary.name }),
             fileOrNothing('multiqc_config', params.multiqc_config),
             versions.ifEmpty([]),
+            file("${moduleDir}/../../packaging/multiqc/multiqc_pileup_filter", checkIfExists: true),
         )
     }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,15 @@ from engine import Engine
 def cohort(tmp_path_factory: pytest.TempPathFactory, samtools: str, bcftools: str) -> Cohort:
     """Two samples of two contigs; read it, or add files of other names."""
     return make_cohort(tmp_path_factory.mktemp("cohort"))
+
+
+@pytest.fixture(scope="session")
+def multiqc() -> str:
+    """MultiQC; its plugin comes with the workflow."""
+    path = shutil.which("multiqc")
+    if path is None:
+        pytest.skip("multiqc is not installed")
+    return path
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PIPELINE = ROOT / "nextflow"
 #: A run that takes longer hangs.
-_SECONDS = 300
+_SECONDS = 900
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ process GATHER {
     tag "${meta.id}"
     label 'process_single'
 
+    conda "${moduleDir}/../pileup_filter/environment.yml"
     container 'quay.io/vcffilter/vcffilter:0.2.0'
 
     input:
@@ -16,6 +17,7 @@ process GATHER {
     script:
     def extension = "${[vcfs].flatten()[0]}".endsWith('.bcf') ? 'bcf' : 'vcf.gz'
     def index     = extension == 'bcf' ? '--csi' : '--tbi'
+    def args      = task.ext.args ?: ''
     def output    = "${meta.id}.filtered.${extension}"
     """
     bcftools concat --naive --output ${output} ${[vcfs].flatten().sort { file -> file.name }.join(' ')}
@@ -26,7 +28,7 @@ process GATHER {
         echo "${output}: \$came records, but ${calls} has \$went" >&2
         exit 1
     fi
-    merge_summaries.py ${[summaries].flatten().sort { file -> file.name }.join(' ')} > ${meta.id}.filtered.summary.json
+    merge_summaries.py ${args} ${[summaries].flatten().sort { file -> file.name }.join(' ')} > ${meta.id}.filtered.summary.json
     """
 
     stub:

@@ -4,6 +4,7 @@ process PILEUP_FILTER_PANEL {
     label 'process_low'
     label 'process_gpu'
 
+    conda "${ task.accelerator ? "${moduleDir}/../pileup_filter/environment.gpu.yml" : "${moduleDir}/../pileup_filter/environment.yml" }"
     container "${ task.accelerator ? 'quay.io/vcffilter/vcffilter:0.2.0-gpu' : 'quay.io/vcffilter/vcffilter:0.2.0' }"
 
     input:

@@ -3,6 +3,7 @@ process SPLIT_CALLS {
     tag "${meta.id}"
     label 'process_single'
 
+    conda "${moduleDir}/../pileup_filter/environment.yml"
     container 'quay.io/vcffilter/vcffilter:0.2.0'
 
     input:
