@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -117,6 +118,9 @@ def test_models_are_listed_with_their_cuts(capfd):
         assert f"{name}: Germline calls" in text
     assert "reads    hifi, 16498 to 20623 bases" in text
     assert text.count("  default  ") == len(available_weights())
+    costs = r"lost \d+ of \d+ true \(at most \d+\.\d%\), removed \d+ of \d+ false \(at least \d+\.\d%\)"
+    assert len(re.findall(costs, text)) == 3 * len(available_weights())
+    assert len(re.findall(r"  sure     --tier 0\.\d+: .* false, at most \d+\.\d\d%;", text)) >= len(available_weights())
 
 
 @pytest.mark.parametrize("name", available_weights())

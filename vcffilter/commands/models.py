@@ -75,8 +75,14 @@ def _presets(card: dict[str, Any]) -> list[str]:
     for name, preset in sorted(card.get("presets", {}).items(), key=lambda item: -item[1]["false_per_true"]):
         whole = [row for row in preset["measured"] if row["depth"] == "any" and row["callers"] == "all"]
         cost = "".join(
-            f"; lost {row['true_lost']} of {row['n_true']} true, removed {row['false_removed']} of {row['n_false']} false"
+            f"; lost {row['true_lost']} of {row['n_true']} true{_limit(row, 'lost_at_most', 'at most')}, "
+            f"removed {row['false_removed']} of {row['n_false']} false{_limit(row, 'removed_at_least', 'at least')}"
             for row in whole
         )
         lines.append(f"  preset   {name}: {_cuts(preset['thresholds'])}{cost}")
     return lines
+
+
+def _limit(row: dict[str, Any], name: str, words: str) -> str:
+    """The limit (95%) of a count; cards without true or without false calls have none."""
+    return f" ({words} {100 * row[name]:.1f}%)" if name in row else ""
