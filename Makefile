@@ -8,6 +8,7 @@
 # make test-packages: sdist, wheel and SBOM made, the wheel tried in .venv-wheel; containers, recipes, scripts, wrappers and the MultiQC
 # plugin tried with the tools of .venv-tools.
 # make fuzz: damaged files of every kind, FUZZ_CASES of them (1500).
+# make test-gatk: behind real GATK (Java, Maven).
 # make test-nextflow: the workflow by real Nextflow (Java, Maven), here and through Slurm (slurm-wlm, munge) on this machine.
 # make test-serve: the server as a process: 1,000 requests, bad clients, signals, and its own description (schemathesis).
 # make test-browser: pages in a real Chromium (chromium, chromium-driver, npm for axe-core), wide and narrow.
@@ -17,7 +18,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-hard test-all fuzz test-nextflow test-serve test-browser test-oldest test-packages docs clean
+.PHONY: help demo test test-hard test-all fuzz test-nextflow test-gatk test-serve test-browser test-oldest test-packages docs clean
 
 VENV ?= .venv
 PYTHON ?=
@@ -56,6 +57,10 @@ build/nextflow-tools/.installed:
 	@python3 -m venv --clear build/nextflow-tools
 	build/nextflow-tools/bin/python -m pip install --quiet --disable-pip-version-check nf-core==4.2.1 multiqc==1.35
 	touch "$@"
+
+test-gatk: $(VENV)/.installed-test
+	@export VCFFILTER_RELIABILITY_SUITE=gatk VCFFILTER_RELIABILITY_COMMAND="make test-gatk"
+	$(VENV)/bin/pytest tests/gatk
 
 # axe-core judges pages for people who see or move otherwise; nothing that ships needs it.
 AXE := build/axe/node_modules/axe-core/axe.min.js

@@ -61,7 +61,9 @@ class Annotator:
         self._n_columns = len(header.sample_names())
         snv, indel, deep_snv, deep_indel = map(float, settings.thresholds.by_depth)
         sure, sure_reads = (1.0, 0) if settings.tier is None else (float(settings.tier.probability), settings.tier.n_reads)
-        self._thresholds = update.JudgedBy(snv, indel, deep_snv, deep_indel, DEEP_READS, sure, sure_reads)
+        bands = _band_thresholds(settings)
+        self._thresholds = update.JudgedBy(snv, indel, deep_snv, deep_indel, DEEP_READS, sure, sure_reads, bands)
+        self._bands = (".", *(() if settings.bands is None else settings.bands.names))
         self._plan = self._make_plan(header, stale)
         self._words = self._make_words()
         self._scratch = update.empty_scratch(0, 0, 0)
@@ -133,6 +135,9 @@ class Annotator:
         if header.info_declaration(keys.tier) is not None:
             plan[update.PLAN_KEY_TIER] = self._address(keys.tier)
         plan[update.PLAN_WITH_TIER] = settings.tier is not None
+        if header.info_declaration(keys.band) is not None:
+            plan[update.PLAN_KEY_BAND] = self._address(keys.band)
+        plan[update.PLAN_WITH_BAND] = settings.bands is not None
         plan[update.PLAN_FILTER_PASS] = header.identifier("PASS")
         plan[update.PLAN_FILTER_SNV] = header.identifier(SNV_FILTER)
         plan[update.PLAN_FILTER_INDEL] = header.identifier(INDEL_FILTER)
@@ -147,7 +152,7 @@ class Annotator:
 
     def _make_words(self) -> update.Words:
         status = np.array([self._address(name) for name in STATUS_NAMES], dtype=np.int64)
-        return update.Words(status, *_joined(_VERDICTS), *_joined(REASON_NAMES), *_joined(_TIERS))
+        return update.Words(status, *_joined(_VERDICTS), *_joined(REASON_NAMES), *_joined(_TIERS), *_joined(self._bands))
 
     def _judge(self, chunk: RecordChunk, samples: SampleScores) -> tuple[np.ndarray, np.ndarray]:
         """(verdict of each sample on each ALT, the sample that stands for the site)."""
@@ -182,7 +187,8 @@ class Annotator:
         n_values = (n_alts + 1) * (self._n_columns if with_samples else 1)
         if len(self._scratch.ints) >= n_values:
             return
-        n_text = (n_alts + 1) * (_LONGEST_REASONS if self.settings.with_reasons else len(INDEL_FILTER) + 1)
+        longest = max(len(INDEL_FILTER), *map(len, self._bands)) + 1
+        n_text = (n_alts + 1) * (_LONGEST_REASONS if self.settings.with_reasons else longest)
         if self.settings.with_sample_verdicts:
             n_text = max(n_text, self._n_columns * max(map(len, _VERDICTS)))
         self._scratch = update.empty_scratch(2 * n_values, 2 * n_text, _MOST_FILTERS)
@@ -190,6 +196,12 @@ class Annotator:
     def _address(self, text: str) -> int:
         self._texts.append(ctypes.create_string_buffer(text.encode()))
         return ctypes.addressof(self._texts[-1])
+
+
+def _band_thresholds(settings: AnnotationSettings) -> np.ndarray:
+    """Thresholds between bands, float64 (2, n): of SNVs, and of others."""
+    bands = settings.bands
+    return np.zeros((2, 0)) if bands is None else np.array([bands.snv, bands.indel], np.float64)
 
 
 def _of_all_alts(chunk: RecordChunk, scores: AlleleScores) -> update.AltScores:

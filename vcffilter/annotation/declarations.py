@@ -21,7 +21,7 @@ from vcffilter.annotation.settings import (
 from vcffilter.errors import VariantFileError
 from vcffilter.variants.header import Declaration, VariantHeader
 
-_MODEL_LINE, _TIER_LINE = "vcffilter_model", "vcffilter_tier"
+_MODEL_LINE, _TIER_LINE, _BAND_LINE = "vcffilter_model", "vcffilter_tier", "vcffilter_bands"
 _SCORE_MEANING = "Log-odds of the best "
 
 
@@ -111,6 +111,9 @@ def _info_lines(settings: AnnotationSettings) -> Iterator[_Line]:
     if settings.tier is not None:
         meaning = f"{SURE}: so probable and with so many reads that no confirmation is needed, by {_TIER_LINE}; {CONFIRM}: others"
         yield _Line("INFO", keys.tier, Declaration("A", "String"), meaning)
+    if settings.bands is not None:
+        meaning = f"Per cents of true calls kept between which the ALT lies, by the cuts of {_BAND_LINE}"
+        yield _Line("INFO", keys.band, Declaration("A", "String"), meaning)
     if settings.with_reasons:
         yield _Line("INFO", keys.reason, Declaration(".", "String"), "Why the record failed")
         yield _Line("INFO", keys.alt_reason, Declaration("A", "String"), "Why each failing ALT fails, values joined by &")
@@ -176,6 +179,7 @@ def _append_provenance(header: VariantHeader, settings: AnnotationSettings, prov
         f"{_thresholds(settings.thresholds)}>"
     )
     _append_tier(header, settings)
+    _append_bands(header, settings)
 
 
 def _append_tier(header: VariantHeader, settings: AnnotationSettings) -> None:
@@ -187,6 +191,15 @@ def _append_tier(header: VariantHeader, settings: AnnotationSettings) -> None:
             f"##{_TIER_LINE}=<ID={keys.tier},min_{keys.probability}={tier.probability:g},min_{keys.depth}={tier.n_reads},"
             f"false={tier.n_false},of={tier.n},false_at_most={tier.false_at_most:g}>"
         )
+
+
+def _append_bands(header: VariantHeader, settings: AnnotationSettings) -> None:
+    """The borders of this run's bands; those of an earlier run no longer hold."""
+    keys, bands = settings.keys, settings.bands
+    header.remove_structured(_BAND_LINE, keys.band)
+    if bands is not None:
+        kept, snv, indel = (":".join(f"{number:g}" for number in row) for row in (bands.recalls, bands.snv, bands.indel))
+        header.append(f"##{_BAND_LINE}=<ID={keys.band},kept={kept},min_prob_snv={snv},min_prob_indel={indel}>")
 
 
 def _thresholds(thresholds: Thresholds) -> str:

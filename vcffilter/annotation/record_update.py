@@ -55,9 +55,11 @@ PROBABILITY_STEPS = 10_000
     PLAN_STALE_FORMAT,  # ... or FORMAT keys, in files with samples
     PLAN_WITH_SAMPLE_VERDICTS,
     PLAN_KEY_TIER,  # 0 = not declared
+    PLAN_KEY_BAND,  # 0 = not declared
     PLAN_WITH_TIER,
-) = range(22)
-PLAN_SIZE = 22
+    PLAN_WITH_BAND,
+) = range(24)
+PLAN_SIZE = 24
 
 # Slots of the counts, int64; two blocks per status code follow: records not scored, then ALTs.
 (
@@ -83,6 +85,7 @@ class JudgedBy(NamedTuple):
     """Probabilities below which an ALT fails: an SNV or another, and where `deep_reads` reads or more inform the score.
 
     sure, sure_reads: least probability and informing reads of an ALT that needs no confirmation.
+    bands: float64 (2, n), falling: thresholds of an SNV, and of another, that keep a rising share of true calls.
     """
 
     snv: float
@@ -92,6 +95,7 @@ class JudgedBy(NamedTuple):
     deep_reads: int
     sure: float
     sure_reads: int
+    bands: np.ndarray
 
 
 class AltScores(NamedTuple):
@@ -134,7 +138,7 @@ class Words(NamedTuple):
     """Texts that are written: joined as uint8, and int64 borders of each.
 
     status: int64, address of each status name, with a 0 at its end. verdict: by the codes of verdicts. reason: by bit.
-    tier: by the codes of tiers.
+    tier: by the codes of tiers. band: "." of an ALT that was not scored, then from the surest to the one below all thresholds.
     """
 
     status: np.ndarray
@@ -144,6 +148,8 @@ class Words(NamedTuple):
     reason_first: np.ndarray
     tier: np.ndarray
     tier_first: np.ndarray
+    band: np.ndarray
+    band_first: np.ndarray
 
 
 class Scratch(NamedTuple):
@@ -341,6 +347,24 @@ def _write_tier(plan, record, first, end, alts, thresholds, words, scratch):
 
 
 @inline_kernel
+def _write_bands(plan, record, first, end, alts, thresholds, words, scratch):
+    """Say of each ALT which of the thresholds it still reaches."""
+    length = 0
+    for alt in range(first, end):
+        if alt > first:
+            scratch.text[length] = _COMMA
+            length += 1
+        band = 0
+        if alts.status[alt] == _SCORED:
+            of_type = thresholds.bands[0 if alts.is_snv[alt] else 1]
+            band = 1
+            for threshold in of_type:
+                band += fails(alts.probability[alt], threshold)
+        length = _append_word(int64(band), words.band, words.band_first, scratch.text, length)
+    return _write_text(plan, record, int64(PLAN_KEY_BAND), scratch.text, length)
+
+
+@inline_kernel
 def _write_reasons(plan, record, failed, first, end, alts, words, scratch):
     """For a failing record all reasons in one list; and why each failing ALT fails."""
     bits = np.uint32(0)
@@ -382,7 +406,7 @@ def _write_status(plan, record, status, words):
     problem = 0
     if plan[PLAN_STALE_INFO]:
         problem |= _remove(plan, record, int64(PLAN_KEY_PROBABILITY), int64(PLAN_KEY_ALT_SCORE))
-        problem |= _remove(plan, record, int64(PLAN_KEY_TIER), int64(PLAN_KEY_TIER))
+        problem |= _remove(plan, record, int64(PLAN_KEY_TIER), int64(PLAN_KEY_BAND))
     return problem | bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_STATUS], words.status[status], 1, TYPE_STRING)
 
 
@@ -544,6 +568,10 @@ def update_records(plan, thresholds, records, alt_first, is_block, alts, samples
             problem |= _write_tier(plan, record, first, end, alts, thresholds, words, scratch)
         elif scored and plan[PLAN_STALE_INFO]:
             problem |= _remove(plan, record, int64(PLAN_KEY_TIER), int64(PLAN_KEY_TIER))
+        if scored and plan[PLAN_WITH_BAND]:
+            problem |= _write_bands(plan, record, first, end, alts, thresholds, words, scratch)
+        elif scored and plan[PLAN_STALE_INFO]:
+            problem |= _remove(plan, record, int64(PLAN_KEY_BAND), int64(PLAN_KEY_BAND))
         if plan[PLAN_STALE_FORMAT]:
             problem |= _remove_samples(plan, record)
         if scored and len(samples.columns) > 0:

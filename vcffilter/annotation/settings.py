@@ -8,6 +8,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from vcffilter.calibration.bands import Bands
 from vcffilter.calibration.tiers import Tier
 from vcffilter.errors import UsageError
 
@@ -83,6 +84,7 @@ class AnnotationKeys:
     reason: str
     alt_reason: str
     tier: str
+    band: str
 
 
 def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> AnnotationKeys:
@@ -104,6 +106,7 @@ def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> Ann
         reason=f"{prefix}_REASON",
         alt_reason=f"{prefix}_ALT_REASON",
         tier=f"{prefix}_TIER",
+        band=f"{prefix}_BAND",
     )
     for key in (keys.probability, keys.score):
         if not _KEY.fullmatch(key):
@@ -119,7 +122,8 @@ class AnnotationSettings:
     """keys: names to write. thresholds: where an ALT fails. mode: how FILTER is treated. annotate_only: leave FILTER alone.
 
     with_reasons: write why a failing record failed. with_samples: write scores of each sample;
-    with_sample_verdicts: and verdicts. tier: say of each ALT whether it lies there; None = not written.
+    with_sample_verdicts: and verdicts. tier: say of each ALT whether it lies there; bands: in which of them;
+    None = not written.
     """
 
     keys: AnnotationKeys
@@ -130,3 +134,4 @@ class AnnotationSettings:
     with_samples: bool = False
     with_sample_verdicts: bool = False
     tier: Tier | None = None
+    bands: Bands | None = None

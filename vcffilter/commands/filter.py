@@ -44,6 +44,7 @@ from vcffilter.commands import options
         options.target_recall,
         options.fdr,
         options.tier,
+        options.bands,
         options.threads,
         options.batch_size,
         options.strict,

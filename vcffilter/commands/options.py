@@ -135,7 +135,7 @@ sample_ft = option(
     "--sample-ft",
     group=_OUTPUT,
     is_flag=True,
-    help="Of several samples: write the verdict on each into FORMAT, too.",
+    help="Write the verdict on each sample into FORMAT, too; of a lone sample its scores as well, which then survive a merge.",
 )
 no_version = option("--no-version", group=_OUTPUT, is_flag=True, help="Leave program and command out of the header.")
 summary = option("--summary", "summary_path", group=_OUTPUT, metavar="FILE", help="Write counts and speed as JSON.")
@@ -172,6 +172,30 @@ tier = option(
     "--tier", "tier", group=_MODEL, type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="X",
     help="Also write INFO PILEUP_TIER: SURE for ALTs so probable and with so many reads that at most a share X of such calls was "
     "false where the model was measured (95% limit of its card), CONFIRM for the others.",
+)  # fmt: skip
+
+
+class _Percents(click.ParamType):
+    """Per cents between commas, as shares."""
+
+    name = "percents"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            shares = tuple(round(float(part) / 100, 6) for part in value.split(","))
+        except ValueError:
+            shares = ()
+        if not shares or not all(0 < share < 1 for share in shares):
+            self.fail(f"{value!r} is no list such as 99,99.9", param, ctx)
+        return shares
+
+
+bands = option(
+    "--bands", "bands", group=_MODEL, type=_Percents(), metavar="LIST",
+    help="Also write INFO PILEUP_BAND: between which of these per cents of true calls kept each ALT lies, as GATK's tranches do: "
+    "such as 99,99.5,99.9, of those that the model's card was measured at.",
 )  # fmt: skip
 
 threads = option(

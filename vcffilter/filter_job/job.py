@@ -104,6 +104,7 @@ def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceSco
     from vcffilter.annotation.annotator import Annotator
     from vcffilter.annotation.declarations import Provenance
     from vcffilter.annotation.settings import AnnotationSettings, FilterMode, annotation_keys
+    from vcffilter.calibration.bands import choose_bands
     from vcffilter.calibration.thresholds import choose_thresholds
     from vcffilter.calibration.tiers import choose_tier
 
@@ -131,6 +132,7 @@ def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceSco
         with_samples=scorer.columns is not None,
         with_sample_verdicts=scorer.columns is not None and chosen.sample_ft,
         tier=tier,
+        bands=None if chosen.bands is None else choose_bands(scorer.operating_points, chosen.bands),
     )
     scorer.explained_below = max(scorer.explained_below, *settings.thresholds.by_depth)
     provenance = Provenance(

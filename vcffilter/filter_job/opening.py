@@ -47,6 +47,7 @@ def open_run_scorer(chosen: FilterOptions, reader: VariantReader) -> EvidenceSco
             sample_of=read_sample_map(chosen.sample_map) if chosen.sample_map else {},
             columns_of=tuple(reader.header.sample_names()),
             known_samples=tuple(reader.all_samples),
+            each_sample=chosen.sample_ft,
         )
     )
 

@@ -43,6 +43,7 @@ class FilterOptions:
     target_recall: float | None = None
     fdr: float | None = None
     tier: float | None = None
+    bands: tuple[float, ...] | None = None
     n_threads: int = 1
     strict: bool = False
     allow_unscored: bool = False

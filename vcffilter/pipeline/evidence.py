@@ -71,7 +71,8 @@ class EvidenceOptions:
     variants_path: for messages only. reads_paths: as -b names them, FILE or NAME=FILE. allow_ref_mismatch: an allele whose REF
     is not the reference's gets a status instead of ending the run. samples: of the reads' @RG lines; empty = all reads.
     sample_of: sample of the calls by @RG SM or by file. columns_of: the samples of the records; of two and more each is scored
-    by its own reads, else all reads together. known_samples: those of the file with the calls, whichever are asked for.
+    by its own reads, else all reads together. each_sample: also a lone sample gets scores of its own. known_samples: those of the
+    file with the calls, whichever are asked for.
     """
 
     variants_path: str
@@ -86,6 +87,7 @@ class EvidenceOptions:
     sample_of: Mapping[str, str] = field(default_factory=dict)
     columns_of: tuple[str, ...] = ()
     known_samples: tuple[str, ...] = ()
+    each_sample: bool = False
 
 
 class SampleEncoder:
@@ -346,7 +348,8 @@ def _whose_reads(options: EvidenceOptions) -> tuple[list[AlignmentHeader], tuple
     if len(options.columns_of) >= _SEVERAL:
         samples = reads_of_samples(headers, is_whole, options.columns_of)
     else:
-        samples = (pooled_reads(headers, is_whole, options.samples),)
+        pooled = pooled_reads(headers, is_whole, options.samples)
+        samples = (replace(pooled, column=0) if options.each_sample and options.columns_of else pooled,)
     for header in {header.path: header for sample in samples for header, names in sample.files if names}.values():
         require_group_tags(header, options.reference_path)
     return headers, samples
