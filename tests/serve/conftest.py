@@ -21,7 +21,9 @@ from vcffilter.serve.service import Service
 from vcffilter.serve.settings import Limits, ServeSettings
 from vcffilter.serve.spool import Spool
 
-LIMITS = Limits(upload_bytes=4 << 20, json_bytes=1 << 20, alleles=500, idle_seconds=5.0, deadline_seconds=60.0)
+LIMITS = Limits(
+    upload_bytes=4 << 20, json_bytes=1 << 20, alleles=500, idle_seconds=60.0, deadline_seconds=600.0, answer_after_seconds=600.0
+)
 
 
 @pytest.fixture(scope="session")
