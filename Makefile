@@ -89,6 +89,7 @@ docs: $(VENV)/.installed-docs
 	$(VENV)/bin/python docs/make_manual.py --check
 	$(VENV)/bin/python benchmarks/readme_figures.py --check
 	$(VENV)/bin/python benchmarks/reliability.py --check || { echo "docs/reliability.md is out of date: python benchmarks/reliability.py" >&2; exit 1; }
+	$(VENV)/bin/python docs/make_notebook.py --check
 	$(VENV)/bin/sphinx-build -W --keep-going -q -b html docs build/docs
 
 # The programs of this environment come first, not those of $(VENV).

@@ -128,6 +128,22 @@ def test_pictures(model, records):
         model.svg(("nowhere", 5, "A", "C"))
 
 
+def test_explanations_add_up_and_are_drawn(model, records):
+    alleles = [(record.CHROM, record.POS, record.REF, record.ALT[0]) for record in records[:3]]
+    for allele, log_odds in zip(alleles, model.score(alleles).log_odds, strict=True):
+        found = model.explain(allele).explanation
+        assert found.log_odds == pytest.approx(log_odds, abs=1e-3)
+        assert found.base + sum(amount for _, amount in found.families) + found.missed == pytest.approx(found.log_odds, abs=1e-6)
+    assert f"log-odds {log_odds:+.2f}" in model.explain_text(alleles[-1])
+    plain, explained = model.svg(alleles[0]), model.svg(alleles[0], explained=True)
+    assert "What makes the log-odds" in explained
+    assert "What makes the log-odds" not in plain
+    width = [model.figure(alleles[0], explained=wide).get_figwidth() for wide in (False, True)]
+    assert width[0] < width[1]
+    with pytest.raises(ReferenceFileError):
+        model.explain(("nowhere", 5, "A", "C"))
+
+
 def test_presets_and_models_by_name(simulated):
     files = simulated.files
     thresholds = {}

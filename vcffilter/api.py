@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vcffilter.annotation.settings import Thresholds
+    from vcffilter.explanation.call_explainer import CallExplainer, CallExplanation
+    from vcffilter.explanation.occlusion import Evidence
+    from vcffilter.pictures.drawing import Drawing
     from vcffilter.pictures.facts import CallFacts
     from vcffilter.pictures.painter import PileupSource
     from vcffilter.pictures.pileup import Pileup
@@ -97,6 +100,7 @@ class Filter:
         self._model = self._chosen_model(model)
         self._scorer: EvidenceScorer | None = None
         self._source: PileupSource | None = None
+        self._explainer: CallExplainer | None = None
 
     def __enter__(self) -> Filter:
         return self
@@ -112,6 +116,7 @@ class Filter:
         if self._source is not None:
             self._source.close()
             self._source = None
+        self._explainer = None
 
     @property
     def model_id(self) -> str:
@@ -159,23 +164,35 @@ class Filter:
         contig, pos1, ref, alt = allele
         return self._drawn().pileup(contig, pos1, ref, alt, n_columns=n_columns, most_rows=most_rows)
 
-    def svg(self, allele: Allele) -> str:
-        """The reads over an allele, drawn, as SVG text (in a notebook: IPython.display.SVG)."""
+    def explain(self, allele: Allele) -> CallExplanation:
+        """What makes the log-odds of an allele, in parts that add up, of trees and networks, as `pileup-filter explain` has it.
+
+        `explanation.base` and the sum of `explanation.families` are `explanation.log_odds`. Raises VcffilterError where no reads
+        inform the allele, ModelError where the model's trees were not counted.
+        """
+        return self._explained(allele)[1]
+
+    def explain_text(self, allele: Allele) -> str:
+        """The same as lines of text. Raises as `explain`."""
+        from vcffilter.explanation.text import explanation_text
+
+        return explanation_text(self.explain(allele), self._facts(allele))
+
+    def svg(self, allele: Allele, *, explained: bool = False) -> str:
+        """The reads over an allele, drawn, as SVG text (in a notebook: IPython.display.SVG). explained: `explain` beside."""
         from vcffilter.pictures.drawing import to_svg
-        from vcffilter.pictures.layout import draw_pileup
 
-        return to_svg(draw_pileup(self.pileup(allele), self._facts(allele)))
+        return to_svg(self._drawing(allele, explained=explained))
 
-    def figure(self, allele: Allele) -> Figure:
-        """The reads over an allele, drawn, as a matplotlib figure. Raises MissingExtraError without matplotlib."""
+    def figure(self, allele: Allele, *, explained: bool = False) -> Figure:
+        """As `svg`, as a matplotlib figure. Raises MissingExtraError without matplotlib."""
         from vcffilter.evaluation.plots import require_matplotlib
         from vcffilter.pictures.drawing import to_pixels
-        from vcffilter.pictures.layout import draw_pileup
 
         require_matplotlib()
         from matplotlib.figure import Figure
 
-        pixels = to_pixels(draw_pileup(self.pileup(allele), self._facts(allele)), scale=2)
+        pixels = to_pixels(self._drawing(allele, explained=explained), scale=2)
         figure = Figure(figsize=(pixels.shape[1] / 200, pixels.shape[0] / 200), dpi=200)
         axis = figure.add_axes((0, 0, 1, 1))
         axis.imshow(pixels)
@@ -206,6 +223,48 @@ class Filter:
 
             self._source = PileupSource(self._reads, self._reference, self._samples)
         return self._source
+
+    def _drawing(self, allele: Allele, *, explained: bool) -> Drawing:
+        from vcffilter.explanation.picture import draw_explained
+        from vcffilter.pictures.layout import draw_pileup
+
+        if explained:
+            evidence, found = self._explained(allele)
+            return draw_explained(evidence, self._facts(allele), found, self.model_id)
+        return draw_pileup(self.pileup(allele), self._facts(allele))
+
+    def _explained(self, allele: Allele) -> tuple[Evidence, CallExplanation]:
+        from vcffilter.errors import VcffilterError
+        from vcffilter.explanation.picture import evidence_of
+
+        contig, pos1, ref, alt = allele
+        evidence = evidence_of(self._drawn(), self._opened().metadata.encoder, contig, pos1, ref, alt)
+        if evidence is None:
+            raise VcffilterError(f"no reads inform {ref[:20]}>{alt[:20]}: nothing to explain", contig=contig, pos1=pos1)
+        return evidence, self._opened_explainer().explain(evidence)
+
+    def _opened_explainer(self) -> CallExplainer:
+        if self._explainer is None:
+            from vcffilter.errors import ModelError
+            from vcffilter.explanation.call_explainer import CallExplainer
+            from vcffilter.explanation.covers import find_covers
+            from vcffilter.explanation.nearest import find_examples
+            from vcffilter.explanation.saliency import has_trees
+            from vcffilter.models.checkpoint import load_checkpoint
+            from vcffilter.scoring.network import NetworkScorer
+
+            checkpoint = load_checkpoint(self._model)
+            module = checkpoint.build()
+            covers = find_covers(module, checkpoint.path) if has_trees(module) else None
+            if covers is None and has_trees(module):
+                raise ModelError(
+                    "no file has the counts of the model's trees, which their explanation is measured against",
+                    path=self._model,
+                    hint="pileup-filter train writes NAME.covers.npz beside the weights; pileup-filter explain can do without",
+                )
+            scorer = NetworkScorer(checkpoint, "cpu")
+            self._explainer = CallExplainer(module, scorer, covers, find_examples(checkpoint.path))
+        return self._explainer
 
     def _thresholds(self) -> Thresholds:
         from vcffilter.calibration.thresholds import choose_thresholds

@@ -179,16 +179,18 @@ def test_a_client_that_goes_leaves_nothing(api, calls):
 
 
 class Busy:
-    """Stands in for the service's work: begins, and ends when it is told to, or when nobody waits any more."""
+    """Stands in for the service's work: begins, and ends when it is told to or, unless stubborn, when nobody waits any more."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_stubborn: bool = False) -> None:
+        self.is_stubborn = is_stubborn
         self.began, self.end, self.ended = threading.Event(), threading.Event(), threading.Event()
 
     def __call__(self, upload, answer, asked, go_on):
         self.began.set()
         try:
             while not self.end.wait(0.01):
-                go_on()
+                if not self.is_stubborn:
+                    go_on()
             raise VcffilterError("it was told to end")
         finally:
             self.ended.set()
@@ -212,13 +214,14 @@ def test_more_requests_than_there_is_room_for(api, calls):
 
 
 def test_deadlines_of_work_and_of_waiting(api, calls):
-    busy = Busy()
+    busy = Busy(is_stubborn=True)
     made = api(busy, workers=1, deadline_seconds=0.2)
 
     async def run() -> list[Exchange]:
         return await asyncio.gather(*(ask(made.application, "/v1/filter", FILTER, pieces(calls)) for _ in range(2)))
 
     first, second = asyncio.run(run())
+    busy.end.set()
     assert kind_of(first) == (504, "deadline")
     assert kind_of(second) == (503, "waited-too-long")
     assert int(second.headers["retry-after"]) >= 1

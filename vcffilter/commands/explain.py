@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,6 +99,7 @@ def explain(
     from vcffilter.explanation.bedgraph import ColumnValues
     from vcffilter.explanation.call_explainer import CallExplainer
     from vcffilter.explanation.nearest import examples_of_file, find_examples
+    from vcffilter.explanation.picture import evidence_of
     from vcffilter.explanation.saliency import has_trees
     from vcffilter.explanation.text import explanation_json, explanation_text
     from vcffilter.files import refuse_overwriting, write_text
@@ -124,7 +125,7 @@ def explain(
         explainer = CallExplainer(module, scorer, covers, examples)
         logger.info("base: %s", "the network's baseline" if covers is None else f"the expected output over {covers.about}")
         for call in chosen:
-            evidence = _evidence(source, scorer.encoder, call)
+            evidence = evidence_of(source, scorer.encoder, call.contig, call.pos1, call.ref, call.alt)
             if evidence is None:
                 click.echo(f"{call.place}: no reads inform it", err=True)
                 continue
@@ -213,21 +214,6 @@ def _features(calls: Iterator[CallFacts], source: PileupSource, encoder: Encoder
             yield encoded.features
 
 
-def _evidence(source: PileupSource, encoder: EncoderSpec, call: CallFacts) -> Evidence | None:
-    """None where no reads inform the call."""
-    import numpy as np
-
-    from vcffilter.explanation.occlusion import Evidence
-
-    prepared = source.prepared(call.contig, call.pos1, call.ref, call.alt)
-    chunk_encoder = source.encoder(encoder)
-    room = np.zeros((1, encoder.rows, encoder.columns, encoder.n_channels), np.uint8) if encoder.rows else None
-    encoded = chunk_encoder.encode_prepared(prepared, room)
-    if not encoded.n_informing[0]:
-        return None
-    return Evidence(prepared, chunk_encoder, encoded, len(call.ref) == len(call.alt) == 1)
-
-
 def _compare(call: CallFacts, explanation: Explanation) -> None:
     """Warn where the file says something else than what is explained."""
     if not math.isnan(call.log_odds) and abs(call.log_odds - explanation.log_odds) > _SAME_LOG_ODDS:
@@ -237,22 +223,10 @@ def _compare(call: CallFacts, explanation: Explanation) -> None:
         )  # fmt: skip
 
 
-def _draw(folder: Path, kinds: Sequence[str], evidence: Evidence, call: CallFacts, found: CallExplanation, model_id: str) -> None:
-    from vcffilter.explanation.bars import draw_bars
-    from vcffilter.pictures.drawing import beside
-    from vcffilter.pictures.heat import first_column0, heat_of, read_of_each_row
-    from vcffilter.pictures.layout import Tint, draw_pileup
-    from vcffilter.pictures.pileup import pileup_of
+def _draw(folder: Path, kinds: tuple[str, ...], evidence: Evidence, call: CallFacts, found: CallExplanation, model_id: str) -> None:
+    from vcffilter.explanation.picture import draw_cam, draw_explained
 
-    pileup = pileup_of(evidence.prepared, call.contig, 0)
-    bars = draw_bars(found.explanation, call, model_id)
-    if found.maps is None:
-        write_pictures(folder, tuple(kinds), call, beside(draw_pileup(pileup, call), bars), "", "_explained")
-        return
-    n_rows, n_columns = found.maps.gradients.shape
-    place = read_of_each_row(evidence.prepared, n_rows), first_column0(evidence.prepared, n_columns)
-    gradients = Tint(heat_of(pileup, found.maps.gradients, *place), "integrated gradients, log-odds")
-    write_pictures(folder, tuple(kinds), call, beside(draw_pileup(pileup, call, gradients), bars), "", "_explained")
-    if found.maps.cam is not None:
-        cam = Tint(heat_of(pileup, found.maps.cam, *place), "Grad-CAM of the last map of rows and columns, no unit")
-        write_pictures(folder, tuple(kinds), call, draw_pileup(pileup, call, cam), "", "_gradcam")
+    write_pictures(folder, kinds, call, draw_explained(evidence, call, found, model_id), "", "_explained")
+    cam = draw_cam(evidence, call, found)
+    if cam is not None:
+        write_pictures(folder, kinds, call, cam, "", "_gradcam")
