@@ -241,7 +241,7 @@ class Filter:
         evidence = evidence_of(self._drawn(), self._opened().metadata.encoder, contig, pos1, ref, alt)
         if evidence is None:
             raise VcffilterError(f"no reads inform {ref[:20]}>{alt[:20]}: nothing to explain", contig=contig, pos1=pos1)
-        return evidence, self._opened_explainer().explain(evidence)
+        return evidence, self._opened_explainer().explain(evidence, (contig, pos1))
 
     def _opened_explainer(self) -> CallExplainer:
         if self._explainer is None:
