@@ -223,7 +223,9 @@ def _compare(call: CallFacts, explanation: Explanation) -> None:
         )  # fmt: skip
 
 
-def _draw(folder: Path, kinds: tuple[str, ...], evidence: Evidence, call: CallFacts, found: CallExplanation, model_id: str) -> None:
+def _draw(
+    folder: Path, kinds: tuple[str, ...], evidence: Evidence, call: CallFacts, found: CallExplanation, model_id: str
+) -> None:
     from vcffilter.explanation.picture import draw_cam, draw_explained
 
     write_pictures(folder, kinds, call, draw_explained(evidence, call, found, model_id), "", "_explained")
