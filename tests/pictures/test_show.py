@@ -319,3 +319,13 @@ def test_a_window_stays_on_its_contig(simulated):
             pileup = source.pileup(call.contig, call.pos1, call.ref, call.alt, n_columns=61, shift=shift)
             assert len(pileup.pos0) >= 61
             assert pileup.pos0[0] >= 0
+
+
+def test_the_mark_of_the_allele_covers_no_position(simulated):
+    """A wide allele lies under a number of the ruler: the number is painted over the mark."""
+    files = simulated.files
+    call = next(iter(CallFile(str(files.calls)).calls()))
+    with PileupSource([str(files.reads)], str(files.reference)) as source:
+        drawing = draw_pileup(source.pileup(call.contig, call.pos1, call.ref, call.alt), call)
+    order = [getattr(shape, "text", getattr(shape, "fill", "")) for shape in drawing.shapes]
+    assert order.index("#fff3c4") < order.index(call.contig[:12])

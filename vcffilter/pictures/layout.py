@@ -63,9 +63,8 @@ def draw_pileup(pileup: Pileup, facts: CallFacts, tint: Tint | None = None) -> D
         y += _BARS_HEIGHT + 16
     full = 0.0 if tint is None else _full(tint.heat)
     backdrop_from = y
-    shapes += _ruler(pileup, y)
+    body = _ruler(pileup, y)
     y += 14
-    body: list[Shape] = []
     for name, haplotype in (("reference", pileup.reference), ("ALT", pileup.alternate)):
         if tint is not None and name == "reference":
             body += _cells([_heat_fill(value, full) for value in tint.heat.of_reference], y)
