@@ -36,8 +36,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "review.md"
 SEQUENCE = "../shared/data/simulation/grch38-chr20-chr21-first-10mb.fa.gz"
 MODEL = "illumina-germline"
 _BLOCK = re.compile(r"(<!-- verdicts: written by benchmarks/review_training.py -->\n).*?(<!-- end -->)", re.DOTALL)
-#: Share of the verdicts, by position, that are not trained on: they choose the epoch and the calibration.
-_HELD_SHARE = 0.25
+#: One of so many parts of the verdicts is not trained on: it chooses the epoch and the calibration.
+_QUARTERS = 4
+Allele = tuple[str, int, str, str]
 _CONFIG = """model_id: {name}
 data: [examples.h5]
 validation: {{regions: ["{held_out}"]}}
@@ -72,7 +73,7 @@ class Sample:
         return ["-b", str(self.folder / "reads.bam"), "-f", str(self.folder / "reference.fa")]
 
     @property
-    def truth(self) -> dict[tuple[str, int, str, str], str]:
+    def truth(self) -> dict[Allele, str]:
         """TP or FP by allele, of those that are either."""
         labels = read_labels(self.folder / "calls.labels.tsv")
         return {allele: label for allele, label in labels.items() if label in ("TP", "FP")}
@@ -80,17 +81,18 @@ class Sample:
 
 @dataclass(frozen=True)
 class Reviewer:
-    """order: of the calls that are judged, "doubt" = least sure first, "random". mistakes: share of verdicts that are wrong."""
+    """orders: of the page, each for an equal part of the verdicts. mistakes: share of verdicts that are wrong."""
 
     name: str
-    order: str
+    orders: tuple[str, ...]
     mistakes: float = 0.0
 
 
 REVIEWERS = (
-    Reviewer("least sure first", "doubt"),
-    Reviewer("drawn at random", "random"),
-    Reviewer("least sure first, one in ten wrong", "doubt", 0.1),
+    Reviewer("least sure first", ("doubt",)),
+    Reviewer("drawn at random", ("random",)),
+    Reviewer("half of each", ("doubt", "random")),
+    Reviewer("half of each, one in ten wrong", ("doubt", "random"), 0.1),
 )
 
 
@@ -139,27 +141,35 @@ def asked(address: str, path: str, body: dict[str, Any] | None = None, **values:
     return found
 
 
-def judge(address: str, reviewer: Reviewer, allele_of: list[tuple[str, int, str, str]], truth: dict, n_verdicts: int) -> None:
+def judge(address: str, reviewer: Reviewer, allele_of: list[Allele], truth: dict[Allele, str], n_verdicts: int) -> None:
     """Give verdicts until there are so many that the truth knows; calls outside its confident regions are ambiguous."""
     draw = random.Random(7)
-    n_given, number = 0, None
-    in_random_order = iter(draw.sample(range(1, len(allele_of) + 1), len(allele_of)))
-    while n_given < n_verdicts:
-        if reviewer.order == "random":
-            number = next(in_random_order, None)
-        else:
-            number = asked(address, "api/next", order=reviewer.order, review="open", reviewer=reviewer.name)["number"]
-        if number is None:
-            raise SystemExit(f"only {n_given} calls could be judged")
-        label = truth.get(allele_of[number - 1])
-        word = {"TP": "germline", "FP": "fail", None: "ambiguous"}[label]
-        if label is not None and draw.random() < reviewer.mistakes:
-            word = {"germline": "fail", "fail": "germline"}[word]
-        asked(address, f"api/calls/{number}/verdict", {"reviewer": reviewer.name, "verdict": word})
-        n_given += label is not None
+    for part, order in enumerate(reviewer.orders):
+        n_left = n_verdicts // len(reviewer.orders) + (part < n_verdicts % len(reviewer.orders))
+        while n_left:
+            number = asked(address, "api/next", order=order, review="open", reviewer=reviewer.name)["number"]
+            if number is None:
+                raise SystemExit("there are not so many calls")
+            label = truth.get(allele_of[number - 1])
+            word = {"TP": "germline", "FP": "fail", None: "ambiguous"}[label]
+            if label is not None and draw.random() < reviewer.mistakes:
+                word = {"germline": "fail", "fail": "germline"}[word]
+            asked(address, f"api/calls/{number}/verdict", {"reviewer": reviewer.name, "verdict": word})
+            n_left -= label is not None
 
 
-def alleles_of(path: Path) -> list[tuple[str, int, str, str]]:
+def held_out(labels: dict[Allele, str]) -> str:
+    """Of the quarters of the verdicts, by position, the one in which the rarer label is most frequent, as a region."""
+    given = sorted((allele, label) for allele, label in labels.items() if label in ("TP", "FP"))
+    size = len(given) // _QUARTERS
+    quarters = [given[first : first + size] for first in range(0, size * _QUARTERS, size)]
+    words = [[label for _, label in quarter] for quarter in quarters]
+    best = max(range(_QUARTERS), key=lambda quarter: min(words[quarter].count("TP"), words[quarter].count("FP")))
+    (contig, first, *_), (_, last, *_) = quarters[best][0][0], quarters[best][-1][0]
+    return f"{contig}:{first}-{last}"
+
+
+def alleles_of(path: Path) -> list[Allele]:
     """Alleles in the order in which the page numbers them."""
     return [
         (record.CHROM, record.POS, record.REF, alt)
@@ -183,12 +193,10 @@ def trained(work: Path, reviewer: Reviewer, judged: Sample, n_verdicts: int) -> 
         with review_page(calls, judged, verdicts) as address:
             judge(address, reviewer, alleles_of(calls), judged.truth, n_verdicts)
         program("review", calls, "--verdicts", verdicts, "--export", labels)
-    given = [allele for allele, label in sorted(read_labels(labels).items()) if label in ("TP", "FP")]
     words = [label for label in read_labels(labels).values() if label in ("TP", "FP")]
-    first = given[round(len(given) * (1 - _HELD_SHARE))]
     if not (folder / "run").exists():
         program("examples", judged.calls, *judged.reads, "--labels", labels, "--model", MODEL, "-o", folder / "examples.h5")
-        config = _CONFIG.format(name="reviewed", held_out=f"{first[0]}:{first[1]}-999999999")
+        config = _CONFIG.format(name="reviewed", held_out=held_out(read_labels(labels)))
         (folder / "train.yaml").write_text(config)
         program("train", folder / "train.yaml", "--init", MODEL, "-o", folder / "run", log=folder / "train.log")
     if not (folder / "calibrated.safetensors").exists():
@@ -201,7 +209,7 @@ def trained(work: Path, reviewer: Reviewer, judged: Sample, n_verdicts: int) -> 
     }  # fmt: skip
 
 
-def measured_by(path: Path, truth: dict) -> dict[str, Any]:
+def measured_by(path: Path, truth: dict[Allele, str]) -> dict[str, Any]:
     """What a filtered file is worth, on the alleles that the truth knows."""
     labels, probabilities, scores, passes = [], [], [], []
     for record in cyvcf2.VCF(str(path)):

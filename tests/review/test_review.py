@@ -72,11 +72,10 @@ def test_every_call_is_met_once_in_every_order(opened, filtered):
     calls = list(CallFile(filtered).calls())
     assert len(calls) > 50
     with opened() as page:
-        for order in ("doubt", "file", "qual"):
+        for order in ("doubt", "file", "qual", "random"):
             forth = walk(page, order=order)
             assert sorted(forth) == list(range(1, len(calls) + 1))
-            if order == "file":
-                assert forth == sorted(forth)
+            assert (forth == sorted(forth)) == (order == "file")
             back = ask(page, "/api/next", order=order, forward=False)["number"]
             assert back == forth[-1]
             assert ask(page, "/api/next", order=order, forward=False, after=back)["number"] == forth[-2]
@@ -345,12 +344,15 @@ def test_what_cannot_be_drawn_is_said(opened, filtered, simulated, tmp_path):
     contig = next(iter(cyvcf2.VCF(filtered))).CHROM
     with pysam.FastaFile(str(simulated.files.reference)) as reference:
         ref = next(base for base in "ACGT" if base != reference.fetch(contig, 499, 500).upper())
-    wrong.write_text(f"{cyvcf2.VCF(filtered).raw_header}{contig}\t500\t.\t{ref}{ref}\tA\t5\tPASS\t.\tGT\t0/1\n")
+    wrong.write_text(f"{cyvcf2.VCF(filtered).raw_header}{contig}\t500\t.\t{ref}{ref}\tA\t5\tPASS\tPILEUP_STATUS=ref_mismatch\tGT\t0/1\n")
     with opened(str(wrong)) as page:
         answer = page.get("/api/calls/1/picture")
         assert answer.status_code == 422
         assert "cannot be drawn" in answer.json()["detail"]
-        assert ask(page, "/api/calls/1")["verdict"] == "not scored"
+        assert ask(page, "/api/calls/1")["verdict"] == "not scored (ref_mismatch)"
+        assert walk(page, status="ref_mismatch") == walk(page, verdict="not scored") == [1]
+        assert walk(page, status="no_reads") == []
+        assert "ref_mismatch (1)" in page.get("/").text
 
 
 def test_calls_that_were_never_filtered_can_be_judged(opened, simulated, tmp_path):

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 from vcffilter.errors import VcffilterError
 from vcffilter.review.agreement import differing, pair_agreements
 from vcffilter.review.answers import call_answer, key_of
-from vcffilter.review.call_index import KINDS, ORDERS, VERDICTS_OF_FILTER, CallIndex, IndexedCall, Wanted
+from vcffilter.review.call_index import FACETS, KINDS, ORDERS, VERDICTS_OF_FILTER, CallIndex, IndexedCall, Wanted
 from vcffilter.review.labels import verdict_lines, write_labels
 from vcffilter.review.tracks import TrackReader
 from vcffilter.review.verdict_store import GivenVerdict, VerdictStore
@@ -30,7 +30,6 @@ _NAME = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-
 _STATIC = {"review.js": "text/javascript", "review.css": "text/css"}
 #: Bases by which the window can be moved; all reads up to there are taken.
 MOST_SHIFT = 2000
-_FACETS = ("kind", "verdict", "filters", "reason", "contig")
 
 
 @dataclass(frozen=True)
@@ -62,14 +61,15 @@ class UndoIn(BaseModel):
 def _wanted(
     kind: Literal["", "SNV", "insertion", "deletion", "other"] = "",
     verdict: Literal["", "passes", "fails", "not scored"] = "",
+    status: Annotated[str, Query(max_length=60)] = "",
     filters: Annotated[str, Query(max_length=200)] = "",
     reason: Annotated[str, Query(max_length=60)] = "",
     contig: Annotated[str, Query(max_length=200)] = "",
     review: Literal["", "open", "done", "disputed"] = "",
-    order: Literal["doubt", "file", "qual"] = "doubt",
+    order: Literal["doubt", "file", "qual", "random"] = "doubt",
     reviewer: Annotated[str, Query(max_length=60)] = "",
 ) -> Wanted:
-    return Wanted(kind, verdict, filters, reason, contig, review, order, reviewer)
+    return Wanted(kind, verdict, status, filters, reason, contig, review, order, reviewer)
 
 
 def make_application(parts: ReviewParts) -> FastAPI:
@@ -94,7 +94,7 @@ def _add_pages(application: FastAPI, parts: ReviewParts, pages: Environment) -> 
 
     @application.get("/", response_class=HTMLResponse)
     def page() -> str:
-        facets = {name: parts.index.facet(name) for name in _FACETS}
+        facets = {name: parts.index.facet(name) for name in FACETS}
         return render("page.html", facets=facets, verdicts=VERDICTS, tags=TAGS, reviewer=parts.reviewer)
 
     @application.get("/agreement", response_class=HTMLResponse)
@@ -220,6 +220,6 @@ def _download(text: str, name: str) -> Response:
     return PlainTextResponse(text, media_type="text/tab-separated-values; charset=utf-8", headers=headers)
 
 
-assert set(ORDERS) == {"doubt", "file", "qual"}
+assert set(ORDERS) == {"doubt", "file", "qual", "random"}
 assert KINDS == ("SNV", "insertion", "deletion", "other")
 assert VERDICTS_OF_FILTER == ("passes", "fails", "not scored")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import random
 import sqlite3
 import threading
 from collections import Counter
@@ -23,10 +24,10 @@ from vcffilter.pictures.facts import CallFacts
 from vcffilter.pictures.selection import CallFile, closeness
 from vcffilter.progress import ProgressCallback, no_progress
 
-_LAYOUT = 2
+_LAYOUT = 4
 _COLUMNS = (
     "contig", "pos1", "ref", "alt", "record_number", "alt_number", "qual_phred", "filters", "genotype", "sample", "probability",
-    "log_odds", "threshold", "own_verdict", "n_reads", "status", "reasons", "kind", "verdict", "doubt",
+    "log_odds", "threshold", "own_verdict", "n_reads", "status", "reasons", "kind", "verdict", "doubt", "shuffled",
 )  # fmt: skip
 _PLACE = {name: column for column, name in enumerate(_COLUMNS)}
 _Row = TypeVar("_Row")
@@ -39,6 +40,7 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
 _INDEXES = """
 CREATE INDEX by_place ON calls (contig, pos1);
 CREATE INDEX by_doubt ON calls (doubt, id);
+CREATE INDEX by_shuffled ON calls (shuffled, id);
 CREATE INDEX by_qual ON calls (qual_phred, id);
 CREATE INDEX by_kind ON calls (kind, doubt, id);
 CREATE INDEX by_verdict ON calls (verdict, doubt, id);
@@ -57,10 +59,11 @@ _COMMON_FILTERS = ("PASS", ".")
 _BATCH = 5000
 #: Sorted last by `doubt` and by QUAL: calls that have none.
 _NO_DOUBT, _NO_QUAL = 1e9, -1.0
+FACETS = ("kind", "verdict", "status", "filters", "reason", "contig")
 KINDS = ("SNV", "insertion", "deletion", "other")
 VERDICTS_OF_FILTER = ("passes", "fails", "not scored")
 #: Order -> (key, whether it falls).
-ORDERS = {"doubt": ("doubt", False), "file": ("id", False), "qual": ("qual_phred", True)}
+ORDERS = {"doubt": ("doubt", False), "file": ("id", False), "qual": ("qual_phred", True), "random": ("shuffled", False)}
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,14 @@ class IndexedCall:
 class Wanted:
     """Which calls are looked through, and in what order. "" = any.
 
-    kind: one of KINDS. verdict: one of VERDICTS_OF_FILTER. filters, reason: a value. contig: a name. order: one of ORDERS.
+    kind: one of KINDS. verdict: one of VERDICTS_OF_FILTER. status: why it was not scored. filters, reason: a value. contig: a
+    name. order: one of ORDERS.
     review: "", "open" (no verdict of `reviewer`), "done" or "disputed" (reviewers differ).
     """
 
     kind: str = ""
     verdict: str = ""
+    status: str = ""
     filters: str = ""
     reason: str = ""
     contig: str = ""
@@ -112,7 +117,7 @@ class CallIndex:
         return str(rows[0][0]) if rows else ""
 
     def facet(self, name: str) -> list[tuple[str, int]]:
-        """Values of kind, verdict, filters, reason or contig, and how many ALTs have each; contigs in the file's order."""
+        """Values of one of FACETS, and how many ALTs have each; contigs in the file's order."""
         return [(value, n) for value, n in self._rows("SELECT value, n FROM facets WHERE name = ? ORDER BY rowid", (name,))]
 
     def call(self, number: int) -> IndexedCall | None:
@@ -185,7 +190,7 @@ def place_of(text: str) -> tuple[str, int]:
 def _condition(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
     """What a call must fulfil, as SQL."""
     parts, values = ["1"], []
-    for column in ("kind", "verdict", "contig"):
+    for column in ("kind", "verdict", "status", "contig"):
         value = getattr(wanted, column)
         if value:
             parts.append(f"{column} = ?")
@@ -241,7 +246,7 @@ def index_calls(calls: CallFile, path: Path, progress: ProgressCallback = no_pro
 
 
 def _fill(connection: sqlite3.Connection, calls: CallFile, mark: str, progress: ProgressCallback) -> None:
-    facets: dict[str, Counter[str]] = {name: Counter() for name in ("kind", "verdict", "filters", "reason", "contig")}
+    facets: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     insert = f"INSERT INTO calls VALUES (?, {', '.join('?' * len(_COLUMNS))})"
     for batch in _batched(enumerate(_rows_of(calls), 1), _BATCH):
         connection.executemany(insert, [(number, *row) for number, row in batch])
@@ -259,6 +264,7 @@ def _fill(connection: sqlite3.Connection, calls: CallFile, mark: str, progress: 
 
 
 def _rows_of(calls: CallFile) -> Iterator[tuple[Any, ...]]:
+    draw = random.Random(1)
     for record_number, alt_number, facts in calls.numbered_calls():
         verdict = facts.verdict if facts.verdict in ("passes", "fails") else "not scored"
         near = closeness(facts)
@@ -267,7 +273,8 @@ def _rows_of(calls: CallFile) -> Iterator[tuple[Any, ...]]:
             _NO_QUAL if facts.qual_phred is None else facts.qual_phred, facts.filters, facts.genotype, facts.sample,
             None if math.isnan(facts.probability) else facts.probability,
             None if math.isnan(facts.log_odds) else facts.log_odds, facts.threshold, facts.own_verdict, facts.n_reads,
-            facts.status, ",".join(facts.reasons), _kind(facts.ref, facts.alt), verdict, _NO_DOUBT if near is None else -near,
+            facts.status, ",".join(facts.reasons), _kind(facts.ref, facts.alt), verdict,
+            _NO_DOUBT if near is None else -near, draw.random(),
         )  # fmt: skip
 
 
@@ -285,8 +292,9 @@ def _counted(
 ) -> Iterator[tuple[str, str, int]]:
     """Count the values of numbered rows; what `marks` has of them."""
     for number, row in batch:
-        for name in ("kind", "verdict", "contig"):
-            facets[name][row[_PLACE[name]]] += 1
+        for name in ("kind", "verdict", "status", "contig"):
+            if row[_PLACE[name]]:
+                facets[name][row[_PLACE[name]]] += 1
         for name, values in (("filters", row[_PLACE["filters"]].split(";")), ("reason", row[_PLACE["reasons"]].split(","))):
             for value in filter(None, values):
                 facets[name][value] += 1

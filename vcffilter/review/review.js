@@ -65,17 +65,20 @@ async function go(number) {
 }
 const callPath = number => `/api/calls/${number}?${new URLSearchParams({reviewer: state.reviewer})}`;
 
-// The next call is asked for while this one is looked at.
+// The next call and its picture are asked for while this one is looked at.
 async function lookAhead(number) {
   try {
     const next = await step(true, number);
-    if (next !== null && state.call.number === number) {
-      state.ahead = {number: next, call: asked(callPath(next))};
-      state.ahead.call.catch(() => { state.ahead = null; });
-      await ask(picturePath(next, ""));
-    }
+    if (next === null || state.call.number !== number) return;
+    const ahead = {number: next, call: asked(callPath(next)), path: "", picture: null};
+    ahead.call.catch(() => { if (state.ahead === ahead) state.ahead = null; });
+    state.ahead = ahead;
+    ahead.path = picturePath(next, (await ahead.call).track);
+    ahead.picture = textOf(ahead.path);
+    ahead.picture.catch(() => { ahead.path = ""; });
   } catch { state.ahead = null; }
 }
+const textOf = async path => (await ask(path)).text();
 
 function showCall() {
   const {call} = state;
@@ -124,7 +127,7 @@ const picturePath = (number, track, more = {}) =>
   `/api/calls/${number}/picture?${new URLSearchParams({track, columns: state.columns, rows: state.rows, ...more})}`;
 
 async function svgOf(path) {
-  const text = await (await ask(path)).text();
+  const text = await (state.ahead?.path === path ? state.ahead.picture : textOf(path));
   return document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
 }
 
