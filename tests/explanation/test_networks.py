@@ -71,7 +71,7 @@ def network(name, spec=SPEC, seed=1):
 @pytest.mark.parametrize("name", SMALL)
 def test_gradients_add_up_to_the_difference_from_the_baseline(name):
     module = network(name)
-    for features, reads in zip(*arrays(2, seed=5), strict=True):
+    for features, reads in zip(*arrays(1 if name.startswith("timm:") else 2, seed=5), strict=True):
         base = baseline_of(module, SPEC, features, reads)
         found = integrated_gradients(module, features, reads, base)
         with torch.inference_mode():

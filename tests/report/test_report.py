@@ -249,3 +249,18 @@ def test_what_moved_a_call(before, after, cause):
 def test_what_one_file_has_alone_and_what_is_not_scored_is_counted_apart():
     found = compare_calls([(facts(0.9), None), (None, facts(0.9)), (facts(0.9), facts(math.nan)), (facts(0.9), facts(0.9))], 5)
     assert (found.only_first, found.only_second, found.scored_in_one, found.n_both) == (1, 1, 1, 1)
+
+
+def test_json_for_multiqc_says_what_the_other_json_says(filtered, tmp_path):
+    plain, content = tmp_path / "numbers.json", tmp_path / "calls_mqc.json"
+    for path in (plain, content):
+        assert run(["report", filtered, "-o", str(tmp_path / "page.html"), "--json", str(path), "-q"]) == 0
+    numbers, table = json.loads(plain.read_text()), json.loads(content.read_text())
+    assert table["plot_type"] == "table"
+    ((sample, row),) = table["data"].items()
+    assert sample == "filtered"
+    assert set(row) == set(table["headers"])
+    assert (row["passing"], row["failing"]) == (numbers["passing"], numbers["failing"])
+    assert f"{row['expected_real_share']:.1f}% to be real" in numbers["sentence"]
+    failing = {name: sum(depth["failing"] for depth in depths.values()) for name, depths in numbers["by_depth"].items()}
+    assert (row["failing_snv"], row["failing_other"]) == (failing["SNV"], failing["other"])

@@ -33,7 +33,8 @@ _PICTURE_BYTES = 3_500_000
                help="Another filtered file of the same calls: the page says what moved from it to INPUT, and why."),
         option("--info-prefix", group="Input", default="PILEUP", show_default=True, metavar="TEXT", help="Of the INFO keys."),
         option("-o", "--output", group="Output", default="report.html", show_default=True, metavar="FILE", help="The page."),
-        option("--json", "json_path", group="Output", metavar="FILE", help="The page's numbers for programs."),
+        option("--json", "json_path", group="Output", metavar="FILE",
+               help="The page's numbers for programs; in a file named *_mqc.json those that MultiQC shows."),
         option("--list", "n_listed", group="Output", type=click.IntRange(0, 500), default=25, show_default=True, metavar="N",
                help="Failed and borderline calls that are listed, each."),
         options.quiet,
@@ -65,6 +66,7 @@ def report(
 
     from vcffilter.files import refuse_overwriting, write_text
     from vcffilter.pictures.selection import CallFile
+    from vcffilter.report.multiqc import SUFFIX, custom_content
     from vcffilter.report.page import ReportInputs, page, sentence, to_json
     from vcffilter.report.run_summary import outside_share
     from vcffilter.report.tally import tally_calls
@@ -85,7 +87,8 @@ def report(
     inputs = ReportInputs(Path(variants).name, calls.model_id, calls.cuts.thresholds, calls.warnings, tally, pictures, outside)
     write_text(output, page(inputs))
     if json_path is not None:
-        write_text(json_path, json.dumps(to_json(inputs), indent=1) + "\n")
+        content = custom_content(inputs) if json_path.endswith(SUFFIX) else to_json(inputs)
+        write_text(json_path, json.dumps(content, indent=1) + "\n")
     if not quiet:
         click.echo(f"{output}: {sentence(inputs)}", err=True)
 

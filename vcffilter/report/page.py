@@ -42,10 +42,17 @@ def sentence(inputs: ReportInputs) -> str:
         return "No ALT of this call set was scored."
     unscored = sum(tally.status.values())
     more = f"; {unscored:,} were not scored" if unscored else ""
+    share = expected_real_share(inputs)
+    expected = "" if share is None else f" Of what passes the model expects {share:.1%} to be real."
+    return f"{tally.n_failing:,} of {n:,} scored ALTs fail ({tally.n_failing / n:.1%}){more}.{expected}"
+
+
+def expected_real_share(inputs: ReportInputs) -> float | None:
+    """Of what passes the thresholds in force, by the probabilities; None where nothing does."""
+    tally = inputs.tally
     kept = sum(cut_facts(tally.types[name], _cut(name, inputs.thresholds)).n_kept for name in TYPES)
     real = sum(tally.types[name].above(_cut(name, inputs.thresholds))[1] for name in TYPES)
-    expected = f" Of what passes the model expects {real / kept:.1%} to be real." if kept else ""
-    return f"{tally.n_failing:,} of {n:,} scored ALTs fail ({tally.n_failing / n:.1%}){more}.{expected}"
+    return float(real / kept) if kept else None
 
 
 def _cut(name: str, thresholds: dict[str, float]) -> float:
