@@ -6,7 +6,9 @@ collected only there: VCFFILTER_PACKAGES names the folder that packaging/release
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +26,9 @@ def dist() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _like_the_image() -> None:
-    """Programs that tests start compile for the processor that the image names, as its kernels are."""
-    os.environ.update(NUMBA_CPU_NAME="x86-64-v3", NUMBA_CPU_FEATURES="", OMP_NUM_THREADS="1")
+    """Programs that tests start compile for the processors that the image names, not for this one."""
+    cpu = "x86-64-v3" if platform.machine() == "x86_64" else "generic"
+    os.environ.update(NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES="", OMP_NUM_THREADS="1")
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +46,13 @@ def program() -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory, program: Callable[..., str]) -> Path:
+def findings(program: Callable[..., str]) -> list[dict[str, str]]:
+    """Of `doctor --compile` with the installed wheel, as the image runs it when it is built."""
+    return json.loads(program("pileup-filter", "doctor", "--compile", "--json", "--device", "cpu"))["findings"]
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory, program: Callable[..., str], findings: list[dict[str, str]]) -> Path:
     """A folder with calls.vcf.gz, reads.bam and reference.fa of a simulated sample, and whole.vcf.gz, filtered by the wheel."""
     folder = tmp_path_factory.mktemp("packages") / "sample"
     program("pileup-filter", "simulate", "-o", folder, "--length", 40_000, "--seed", 5, "--variant-rate", 0.004)

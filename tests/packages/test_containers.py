@@ -61,7 +61,7 @@ def test_what_is_copied_makes_a_wheel(tmp_path):
 @pytest.mark.reliability("containers: runs on a read-only root file system, as a user that owns nothing")
 @pytest.mark.parametrize("cache", ["none", "set"])
 def test_it_runs_where_nothing_can_be_written(sample, tmp_path_factory, cache):
-    """After `doctor --compile` (test_release.py runs first), as the image does. cache: NUMBA_CACHE_DIR, as workflows set it."""
+    """After `doctor --compile`, as in the image. cache: NUMBA_CACHE_DIR, as workflows set it."""
     if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode != 0:
         pytest.skip("needs root and a mount namespace, to make the root file system read-only")
     output = tmp_path_factory.mktemp("output")

@@ -16,10 +16,9 @@ from vcffilter.version import __version__
 
 
 @pytest.mark.reliability("packages: doctor and the demo with the wheel in a clean environment")
-def test_the_wheel_works_in_a_clean_environment(program, tmp_path):
+def test_the_wheel_works_in_a_clean_environment(program, findings, tmp_path):
     found = Path(shutil.which("pileup-filter"))
     assert found.parent.parent.name.endswith("-wheel")
-    findings = json.loads(program("pileup-filter", "doctor", "--compile", "--json", "--device", "cpu"))["findings"]
     by_topic = [(one["topic"], one["text"]) for one in findings]
     assert any(topic == "compile" and "every kernel" in text for topic, text in by_topic), by_topic
     assert sum(topic == "model" and "score as when it was released" in text for topic, text in by_topic) >= 2
