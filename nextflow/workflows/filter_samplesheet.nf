@@ -8,7 +8,7 @@ include { MULTIQC             } from '../modules/local/multiqc'
 def checkParameters() {
     def known = [
         'input', 'fasta', 'outdir', 'model', 'filter_args', 'regions', 'scatter', 'samples_per_task', 'skip_multiqc', 'multiqc_config',
-        'publish_dir_mode', 'slurm_queue', 'aws_queue', 'aws_region', 'aws_workdir', 'k8s_claim', 'k8s_namespace',
+        'container', 'publish_dir_mode', 'slurm_queue', 'aws_queue', 'aws_region', 'aws_workdir', 'k8s_claim', 'k8s_namespace',
     ]
     def unknown = params.keySet().collect { name -> "${name}".toString() }.findAll { name -> !name.contains('-') && !(name in known) }
     if (unknown) {

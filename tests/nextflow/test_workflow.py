@@ -132,3 +132,15 @@ def test_lint(record_property: Recorder) -> None:
     finished = subprocess.run([ROOT / ".ci/nextflow-lint", *files], stdout=subprocess.PIPE, text=True)
     assert finished.returncode == 0, finished.stdout
     assert finished.stdout == f"{len(files)} files, 0 findings\n"
+
+
+@pytest.mark.reliability("Nextflow: --container reaches every task of ours")
+def test_container_of_every_task(cohort: Cohort, tmp_path: Path) -> None:
+    options = ["--input", cohort.sheet, "--fasta", cohort.reference, "--container", "other:1", "-profile", "docker"]
+    command = [ROOT / ".ci/nextflow", "inspect", PIPELINE / "main.nf", *options, "-format", "json"]
+    finished = subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.PIPE, text=True)
+    processes = json.loads(finished.stdout[finished.stdout.index("{") :])["processes"]
+    containers = {process["name"].rpartition(":")[2]: process["container"] for process in processes}
+    assert containers.pop("MULTIQC").startswith("quay.io/biocontainers/multiqc:")
+    ours = ("PILEUP_FILTER", "PILEUP_FILTER_PANEL", "INDEX_CALLS", "SPLIT_CALLS", "GATHER")
+    assert containers == dict.fromkeys(ours, "other:1")

@@ -5,7 +5,7 @@ process PILEUP_FILTER_PANEL {
     label 'process_gpu'
 
     conda "${ task.accelerator ? "${moduleDir}/../pileup_filter/environment.gpu.yml" : "${moduleDir}/../pileup_filter/environment.yml" }"
-    container "${ task.accelerator ? 'quay.io/vcffilter/vcffilter:0.2.0-gpu' : 'quay.io/vcffilter/vcffilter:0.2.0' }"
+    container "${ workflow.containerEngine in ['singularity', 'apptainer'] ? 'docker-daemon:' : '' }vcffilter:0.2.0${ task.accelerator ? '-gpu' : '' }"
 
     input:
     // n_reads: how many of the files in reads each sample has, in the order of the samples.

@@ -4,7 +4,7 @@ process SPLIT_CALLS {
     label 'process_single'
 
     conda "${moduleDir}/../pileup_filter/environment.yml"
-    container 'quay.io/vcffilter/vcffilter:0.2.0'
+    container "${ workflow.containerEngine in ['singularity', 'apptainer'] ? 'docker-daemon:vcffilter:0.2.0' : 'vcffilter:0.2.0' }"
 
     input:
     tuple val(meta), path(vcf), path(vcf_index)

@@ -5,8 +5,8 @@ process PILEUP_FILTER {
 
     conda "${ task.accelerator ? "${moduleDir}/environment.gpu.yml" : "${moduleDir}/environment.yml" }"
     container "${ workflow.containerEngine in ['singularity', 'apptainer'] && !task.ext.singularity_pull_docker_container ?
-        (task.accelerator ? 'docker://quay.io/vcffilter/vcffilter:0.2.0-gpu' : 'docker://quay.io/vcffilter/vcffilter:0.2.0') :
-        (task.accelerator ? 'quay.io/vcffilter/vcffilter:0.2.0-gpu' : 'quay.io/vcffilter/vcffilter:0.2.0') }"
+        (task.accelerator ? 'docker-daemon:vcffilter:0.2.0-gpu' : 'docker-daemon:vcffilter:0.2.0') :
+        (task.accelerator ? 'vcffilter:0.2.0-gpu' : 'vcffilter:0.2.0') }"
 
     input:
     tuple val(meta) , path(vcf), path(vcf_index), path(reads, stageAs: 'reads?/*'), path(reads_index, stageAs: 'reads?/*'), path(regions), path(sample_map)

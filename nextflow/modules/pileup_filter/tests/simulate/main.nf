@@ -1,6 +1,6 @@
 // Data whose variants are known, the same wherever it is made: the module's tests need none from elsewhere.
 process SIMULATE {
-    container 'quay.io/vcffilter/vcffilter:0.2.0'
+    container "${ workflow.containerEngine in ['singularity', 'apptainer'] ? 'docker-daemon:vcffilter:0.2.0' : 'vcffilter:0.2.0' }"
 
     input:
     val meta
