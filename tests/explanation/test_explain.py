@@ -204,10 +204,13 @@ def test_pictures_have_bars_beside_the_reads(filtered, simulated, tmp_path, caps
     assert explain(filtered, simulated, "--failed", "2", "-o", str(tmp_path / "out"), "--json") == 0
     one = json.loads(capsys.readouterr().out.splitlines()[0])
     files = sorted((tmp_path / "out").iterdir())
-    assert len(files) == 2
-    path = next(path for path in files if f"_{one['pos']}_" in path.name)
+    assert [path.stem.rpartition("_")[2] for path in files] == ["explained", "leftout"] * 2
+    path, lost = (path for path in files if f"_{one['pos']}_" in path.name)
     texts = [element.text for element in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
     assert {"base", "log-odds", "reference", *one["families"]} <= set(texts)
+    texts = [element.text for element in ElementTree.parse(lost).iter("{http://www.w3.org/2000/svg}text")]
+    assert "log-odds lost without a read and its mate" in texts
+    assert sum(re.fullmatch(r"[+-]\d+\.\d{3}", text) is not None for text in texts) >= 5
 
 
 def test_bars_begin_where_the_last_one_ended():

@@ -226,9 +226,10 @@ def _compare(call: CallFacts, explanation: Explanation) -> None:
 def _draw(
     folder: Path, kinds: tuple[str, ...], evidence: Evidence, call: CallFacts, found: CallExplanation, model_id: str
 ) -> None:
-    from vcffilter.explanation.picture import draw_cam, draw_explained
+    from vcffilter.explanation.picture import draw_cam, draw_explained, draw_left_out
 
     write_pictures(folder, kinds, call, draw_explained(evidence, call, found, model_id), "", "_explained")
+    write_pictures(folder, kinds, call, draw_left_out(evidence, call, found), "", "_leftout")
     cam = draw_cam(evidence, call, found)
     if cam is not None:
         write_pictures(folder, kinds, call, cam, "", "_gradcam")

@@ -9,7 +9,7 @@ import numpy as np
 from vcffilter.explanation.bars import draw_bars
 from vcffilter.explanation.occlusion import Evidence
 from vcffilter.pictures.drawing import Drawing, beside
-from vcffilter.pictures.heat import first_column0, heat_of, read_of_each_row
+from vcffilter.pictures.heat import first_column0, heat_of, heat_of_reads, read_of_each_row
 from vcffilter.pictures.layout import Tint, draw_pileup
 from vcffilter.pictures.pileup import pileup_of
 
@@ -47,6 +47,13 @@ def draw_cam(evidence: Evidence, call: CallFacts, found: CallExplanation) -> Dra
     pileup = pileup_of(evidence.prepared, call.contig, 0)
     heat = heat_of(pileup, found.maps.cam, *_place(evidence, found.maps.gradients))
     return draw_pileup(pileup, call, Tint(heat, "Grad-CAM of the last map of rows and columns, no unit"))
+
+
+def draw_left_out(evidence: Evidence, call: CallFacts, found: CallExplanation) -> Drawing:
+    """The reads in the colours of what is lost without each of them and its mate."""
+    pileup = pileup_of(evidence.prepared, call.contig, 0)
+    heat = heat_of_reads(pileup, found.occlusion.of_read)
+    return draw_pileup(pileup, call, Tint(heat, "log-odds lost without a read and its mate"))
 
 
 def _place(evidence: Evidence, gradients: np.ndarray) -> tuple[np.ndarray, int]:

@@ -12,7 +12,7 @@ import numpy as np
 from vcffilter.encoding.encoder import PreparedChunk, site_reads
 from vcffilter.kernels.site_view import reads_of_rows
 from vcffilter.kernels.tensor import empty_tensor_scratch
-from vcffilter.pictures.pileup import Pileup
+from vcffilter.pictures.pileup import NOTHING, Pileup
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,11 @@ def heat_of(pileup: Pileup, values: np.ndarray, read_of_row: np.ndarray, first0:
     row = np.array([row_of_read.get(int(read), len(values)) for read in pileup.rows.read], np.int64)
     sums = np.append(values.sum(axis=1), np.nan)
     return Heat(spread[row], sums[row], spread[0], spread.sum(axis=0))
+
+
+def heat_of_reads(pileup: Pileup, of_read: np.ndarray) -> Heat:
+    """Whole reads in one colour each. of_read: float64 (n_reads,), NaN where a read has no value."""
+    of_row = of_read[pileup.rows.read]
+    of_cell = np.where(pileup.rows.base != NOTHING, np.nan_to_num(of_row)[:, None], 0.0)
+    nothing = np.zeros(len(pileup.pos0))
+    return Heat(of_cell, of_row, nothing, nothing)
