@@ -59,7 +59,7 @@ def main() -> int:
     said = (
         f"{asked.requests:,} requests a row from {asked.clients} clients that keep their connections, on the machine of the\n"
         f"server ({n_cpus} CPUs for both). Every request was answered, and every annotated record is the one that the command\n"
-        f"line writes. The server's memory was at most {memory / 2**20:.0f} MiB.\n\n"
+        f"line writes. The server's memory was at most {memory / 2**20:.0f} MiB. {others()}\n\n"
     )
     table = "| | requests/s | records/s | median ms | 99% ms |\n|---|---|---|---|---|\n" + "".join(rows)
     print(said + table)
@@ -68,6 +68,14 @@ def main() -> int:
         before, rest = page.split(BEGIN)
         PAGE.write_text(before + BEGIN + said + table + END + rest.split(END)[1])
     return 0
+
+
+def others() -> str:
+    """What else ran: a load above the CPUs' number means that others took part of them."""
+    load, n_cpus = os.getloadavg()[1], len(os.sched_getaffinity(0))
+    if load <= n_cpus + 1:
+        return "Nothing else ran on the machine."
+    return f"Other work took most of the machine meanwhile (load {load:.0f}): the rows are rough, and a quiet machine gives more."
 
 
 def files(data: Path | None, calls: str, folder: Path) -> tuple[Path, Path, Path]:

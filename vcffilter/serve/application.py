@@ -25,6 +25,7 @@ from vcffilter.serve.answers import FileAnswer
 from vcffilter.serve.intake import body_of, check_upload, take_upload
 from vcffilter.serve.metrics import Metrics
 from vcffilter.serve.problems import MEDIA_TYPE, Problem, problem_of, problem_response
+from vcffilter.serve.record_sizes import check_record_sizes
 from vcffilter.serve.schemas import (
     FilterOptions,
     PictureOptions,
@@ -185,6 +186,7 @@ class Api:
         deadline = Deadline(limits.deadline_seconds)
 
         def run() -> None:
+            check_record_sizes(upload, deadline.check)
             summary = self._service.filter(upload, answer, wanted, deadline.check)
             self._metrics.records.labels(asked.reads).inc(summary.counts.n_records)
             self._metrics.alleles.labels(asked.reads).inc(summary.counts.alleles.get("scored", 0))
