@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
@@ -98,12 +99,16 @@ def test_the_pipe_of_glow(sample, program, tmp_path, record_property):
     cuts = [0, 40, 41, 41, len(rows)]  # of any size; one has a single row, one has none
     record_property("cases", len(cuts) - 1)
     command = ["pileup-filter", "filter", "-", "-b", sample / "reads.bam", "-f", sample / "reference.fa", "-q", "--threads", "1"]
-    found = []
-    for first, end in zip(cuts[:-1], cuts[1:], strict=True):
-        text = "".join(header + rows[first:end])
+    texts = ["".join(header + rows[first:end]) for first, end in zip(cuts[:-1], cuts[1:], strict=True)]
+
+    def pipe(text: str) -> list[str]:
         done = subprocess.run([*map(str, command)], input=text, capture_output=True, text=True, check=True)
-        lines = done.stdout.splitlines(keepends=True)
-        assert lines[0].startswith("##fileformat=VCF")
-        assert sum(line.startswith("#CHROM") for line in lines) == 1
-        found += [line.encode() for line in lines if line[0] != "#"]
+        return done.stdout.splitlines(keepends=True)
+
+    found = []
+    with ThreadPoolExecutor(2) as executor:
+        for lines in executor.map(pipe, texts):
+            assert lines[0].startswith("##fileformat=VCF")
+            assert sum(line.startswith("#CHROM") for line in lines) == 1
+            found += [line.encode() for line in lines if line[0] != "#"]
     assert found == records(sample / "whole.vcf.gz")
