@@ -23,6 +23,8 @@ SHELL := /bin/bash
 VENV ?= .venv
 PYTHON ?=
 PYTEST_ARGS ?=
+# Files of tests run beside one another, on so many processes.
+PYTEST_JOBS ?= 2
 FUZZ_CASES ?= 1500
 DECLARED := pyproject.toml setup.cfg constraints.txt
 # Programs of the environment come first, for tests that start them.
@@ -40,7 +42,7 @@ test: export VCFFILTER_RELIABILITY :=
 test: $(VENV)/.installed-test
 	@$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/pytest $(PYTEST_ARGS)
+	$(VENV)/bin/pytest -n $(PYTEST_JOBS) --dist loadfile $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.installed-test
 	@export VCFFILTER_RELIABILITY_COMMAND="make fuzz FUZZ_CASES=$(FUZZ_CASES)"
@@ -95,7 +97,7 @@ docs: $(VENV)/.installed-docs
 # The programs of this environment come first, not those of $(VENV).
 test-oldest: export PATH := $(abspath $(VENV)-oldest)/bin:$(PATH)
 test-oldest: $(VENV)-oldest/.installed
-	@$(VENV)-oldest/bin/pytest tests/kernels tests/variants tests/reads tests/commands
+	@$(VENV)-oldest/bin/pytest -n $(PYTEST_JOBS) --dist loadfile tests/kernels tests/variants tests/reads tests/commands
 
 # The wheel's program comes first, then the tools, then those of $(VENV).
 test-packages: $(VENV)/.installed-test $(VENV)-tools/.installed
@@ -131,7 +133,7 @@ $(VENV)/.installed-docs: $(VENV)/.installed-core
 # No torch that is there: the oldest is asked for. Only what the core install takes, and what runs the tests.
 $(VENV)-oldest/.installed: $(DECLARED) .ci/oldest-versions.txt
 	@$(or $(PYTHON),python3) -m venv --clear "$(VENV)-oldest"
-	"$(VENV)-oldest/bin/python" -m pip install --quiet --disable-pip-version-check -c .ci/oldest-versions.txt -e . pytest hypothesis pillow pyyaml
+	"$(VENV)-oldest/bin/python" -m pip install --quiet --disable-pip-version-check -c .ci/oldest-versions.txt -e . pytest pytest-xdist hypothesis pillow pyyaml
 	touch "$@"
 
 # Pinned to the last: the tools' own demands are wide, and a resolver would need minutes. .ci/tools.txt says how it is made.
