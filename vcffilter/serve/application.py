@@ -45,7 +45,6 @@ logger = logging.getLogger(__name__)
 
 #: Need no token: nothing is said of the reads.
 OPEN_PATHS = frozenset(("/healthz", "/readyz", "/service-info", "/openapi.json"))
-_PROJECT = "https://github.com/vcffilter/vcffilter"
 _KIND_OF_OUTPUT: dict[str, tuple[Literal["v", "z", "b"], str]] = {
     "vcf": ("v", "text/vcf"),
     "vcf.gz": ("z", "application/gzip"),
@@ -89,16 +88,17 @@ class Api:
         text, media_type = self._metrics.text(request.headers.get("accept", ""))
         return Response(text, headers={"content-type": media_type})
 
-    async def service_info(self) -> Response:
-        """What this is (GA4GH)."""
+    async def service_info(self, request: Request) -> Response:
+        """What this is (GA4GH). Who runs it is known by its address alone."""
+        address = str(request.base_url)
         return JSONResponse(
             {
-                "id": "io.github.vcffilter.pileup-filter",
+                "id": "pileup-filter",
                 "name": "pileup-filter",
-                "type": {"group": "io.github.vcffilter", "artifact": "pileup-filter", "version": "1.0.0"},
+                "type": {"group": "vcffilter", "artifact": "pileup-filter", "version": "1.0.0"},
                 "description": "Scores called alleles by the reads behind them; annotates VCF and BCF.",
-                "organization": {"name": "vcffilter", "url": _PROJECT},
-                "documentationUrl": f"{_PROJECT}/blob/main/docs/serve.md",
+                "organization": {"name": request.url.hostname or "unknown", "url": address},
+                "documentationUrl": f"{address}openapi.json",
                 "version": __version__,
                 "models": [self._model()],
             }
