@@ -169,6 +169,17 @@ def test_a_reference_shorter_than_the_reads_say(inputs: Inputs, capfd) -> None:
     assert "c1:500: the calls' REF ends beyond the end of c1 (260 bases)" in capfd.readouterr().err
 
 
+def test_a_reference_with_letters_that_are_none(inputs: Inputs, capfd) -> None:
+    changed = inputs.with_reference(CONTIGS)
+    text = bytearray(changed.reference.read_bytes())
+    at = text.index(b"\n") + 240
+    text[at : at + 3] = "\u202e".encode()
+    changed.reference.write_bytes(text)
+    assert changed.filter(inputs.calls([row()])) == 1
+    assert "other.fa, c1:" in (message := capfd.readouterr().err)
+    assert "letters that are no bases" in message
+
+
 def test_a_reference_without_a_contig(inputs: Inputs) -> None:
     less = inputs.with_reference({"c1": CONTIGS["c1"]})
     assert less.filter(inputs.calls(CALLS)) == 0

@@ -128,6 +128,14 @@ class ReferenceFile:
                 pos1=int(start0) + 1,
                 hint="Index it again with: samtools faidx",
             ) from error
+        if not bases.isascii():
+            raise ReferenceFileError(
+                "holds letters that are no bases",
+                path=self.path,
+                contig=contig,
+                pos1=int(start0) + 1,
+                hint="The file is damaged: make or copy it again",
+            )
         codes = self._codes[np.frombuffer(bases.encode("ascii"), np.uint8)]
         if len(codes) != end0 - start0:
             raise ReferenceFileError(
