@@ -87,6 +87,10 @@ class _LazyGroup(click.Group):
 @click.version_option(__version__, prog_name=_PROGRAM)
 def main() -> None:
     """Post-filter for the VCF of any variant caller: looks at the reads behind every ALT and writes FILTER and INFO."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:  # libraries below torch end the process then
+        raise VcffilterError("the working folder is gone", hint="Change to one that is there: cd") from error
 
 
 class _Terminated(BaseException):
@@ -131,6 +135,12 @@ def _run(arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return _EXIT_PIPE
+    except MemoryError:
+        _say("memory is short: the system gave no more. Allow more (ulimit -v, the scheduler's request), or fewer --threads")
+        return _EXIT_DATA
+    except ImportError as error:  # as a library that is there, but of which no more fits into memory
+        _say(f"a library cannot be loaded: {error}. Is memory short (ulimit -v)? Else look with: pileup-filter doctor")
+        return _EXIT_DATA
     except OSError as error:  # what no floor below gave a better message
         _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return _EXIT_DATA
