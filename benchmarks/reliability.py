@@ -22,8 +22,8 @@ from reliability_log import Line, read  # noqa: E402
 BEGIN, END = "<!-- tried -->", "<!-- end of tried -->"
 #: Parts in the order of the page; others follow by name.
 PARTS = (
-    "Nextflow", "Slurm", "Without Nextflow", "GATK", "Cohorts", "CRAM", "bcftools chains", "Broken streams and disks", "Packages",
-    "MultiQC", "Fuzzing", "Hostile values", "Kill and signals", "First runs and limits", "Determinism", "Checkpoints", "Server",
+    "Nextflow", "Slurm", "Without a workflow engine", "Snakemake", "Spark", "GATK", "Cohorts", "CRAM", "bcftools chains",
+    "Broken streams and disks", "Packages", "Containers", "MultiQC", "Server", "Fuzzing", "Hostile values", "Kill and signals", "First runs and limits", "Determinism", "Checkpoints", "Server",
 )  # fmt: skip
 
 
@@ -39,8 +39,9 @@ def tried(suites: dict[str, list[Line]]) -> Table:
 
 
 def _rank(line: str) -> tuple[int, str]:
-    part = line.partition(":")[0]
-    return (PARTS.index(part), "") if part in PARTS else (len(PARTS), part)
+    part = line.partition(":")[0].lower()
+    named = [name.lower() for name in PARTS]
+    return (named.index(part), "") if part in named else (len(PARTS), part)
 
 
 def filled(text: str, table: Table) -> str:
