@@ -23,7 +23,8 @@ BEGIN, END = "<!-- tried -->", "<!-- end of tried -->"
 #: Parts in the order of the page; others follow by name.
 PARTS = (
     "Nextflow", "Slurm", "Without a workflow engine", "Snakemake", "Spark", "GATK", "Cohorts", "CRAM", "bcftools chains",
-    "Broken streams and disks", "Packages", "Containers", "MultiQC", "Server", "Fuzzing", "Hostile values", "Kill and signals", "First runs and limits", "Determinism", "Checkpoints", "Server",
+    "Broken streams and disks", "Packages", "Containers", "MultiQC", "Server", "Fuzzing", "Hostile values", "Kill and signals",
+    "First runs and limits", "Determinism", "Checkpoints",
 )  # fmt: skip
 
 
