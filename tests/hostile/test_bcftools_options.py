@@ -7,6 +7,7 @@ The scorer is that of tests/commands: what is compared is the way of the records
 from __future__ import annotations
 
 import gzip
+import itertools
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -143,6 +144,11 @@ def test_what_bcftools_refuses_is_refused(calls: Calls, tmp_path: Path, capfd, a
 
 # -- formats and indexes
 
+KINDS = ("-Ov", "-Oz", "-Ob", "-Ou")
+#: Each format once on each side; the other pairs with `make test-all`.
+PAIRS = (("-Ov", "-Ou"), ("-Oz", "-Ob"), ("-Ob", "-Oz"), ("-Ou", "-Ov"))
+CHAINS = [pytest.param(*pair, marks=() if pair in PAIRS else pytest.mark.long) for pair in itertools.product(KINDS, KINDS)]
+
 
 OUTPUTS = ["-Ov", "-O v", "-Oz", "-Oz0", "-Oz1", "-Oz9", "-O z", "-O z9", "-Ob", "-Ob1", "-Ou", "-O u", "-Ov3",
            "--output-type z", "--output-type=b", "--output-type=b0"]  # fmt: skip
@@ -190,8 +196,7 @@ def test_indexes(calls: Calls, tmp_path: Path, words: list[str], index: str) -> 
     assert [line.split("\t")[::2] for line in stats.stdout.splitlines()] == [["c1", "150"], ["c2", "150"]]
 
 
-@pytest.mark.parametrize("output", ["-Ov", "-Oz", "-Ob", "-Ou"])
-@pytest.mark.parametrize("before", ["-Ov", "-Oz", "-Ob", "-Ou"])
+@pytest.mark.parametrize(("before", "output"), CHAINS)
 def test_every_format_both_ways_in_a_chain(calls: Calls, before: str, output: str) -> None:
     """bcftools view | filter | bcftools view, as one shell line with pipefail."""
     first = f"bcftools view --no-version {before} {calls['in.bcf']}"

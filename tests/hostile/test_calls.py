@@ -201,7 +201,7 @@ TEXT_ONLY = ("VCF", "FORMAT", "contigs", "FILTER", "INFO", "a column", "beyond 3
 
 
 @pytest.mark.parametrize("name", [name for name in KEPT if not name.startswith(TEXT_ONLY)])
-@pytest.mark.parametrize("kind", ["vcf.gz", "bcf"])
+@pytest.mark.parametrize("kind", [pytest.param("vcf.gz", marks=pytest.mark.long), "bcf"])
 def test_records_of_other_formats_are_the_same(inputs: Inputs, bcftools: str, name: str, kind: str) -> None:
     """By way of bcftools, and read by index where there is one."""
     case = KEPT[name]

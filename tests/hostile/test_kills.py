@@ -96,7 +96,7 @@ def test_kill_9_fifty_times(long: Path, tmp_path: Path, record_property) -> None
 @pytest.mark.reliability("Kill and signals: SIGTERM and SIGINT at random moments")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_at_random_moments(long: Path, tmp_path: Path, record_property, number: int, code: int) -> None:
-    """The shell's exit code and nothing left, hidden files neither; or the run was done."""
+    """The shell's exit code, and nothing left, hidden files neither, or the run was done and all is there."""
     random, out = Random(int(number)), tmp_path / "out.vcf.gz"
     began = time.monotonic()
     os.waitpid(forked(filtering(long, out)), 0)
@@ -114,10 +114,9 @@ def test_signals_at_random_moments(long: Path, tmp_path: Path, record_property, 
         assert found in (0, code, -number), found
         n_ended += found == code
         names = sorted(path.name for path in tmp_path.iterdir() if path.name not in ("long.vcf", "other.bam"))
-        if found == code:
-            assert names == [], names
-        elif found == 0:
-            assert names == [out.name, f"{out.name}.csi"]
+        assert names in ([], [out.name, f"{out.name}.csi"]), names
+        # The signal may come when the files have their names already, and the program is about to end.
+        assert (found == 0 or complete(out)) if names else found != 0
     assert n_ended > 3
     record_property("cases", 15)
 

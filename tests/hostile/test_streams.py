@@ -82,7 +82,7 @@ def test_a_producer_that_fails_at_once(tmp_path: Path) -> None:
     assert not out.exists()
 
 
-@pytest.mark.parametrize("kind", ["v", "z", "b", "u"])
+@pytest.mark.parametrize("kind", ["v", *(pytest.param(kind, marks=pytest.mark.long) for kind in "zbu")])
 def test_a_full_disk(long: dict[str, Path], tmp_path: Path, kind: str) -> None:
     """A limit on the size of files stands for the disk; the record that could not go is named, and nothing stays."""
     limited = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000))"
