@@ -15,7 +15,13 @@ from call_set_files import line, snv, truth_line, write_files  # noqa: E402
 
 from vcffilter.commands.main import run  # noqa: E402
 from vcffilter.errors import TrainingError  # noqa: E402
-from vcffilter.experiments.config import CallSet, ComparisonConfig, Experiment, assign_folds  # noqa: E402
+from vcffilter.experiments.config import (  # noqa: E402
+    CallSet,
+    ComparisonConfig,
+    Experiment,
+    assign_folds,
+    load_comparison_config,
+)
 from vcffilter.experiments.cross_validation import judge  # noqa: E402
 from vcffilter.experiments.filter_effect import FilteredCallSets  # noqa: E402
 from vcffilter.experiments.paired_test import paired_test, t_tail  # noqa: E402
@@ -49,6 +55,14 @@ def test_folds_keep_regions_whole_and_have_about_one_size():
     assert (assign_folds(data, config(seed=1)) != folds).any()
     with pytest.raises(TrainingError, match="1 groups by contig"):
         assign_folds(data, config(group_by="contig"))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_no_generator_takes_is_refused(tmp_path, seed):
+    path = tmp_path / "compare.yaml"
+    path.write_text(yaml.safe_dump({"data": ["x.h5"], "experiments": [{"name": "a", "architecture": "site_mlp"}], "seed": seed}))
+    with pytest.raises(TrainingError, match=f"seed is {seed}"):
+        load_comparison_config(path)
 
 
 def test_cuts_and_calibration_of_a_fold_come_from_the_others():

@@ -76,6 +76,8 @@ def load_comparison_config(path: str | Path) -> ComparisonConfig:
         raise TrainingError(f"group_by is {config.group_by!r}", path=str(path), hint=f"Known are: {', '.join(GROUPINGS)}")
     if config.n_folds < 2 or config.region_bases < 1:
         raise TrainingError("at least two folds and regions of at least one base are needed", path=str(path))
+    if not 0 <= config.seed < 2**32:
+        raise TrainingError(f"seed is {config.seed}", path=str(path), hint="Give a number from 0 to 4294967295")
     for experiment in config.experiments:
         fit_config(config, experiment, str(path))
     return config
