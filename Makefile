@@ -79,8 +79,9 @@ test-hard: $(VENV)/.installed-test
 
 test-all: export VCFFILTER_RELIABILITY_SUITE := long
 test-all: export VCFFILTER_RELIABILITY_COMMAND := make test-all
-test-all: test test-hard
-	@$(VENV)/bin/pytest -m long $(PYTEST_ARGS)
+test-all: export PATH := $(PATH):$(abspath build/nextflow-tools)/bin
+test-all: test test-hard build/nextflow-tools/.installed
+	@$(VENV)/bin/pytest -m long $(PYTEST_ARGS) tests tests/nextflow
 
 test-serve: $(VENV)/.installed-test
 	@export VCFFILTER_RELIABILITY_SUITE=serve VCFFILTER_RELIABILITY_COMMAND="make test-serve"

@@ -87,6 +87,7 @@ def test_samplesheets(engine: Engine, tmp_path: Path, record_property: Callable[
     assert wrong == {}
 
 
+@pytest.mark.long
 @pytest.mark.reliability("Nextflow: wrong options are refused before a task runs")
 @pytest.mark.parametrize(
     ("options", "message"),

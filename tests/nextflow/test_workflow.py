@@ -100,6 +100,7 @@ def test_scattered_equals_whole(cohort: Cohort, engine: Engine, tmp_path: Path, 
         assert sum(sum(counts["by_probability"]) for counts in by_type) == summary["alleles"]["scored"]
 
 
+@pytest.mark.long
 @pytest.mark.reliability("Nextflow: two samples in one task (panels)")
 def test_several_samples_a_task(cohort: Cohort, engine: Engine, record_property: Recorder) -> None:
     record_property("cases", 2)
@@ -111,6 +112,7 @@ def test_several_samples_a_task(cohort: Cohort, engine: Engine, record_property:
         assert _summary(run, sample)["records"]["total"] > 50
 
 
+@pytest.mark.long
 @pytest.mark.reliability("Nextflow: -stub of the scattered workflow with its report; Nextflow 24.10.0")
 def test_stub_by_the_older_nextflow(cohort: Cohort, engine: Engine, record_property: Recorder) -> None:
     older = Engine(engine.folder, version="24.10.0")
