@@ -80,7 +80,7 @@ test-hard: $(VENV)/.installed-test
 test-all: export VCFFILTER_RELIABILITY_SUITE := long
 test-all: export VCFFILTER_RELIABILITY_COMMAND := make test-all
 test-all: export PATH := $(PATH):$(abspath build/nextflow-tools)/bin
-test-all: test test-hard build/nextflow-tools/.installed
+test-all: test test-hard test-serve build/nextflow-tools/.installed
 	@$(VENV)/bin/pytest -m long $(PYTEST_ARGS) tests tests/nextflow
 
 test-serve: $(VENV)/.installed-test
