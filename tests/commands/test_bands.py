@@ -1,15 +1,14 @@
 """`--bands`: how much of the true calls a cut keeps that still keeps an ALT, as GATK's tranches say."""
 
 import pytest
+from fake_filter import filtered, info_of_alts
 from fake_scorer import FakeScorer
 
 from vcffilter.calibration.bands import choose_bands
-from vcffilter.commands.main import run
 from vcffilter.errors import ModelError
 from vcffilter.models.checkpoint import available_weights, load_checkpoint
 from vcffilter.pipeline import evidence
 
-HEADER = "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 #: Of the fake scorer's card: (name, least probability of an SNV, of another).
 BANDS = [("0.00to90.00", 0.9, 0.8), ("90.00to99.90", 0.05, 0.02), ("99.90to100.00", 0, 0)]
 
@@ -19,25 +18,9 @@ def _fake_scorer(monkeypatch):
     monkeypatch.setattr(evidence, "open_scorer", lambda options: FakeScorer(options.want_reasons))
 
 
-def filtered(tmp_path, *options, source=None, code=0):
-    target = tmp_path / "out.vcf"
-    if source is None:
-        source = tmp_path / "calls.vcf"
-        source.write_text(HEADER + "".join(f"chr1\t{pos}\t.\tA\tG,*,AT\t9\t.\t.\n" for pos in range(18, 200)))
-    assert run(["filter", str(source), "-b", "x", "-f", "x", "--no-version", "-o", str(target), *options]) == code
-    return target.read_text() if code == 0 else ""
-
-
 def alts_of(text):
-    """(ALT, probability, band) of every ALT of every scored record, as written."""
-    found = []
-    for line in text.splitlines():
-        if line[0] == "#" or "PILEUP_PROB" not in line:
-            continue
-        columns = line.split("\t")
-        info = dict(pair.partition("=")[::2] for pair in columns[7].split(";"))
-        found += list(zip(columns[4].split(","), *(info[f"PILEUP_{key}"].split(",") for key in ("PROB", "BAND")), strict=True))
-    return found
+    """(ALT, probability, band) of every ALT, as written."""
+    return info_of_alts(text, "PILEUP_PROB", "PILEUP_BAND")
 
 
 def test_every_alt_lies_in_the_band_of_its_probability(tmp_path):

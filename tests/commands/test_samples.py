@@ -118,6 +118,30 @@ def joint(trio: Trio) -> str:
     return filtered(trio, trio.folder / "filtered.vcf", "--sample-ft")
 
 
+def info_probabilities(text: str) -> dict[Key, str]:
+    """PROB of every scored ALT, from INFO."""
+    found: dict[Key, str] = {}
+    for line in text.splitlines():
+        fields = line.split("\t")
+        info = dict(pair.partition("=")[::2] for pair in fields[7].split(";")) if line[0] != "#" else {}
+        for alt, probability in zip(fields[4].split(",") if info else (), info.get("PILEUP_PROB", ".").split(","), strict=False):
+            if probability != ".":
+                found[fields[0], int(fields[1]), fields[3], alt] = probability
+    return found
+
+
+def test_a_lone_sample_has_scores_of_its_own_when_asked(trio: Trio) -> None:
+    reads: list[object] = [trio.bam["child"]]
+    asked = filtered(trio, trio.folder / "asked.vcf", "-s", "child", "--sample-ft", reads=reads)
+    pooled = filtered(trio, trio.folder / "pooled.vcf", "-s", "child", reads=reads)
+    own = {allele: probability for allele, (probability, _) in values(asked, "child").items()}
+    assert len(own) > 20
+    assert info_probabilities(asked) == own
+    assert {allele: info_probabilities(pooled)[allele] for allele in own} == own
+    assert "PILEUP_STATUS=no_carrier" in asked
+    assert values(pooled, "child") == {}
+
+
 def values(text: str, sample: str) -> dict[Key, tuple[str, str]]:
     """(PROB, AD for the ALT) of every ALT that a sample has a score for, from FORMAT."""
     found: dict[Key, tuple[str, str]] = {}

@@ -1,15 +1,14 @@
 """`--tier`: which calls need no confirmation, by the card of the model."""
 
 import pytest
+from fake_filter import filtered, info_of_alts
 from fake_scorer import FakeScorer
 
 from vcffilter.calibration.tiers import Tier, choose_tier
-from vcffilter.commands.main import run
 from vcffilter.errors import ModelError
 from vcffilter.models.checkpoint import available_weights, load_checkpoint
 from vcffilter.pipeline import evidence
 
-HEADER = "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 CARD = FakeScorer.presets
 
 
@@ -18,24 +17,9 @@ def _fake_scorer(monkeypatch):
     monkeypatch.setattr(evidence, "open_scorer", lambda options: FakeScorer(options.want_reasons))
 
 
-def filtered(tmp_path, *options, source=None, code=0):
-    target = tmp_path / "out.vcf"
-    if source is None:
-        source = tmp_path / "calls.vcf"
-        source.write_text(HEADER + "".join(f"chr1\t{pos}\t.\tA\tG,*,AT\t9\t.\t.\n" for pos in range(18, 200)))
-    assert run(["filter", str(source), "-b", "x", "-f", "x", "--no-version", "-o", str(target), *options]) == code
-    return target.read_text() if code == 0 else ""
-
-
 def alts_of(text):
-    """(probability, reads, verdict, tier) of every ALT of every scored record, as written."""
-    found = []
-    for line in text.splitlines():
-        info = dict(pair.partition("=")[::2] for pair in line.split("\t")[7].split(";")) if line[0] != "#" else {}
-        if "PILEUP_PROB" in info:
-            columns = [info[f"PILEUP_{key}"].split(",") for key in ("PROB", "DP", "FT", "TIER")]
-            found += list(zip(*columns, strict=True))
-    return found
+    """(ALT, probability, reads, verdict, tier) of every ALT, as written."""
+    return info_of_alts(text, "PILEUP_PROB", "PILEUP_DP", "PILEUP_FT", "PILEUP_TIER")
 
 
 def test_the_tier_with_most_true_calls_within_the_limit_is_chosen():
@@ -59,7 +43,7 @@ def test_shipped_models_have_tiers(name):
 def test_every_alt_is_told(tmp_path, caplog):
     text = filtered(tmp_path, "--tier", "0.02", "--threads", "2")
     alts = alts_of(text)
-    for probability, reads, verdict, tier in alts:
+    for _, probability, reads, verdict, tier in alts:
         if verdict == ".":
             assert tier == "."
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 
 import pytest
 from records import filters, query
@@ -82,3 +83,14 @@ def test_bands_are_nested_as_tranches_are(samples, called, gatk, filtered, tmp_p
     ordered = [of_band[band] for band in sorted(of_band)]
     for surer, less_sure in zip(ordered, ordered[1:], strict=False):
         assert min(surer) > max(less_sure)
+
+
+def test_bcftools_cuts_by_bands(samples, called, filtered, tmp_path):
+    output = filtered(called, [samples[0]], tmp_path / "bands.vcf.gz", "--annotate-only", "--bands", "99,99.5,99.9")
+    wanted = 'INFO/PILEUP_BAND~"to99.00" || INFO/PILEUP_BAND~"to99.50"'
+    cut = tmp_path / "cut.vcf.gz"
+    subprocess.run(["bcftools", "filter", "-s", "Beyond99.5", "-i", wanted, "-Oz", "-o", cut, output], check=True)
+    found = query(cut, "%FILTER %INFO/PILEUP_BAND", "-i", "N_ALT=1")
+    assert {values for values, _ in found} == {"PASS", "Beyond99.5"}
+    for values, band in found:
+        assert (values == "Beyond99.5") == (band in ("99.50to99.90", "99.90to100.00"))

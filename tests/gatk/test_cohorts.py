@@ -52,6 +52,15 @@ def test_bcftools_merge_keeps_every_samples_scores(one_by_one, tmp_path):
             assert len(alone) > 20
             # A missing value at a site of the other sample alone is no loss.
             assert alone <= together
+    # docs/gatk.md: FILTER is all files' together, INFO one file's, and not that of all samples.
+    by_file = [filters(path) for path in variants]
+    shared = [call for call in filters(merged) if all(call in found for found in by_file)]
+    assert shared
+    for call in shared:
+        assert filters(merged)[call] - {"PASS"} == set.union(*(found[call] for found in by_file)) - {"PASS"}
+    own, *_, together = ({(pos, alt): value for pos, alt, value in query(path, "%POS %ALT %INFO/PILEUP_PROB")}
+                         for path in (*variants, merged))  # fmt: skip
+    assert any(together[call] != own[call] for call in shared)
 
 
 @pytest.mark.reliability("cohorts: filter each sample, CombineGVCFs, GenotypeGVCFs")

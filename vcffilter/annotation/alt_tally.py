@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vcffilter.calibration.operating_points import DECIMALS
+
 #: Bins of equal width that probabilities from 0 to 1 are counted in.
 N_PROBABILITY_BINS = 20
-#: Probabilities are written with so many steps; they are counted in whole steps, so that none falls beside its bin.
-_STEPS = 10_000
+#: Probabilities are written in so many steps; they are counted in whole steps, so that none falls beside its bin.
+_STEPS = 10**DECIMALS
 _TYPES = ("snv", "indel")
 
 

@@ -349,7 +349,7 @@ def _write_tier(plan, record, first, end, alts, thresholds, words, scratch):
 @inline_kernel
 def _write_bands(plan, record, first, end, alts, thresholds, words, scratch):
     """Say of each ALT which of the thresholds it still reaches."""
-    length = 0
+    length = int64(0)
     for alt in range(first, end):
         if alt > first:
             scratch.text[length] = _COMMA
