@@ -205,7 +205,8 @@ def _stream(
         watch.finish(chosen.allow_unscored)
         if (note := promise.note()) is not None:
             logger.warning("note: %s", note)
-        trusting = [name for name, value in (("--fdr", chosen.fdr), ("--tier", chosen.tier)) if value is not None]
+        resting = ("--fdr", chosen.fdr), ("--tier", chosen.tier), ("--bands", chosen.bands)
+        trusting = [name for name, value in resting if value is not None]
         if trusting and any(one.code == "foreign_data" for one in watch.warnings.all()):
             words = "trusts" if len(trusting) == 1 else "trust"
             told = f"{' and '.join(trusting)} {words} the model's probabilities"
