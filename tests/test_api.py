@@ -57,6 +57,24 @@ def test_scores_are_those_of_the_command_line(model, records):
     ]
 
 
+def test_tiers_and_bands_are_those_of_the_command_line(simulated, tmp_path):
+    files, path, mine = simulated.files, tmp_path / "filtered.vcf", tmp_path / "mine.vcf"
+    arguments = ["filter", str(files.calls), "-b", str(files.reads), "-f", str(files.reference), "--no-version", "-q"]
+    assert run([*arguments, "--tier", "0.01", "--bands", "99,99.9", "-o", str(path)]) == 0
+    written = [(record, index, alt) for record in cyvcf2.VCF(str(path)) for index, alt in enumerate(record.ALT)]
+    alleles = [(record.CHROM, record.POS, record.REF, alt) for record, _, alt in written]
+    with Filter(files.reads, files.reference, tier=0.01, bands=(0.999, 0.99)) as careful:
+        scores = careful.score([*alleles, ("nowhere", 5, "A", "C")])
+        careful.filter_file(files.calls, mine, no_version=True, with_reasons=False)
+    assert mine.read_bytes() == path.read_bytes()
+    assert list(scores.tier) == [*(per_alt(record, "PILEUP_TIER")[index] for record, index, _ in written), "."]
+    assert list(scores.band) == [*(per_alt(record, "PILEUP_BAND")[index] for record, index, _ in written), "."]
+    assert {"SURE", "CONFIRM"} < set(scores.tier)
+    assert len(set(scores.band)) > 2
+    with Filter(files.reads, files.reference, bands=(99,)) as wrong, pytest.raises(ModelError, match="not measured at 9900%"):
+        wrong.score(alleles)
+
+
 def test_a_file_is_filtered_as_by_the_command(model, simulated, tmp_path):
     files, mine, theirs = simulated.files, tmp_path / "mine.vcf", tmp_path / "theirs.vcf"
     summary = model.filter_file(files.calls, mine, no_version=True)
@@ -117,6 +135,7 @@ def test_frames(model, records):
     assert list(scored.index) == list("vwxyz")
     assert scored["mine"].tolist() == list(range(5))
     assert np.array_equal(scored["probability"].to_numpy(np.float32), model.score(alleles).probability)
+    assert not {"tier", "band"} & set(scored.columns)
 
 
 def test_pictures(model, records):

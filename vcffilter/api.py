@@ -9,7 +9,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vcffilter.annotation.settings import Thresholds
+    from vcffilter.calibration.bands import Bands
+    from vcffilter.calibration.tiers import Tier
     from vcffilter.explanation.call_explainer import CallExplainer, CallExplanation
     from vcffilter.explanation.occlusion import Evidence
     from vcffilter.pictures.drawing import Drawing
@@ -44,7 +46,8 @@ class Scores:
     (n,), reads that informed the score, and those of them for REF and ALT. passes: bool (n,), at the thresholds of the `Filter`;
     False where not scored. status: why an allele was not scored, "scored" otherwise. reasons: why it looks false, () where it
     does not or where it was not asked for. features: float32 (n, n_features), what the model was given; NaN where not scored.
-    feature_names: of its columns (docs/method.md says what they are).
+    feature_names: of its columns (docs/method.md says what they are). tier, band: as PILEUP_TIER and PILEUP_BAND have them, "."
+    where not scored; () where the `Filter` was not asked for them.
     """
 
     alleles: tuple[Allele, ...]
@@ -58,6 +61,8 @@ class Scores:
     reasons: tuple[tuple[str, ...], ...]
     features: np.ndarray
     feature_names: tuple[str, ...]
+    tier: tuple[str, ...] = ()
+    band: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.alleles)
@@ -67,7 +72,8 @@ class Scores:
         frame = _pandas().DataFrame(list(self.alleles), columns=list(_COLUMNS))
         for name in ("probability", "log_odds", "n_reads", "ref_reads", "alt_reads", "passes"):
             frame[name] = getattr(self, name)
-        return frame.assign(status=list(self.status), reasons=[",".join(names) for names in self.reasons])
+        frame = frame.assign(status=list(self.status), reasons=[",".join(names) for names in self.reasons])
+        return frame.assign(**{name: list(words) for name, words in (("tier", self.tier), ("band", self.band)) if words})
 
 
 class Filter:
@@ -75,7 +81,9 @@ class Filter:
 
     reads: BAM or CRAM files with index, of one sample. reference: FASTA with .fai. model: a name (`pileup-filter models`), a
     .safetensors file, or "auto". preset: cut of the model's card; None = its default. samples: of the reads' @RG lines; empty =
-    all reads. reasons: whether they are looked for. A context manager; from one thread at a time. Raises VcffilterError.
+    all reads. reasons: whether they are looked for. tier: as --tier, the share of false calls among those that need no
+    confirmation. bands: as --bands, but shares of true calls kept, such as (0.99, 0.999). A context manager; from one thread at
+    a time. Raises VcffilterError.
 
     >>> with Filter("reads.bam", "reference.fa") as model:
     ...     scores = model.score([("chr20", 10008921, "A", "G")])
@@ -92,11 +100,14 @@ class Filter:
         device: str = "auto",
         samples: Sequence[str] = (),
         reasons: bool = True,
+        tier: float | None = None,
+        bands: Sequence[float] | None = None,
     ) -> None:
         several = [reads] if isinstance(reads, str | os.PathLike) else list(reads)
         self._reads = tuple(os.fspath(path) for path in several)
         self._reference = os.fspath(reference)
         self._preset, self._device, self._samples, self._want_reasons = preset, device, tuple(samples), reasons
+        self._tier, self._bands = tier, None if bands is None else tuple(bands)
         self._model = self._chosen_model(model)
         self._scorer: EvidenceScorer | None = None
         self._source: PileupSource | None = None
@@ -131,7 +142,9 @@ class Filter:
 
     def score(self, alleles: Iterable[Allele]) -> Scores:
         """Score alleles: (contig, POS, REF, ALT), in any order. Scores are those of a VCF with these records."""
-        return score_alleles(self._opened(), alleles, self._thresholds(), with_reasons=self._want_reasons)
+        tier, bands = self._chosen_tier(), self._chosen_bands()
+        scores = score_alleles(self._opened(), alleles, self._thresholds(), with_reasons=self._want_reasons)
+        return replace(scores, tier=_tier_words(scores, tier), band=_band_names(scores, bands))
 
     def score_frame(self, frame: pd.DataFrame) -> pd.DataFrame:
         """A frame with columns contig, pos, ref, alt, and the scores beside them; its index is kept."""
@@ -152,6 +165,8 @@ class Filter:
             "model": self._model,
             "device": self._device,
             "preset": self._preset,
+            "tier": self._tier,
+            "bands": self._bands,
             "with_reasons": self._want_reasons,
             "quiet": True,
             **options,
@@ -272,14 +287,22 @@ class Filter:
         scorer = self._opened()
         return choose_thresholds(scorer.thresholds, scorer.operating_points, presets=scorer.presets, preset=self._preset)
 
-    def _facts(self, allele: Allele) -> CallFacts:
-        import numpy as np
+    def _chosen_tier(self) -> Tier | None:
+        from vcffilter.calibration.tiers import choose_tier
 
+        return None if self._tier is None else choose_tier(self._opened().presets, self._tier)
+
+    def _chosen_bands(self) -> Bands | None:
+        from vcffilter.calibration.bands import choose_bands
+
+        return None if self._bands is None else choose_bands(self._opened().operating_points, self._bands)
+
+    def _facts(self, allele: Allele) -> CallFacts:
         from vcffilter.pictures.facts import CallFacts
 
         contig, pos1, ref, alt = allele
         scores = self.score([allele])
-        is_snv = np.array([len(ref) == len(alt) == 1])
+        is_snv = _is_snv([allele])
         return CallFacts(
             contig, pos1, ref, alt, probability=float(scores.probability[0]), log_odds=float(scores.log_odds[0]),
             threshold=float(self._thresholds().of_alleles(is_snv, scores.n_reads)[0]), n_reads=int(scores.n_reads[0]),
@@ -348,7 +371,7 @@ def _collected(
     probability = joined("probability", np.empty(0, np.float32))
     counts = joined("counts", np.empty((0, 3), np.int32))
     bits = joined("reasons", np.empty(0, np.uint32)) if with_reasons else np.zeros(len(given), np.uint32)
-    is_snv = np.array([len(ref) == len(alt) == 1 for _, _, ref, alt in given], bool)
+    is_snv = _is_snv(given)
     # NaN compares as False: what was not scored does not pass.
     passes = probability >= thresholds.of_alleles(is_snv, joined("n_reads", np.empty(0, np.int32)))
     status = joined("status", np.empty(0, np.uint8))
@@ -361,6 +384,32 @@ def _collected(
         tuple(tuple(name for bit, name in enumerate(REASON_NAMES) if int(mask) >> bit & 1) for mask in bits),
         features, tuple(feature_names),
     )  # fmt: skip
+
+
+def _is_snv(alleles: Sequence[Allele]) -> np.ndarray:
+    import numpy as np
+
+    return np.array([len(ref) == len(alt) == 1 for _, _, ref, alt in alleles], bool)
+
+
+def _tier_words(scores: Scores, tier: Tier | None) -> tuple[str, ...]:
+    """Of each allele whether it needs confirmation; one that fails is never sure."""
+    from vcffilter.annotation.settings import CONFIRM, SURE
+
+    if tier is None:
+        return ()
+    sure = scores.passes & tier.holds(scores.probability, scores.n_reads)
+    return _where_scored(scores, [SURE if holds else CONFIRM for holds in sure])
+
+
+def _band_names(scores: Scores, bands: Bands | None) -> tuple[str, ...]:
+    if bands is None:
+        return ()
+    return _where_scored(scores, [bands.names[place] for place in bands.places(scores.probability, _is_snv(scores.alleles))])
+
+
+def _where_scored(scores: Scores, words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word if status == "scored" else "." for status, word in zip(scores.status, words, strict=True))
 
 
 def _pandas() -> Any:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vcffilter.errors import ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Probabilities are written, and judged, with 4 decimals: what float32 adds to them decides nothing.
+_SLACK = 5e-6
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,15 @@ class Bands:
         borders = [f"{100 * share:.2f}" for share in (0.0, *self.recalls, 1.0)]
         return [f"{low}to{high}" for low, high in zip(borders, borders[1:], strict=False)]
 
+    def places(self, probability: np.ndarray, is_snv: np.ndarray) -> np.ndarray:
+        """The band of each ALT, int64 (n,), an index into the names. probability: float32 (n,), rounded to 4 decimals."""
+        import numpy as np
+
+        places = np.zeros(len(probability), np.int64)
+        for snv, indel in zip(self.snv, self.indel, strict=True):
+            places += probability < np.where(is_snv, snv, indel) - _SLACK
+        return places
+
 
 def choose_bands(operating_points: Sequence[Mapping[str, Any]], recalls: Sequence[float]) -> Bands:
     """The bands between these shares of true calls; each must be one that the model's card was measured at.
@@ -37,7 +52,7 @@ def choose_bands(operating_points: Sequence[Mapping[str, Any]], recalls: Sequenc
         raise ModelError(
             f"the model's card was not measured at {', '.join(f'{100 * recall:g}' for recall in missing)}% of true calls kept; "
             f"it was at: {offered}",
-            hint="Give --bands some of these",
+            hint="Give --bands some of these, as per cents; in Python as shares, bands=(0.99, 0.999)",
         )
     snv, indel = ([float(by_recall[recall][kind]) for recall in wanted] for kind in ("snv", "indel"))
     return Bands(tuple(wanted), tuple(snv), tuple(indel))

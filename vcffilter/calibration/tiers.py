@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vcffilter.errors import ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Probabilities are written, and judged, with 4 decimals: what float32 adds to them decides nothing.
+_SLACK = 5e-6
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,10 @@ class Tier:
     n: int
     n_false: int
     false_at_most: float
+
+    def holds(self, probability: np.ndarray, n_reads: np.ndarray) -> np.ndarray:
+        """Which ALTs it holds, bool (n,). probability: float32 (n,), rounded to 4 decimals. n_reads: int32 (n,)."""
+        return (probability >= self.probability - _SLACK) & (n_reads >= self.n_reads)
 
 
 def tiers_of(card: Mapping[str, Any]) -> list[tuple[Tier, float]]:
