@@ -54,6 +54,8 @@ class EnsembleConfig:
             inner = [one for member in inner for one in _members_of(member)]
         if inner:
             raise ModelError(f"ensembles lie more than {_MOST_NESTED} deep in each other")
+        if any(member["architecture"] == "cascade" for member in self.members):
+            raise ModelError("a member of an ensemble cannot be a cascade", hint="Make the ensemble a stage of the cascade")
 
 
 class Ensemble(Network):

@@ -26,6 +26,7 @@ ARCHITECTURES = {
     "read_attention": ("read_attention", "ReadAttentionConfig", "ReadAttention"),
     "forest": ("forest", "ForestConfig", "Forest"),
     "ensemble": ("ensemble", "EnsembleConfig", "Ensemble"),
+    "cascade": ("cascade", "CascadeConfig", "Cascade"),
 }
 TIMM_PREFIX = "timm:"
 TIMM_ENTRY = ("timm_backbone", "TimmConfig", "TimmBackbone")

@@ -10,7 +10,8 @@ from vcffilter.models.encoder_spec import EncoderSpec
 def make_spec(columns: int = 1, rows: int = 9, n_features: int = 7, n_channels: int = 5) -> EncoderSpec:
     """A spec whose second channel is `support`; columns=0 means no reads."""
     channels = ("base_quality", "support", *(f"channel_{i}" for i in range(2, n_channels)))
-    features = tuple(f"feature_{i}" for i in range(n_features))
+    # Two have the names by which a cascade knows kind and depth.
+    features = tuple({2: "is_snv", 3: "log_depth"}.get(i, f"feature_{i}") for i in range(n_features))
     return EncoderSpec(1, features, channels if columns else (), rows if columns else 0, columns)
 
 

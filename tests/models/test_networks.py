@@ -28,11 +28,16 @@ SMALL = {
         "members": [{"architecture": "site_mlp", "config": {"hidden": [8]}}, {"architecture": "read_set"}],
         "weights": [0.25, 0.75],
     },
+    "cascade": {
+        "first": {"architecture": "site_mlp", "config": {"hidden": [8]}},
+        "second": {"architecture": "read_attention", "config": {"width": 16, "depth": 1, "feed_forward": 16}},
+        "gate": [{"kind": kind, "low": -50.0, "high": 50.0} for kind in ("snv", "other")],
+    },
 }
 
 
 def columns_for(architecture):
-    return 1 if architecture in ("read_set", "read_attention", "ensemble") else 5
+    return 1 if architecture in ("read_set", "read_attention", "ensemble", "cascade") else 5
 
 
 def ready(architecture, config=None, columns=None, seed=0):
