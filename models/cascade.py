@@ -6,8 +6,8 @@
     logit = z1 + taper(z1) * delta
 
 `taper` is 1 inside the band and falls to 0 over its outer quarters, and it is 0 outside: the logit is one continuous scale, and
-what is settled has the first stage's logit to the bit. Kind and depth are read from the site features `is_snv` and `log_depth`, so
-that `forward` needs nothing else. Who scores many alleles calls the parts, and makes tensors only for what `doubtful` names:
+what is settled has the first stage's logit to the bit. Kind and depth are read from the site features `is_snv` and `log_depth`,
+so `forward` needs nothing else. Who scores many alleles calls the parts, and makes tensors only for what `doubtful` names:
 
     first = cascade.first_logits(features)
     doubtful = cascade.gate.doubtful(first, features)
