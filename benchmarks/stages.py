@@ -190,6 +190,7 @@ class Worker:
                 prepared.n_reads,
                 prepared.events,
                 prepared.furthest_end0,
+                prepared.columns,
                 np.array([CHANNEL_NAMES.index(name) for name in channels], np.int64),
                 empty_encode_scratch(prepared.n_reads),
                 features,

@@ -10,6 +10,7 @@ from vcffilter.kernels.context_features import CONTEXT_FEATURES, write_context_f
 from vcffilter.kernels.haplotypes import Haplotypes, empty_haplotypes
 from vcffilter.kernels.jit import inline_kernel, int64, kernel
 from vcffilter.kernels.normalised_alleles import FINE, NormalisedAlleles
+from vcffilter.kernels.phase import PHASE_FEATURES, REACH, Columns, PhaseScratch, empty_phase_scratch, write_phase_features
 from vcffilter.kernels.read_features import (
     ALL_ROW,
     ALT_ROW,
@@ -38,8 +39,10 @@ from vcffilter.kernels.support import (
 )
 from vcffilter.kernels.tensor import TensorScratch, empty_tensor_scratch, write_tensor
 
-#: Names of the site features in the order in which the encoder writes them.
+#: Names of the site features in the order in which the encoder writes them: those of every encoder, and with those of phase,
+#: which are written only where a reach is given.
 FEATURE_NAMES = CONTEXT_FEATURES + SUPPORT_FEATURES + CONTRAST_FEATURES + NEIGHBOURHOOD_FEATURES
+ALL_FEATURES = FEATURE_NAMES + PHASE_FEATURES
 #: Absolute base qualities, likelihoods made of them, insert sizes, distances from the end of reads: they may tie a model to one
 #: library and read length.
 LIBRARY_FEATURES = (
@@ -60,29 +63,33 @@ N_COUNTS = 3
 _SUPPORT = len(CONTEXT_FEATURES)
 _CONTRAST = _SUPPORT + len(SUPPORT_FEATURES)
 _NEIGHBOURHOOD = _CONTRAST + len(CONTRAST_FEATURES)
+_PHASE = _NEIGHBOURHOOD + len(NEIGHBOURHOOD_FEATURES)
 
 
 class EncodeScratch(NamedTuple):
     """Everything `encode_alleles` needs besides its input; reused from allele to allele.
 
-    for_ref: int32 (n_reads,), a stamp that says how many ALTs of the record in hand the read (or its mate) spoke against so far.
+    phase: without room where no phase is asked for. for_ref: int32 (n_reads,), a stamp that says how many ALTs of the record in
+    hand the read (or its mate) spoke against so far.
     """
 
     site: SiteReads
     haplotypes: Haplotypes
     sums: SiteScratch
     tensor: TensorScratch
+    phase: PhaseScratch
     counts: np.ndarray
     for_ref: np.ndarray
 
 
-def empty_encode_scratch(n_reads: int) -> EncodeScratch:
+def empty_encode_scratch(n_reads: int, phase_reach: int = 0) -> EncodeScratch:
     """Scratch for a chunk of `n_reads` reads."""
     return EncodeScratch(
         empty_site_reads(n_reads),
         empty_haplotypes(),
         empty_site_scratch(),
         empty_tensor_scratch(n_reads),
+        empty_phase_scratch(n_reads if phase_reach else 0),
         np.zeros(4, np.int64),
         np.zeros(n_reads, np.int32),
     )
@@ -130,6 +137,7 @@ def encode_alleles(
     n_reads: int,
     events: ReadEvents,
     furthest_end0: np.ndarray,
+    columns: Columns,
     channels: np.ndarray,
     scratch: EncodeScratch,
     features: np.ndarray,
@@ -138,10 +146,11 @@ def encode_alleles(
 ) -> None:
     """Encode every usable allele of a chunk.
 
-    furthest_end0: int64 (n_reads,), running maximum of the reads' unclipped ends. channels: int64, indices into CHANNEL_NAMES.
-    Written: features: float32 (n_alleles, len(FEATURE_NAMES)), zeroed before; tensor: uint8 (n_alleles, rows, columns, channels),
-    all of it, or None where none is wanted (then nothing of it is compiled); counts: int32 (n_alleles, N_COUNTS), see
-    N_INFORMING; all 0 = no reads.
+    furthest_end0: int64 (n_reads,), running maximum of the reads' unclipped ends. columns: with the reach of phase, 0 = none is
+    wanted. channels: int64, indices into ALL_CHANNELS.
+    Written: features: float32 (n_alleles, len(ALL_FEATURES), or len(FEATURE_NAMES) without phase), zeroed before; tensor: uint8
+    (n_alleles, rows, columns, channels), all of it, or None where none is wanted (then nothing of it is compiled); counts: int32
+    (n_alleles, N_COUNTS), see N_INFORMING; all 0 = no reads.
     """
     counts[:] = 0
     stamp = int64(0)
@@ -166,9 +175,12 @@ def encode_alleles(
             write_context_features(allele, alleles, segments, scratch.sums.tally, row[:_SUPPORT])
             write_support_features(scratch.site, scratch.sums, row[_SUPPORT:_CONTRAST])
             write_contrast_features(scratch.sums, row[_CONTRAST:_NEIGHBOURHOOD])
-            write_neighbourhood_features(scratch.haplotypes, scratch.sums, row[_NEIGHBOURHOOD:])
+            write_neighbourhood_features(scratch.haplotypes, scratch.sums, row[_NEIGHBOURHOOD:_PHASE])
+            if columns.counts[REACH] > 0:
+                write_phase_features(allele, alleles, events.mate, scratch.site, columns, scratch.phase, row[_PHASE:])
             if tensor is not None:
-                write_tensor(allele, alleles, segments, reads, events, scratch.site, channels, scratch.tensor, tensor[allele])
+                level, room = scratch.phase.level, scratch.tensor
+                write_tensor(allele, alleles, segments, reads, events, scratch.site, level, channels, room, tensor[allele])
         elif tensor is not None:
             tensor[allele] = 0
         forget_site_reads(scratch.site)

@@ -14,6 +14,7 @@ import numpy as np
 from vcffilter.kernels import sam
 from vcffilter.kernels.jit import inline_kernel, int64
 from vcffilter.kernels.normalised_alleles import SUBSTITUTION, NormalisedAlleles
+from vcffilter.kernels.phase import PHASE_CHANNEL
 from vcffilter.kernels.read_features import end_distance, event_quality, five_prime_share
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments, reference_code
@@ -46,10 +47,14 @@ class ReadChannel(IntEnum):
     INSERT_SIZE = 15
     HAPLOTYPE_TAG = 16
     SPANS = 17
+    PHASE = 18
 
 
 READ_CHANNELS = tuple(one.name.lower() for one in ReadChannel)
-CHANNEL_NAMES = COLUMN_CHANNELS + READ_CHANNELS
+#: All there are, and those of every encoder: without phase, which needs a reach.
+ALL_CHANNELS = COLUMN_CHANNELS + READ_CHANNELS
+CHANNEL_NAMES = ALL_CHANNELS[:-1]
+assert ALL_CHANNELS[-1] == PHASE_CHANNEL, "the channel that needs a reach is not the last"
 #: Channels whose values swap in pairs that add up to this where a site is seen from the other strand: A 60 and T 240, C 120 and
 #: G 180; forward 80 and reverse 240.
 MIRRORED_CHANNELS = {"base": 300, "strand": 320}
@@ -67,7 +72,7 @@ class TensorScratch(NamedTuple):
     """Room for choosing the rows of one tensor; reused.
 
     key: uint64 (n_reads of the chunk,). order: int64 (n_reads of the chunk,), slots. differences: int64 (3,), see _GOOD.
-    cell: uint8 (len(CHANNEL_NAMES),), by channel; pattern: the same in the order that is asked for.
+    cell: uint8 (len(ALL_CHANNELS),), by channel; pattern: the same in the order that is asked for.
     place: int64 (N_COLUMN_CHANNELS,), where in that order, -1 = not asked for.
     base_level: uint8 (16,), byte of a base by its code. differs_level: uint8 (16, 16), by codes of read and reference.
     quality_level: uint8 (256,), by Phred.
@@ -86,7 +91,7 @@ class TensorScratch(NamedTuple):
 
 def empty_tensor_scratch(n_reads: int) -> TensorScratch:
     """Room for as many reads as the chunk has."""
-    n_channels = len(CHANNEL_NAMES)
+    n_channels = len(ALL_CHANNELS)
     return TensorScratch(
         np.zeros(n_reads, np.uint64),
         np.zeros(n_reads, np.int64),
@@ -213,6 +218,7 @@ def _fill_read_cell(
     events: ReadEvents,
     site: SiteReads,
     slot: int,
+    phase_level: np.ndarray,
     scratch: TensorScratch,
 ) -> None:
     """Write the per-read channels of one read into scratch.cell."""
@@ -244,6 +250,7 @@ def _fill_read_cell(
     cell[ReadChannel.INSERT_SIZE.value] = _scaled(reads.insert_size[read], 1000.0)
     cell[ReadChannel.HAPLOTYPE_TAG.value] = 120 * reads.haplotype_tag[read]
     cell[ReadChannel.SPANS.value] = 255 * site.spans[slot]
+    cell[ReadChannel.PHASE.value] = phase_level[slot] if len(phase_level) > 0 else 0
 
 
 @inline_kernel
@@ -432,11 +439,14 @@ def write_tensor(
     reads: ReadArrays,
     events: ReadEvents,
     site: SiteReads,
+    phase_level: np.ndarray,
     channels: np.ndarray,
     scratch: TensorScratch,
     out: np.ndarray,
 ) -> None:
-    """Fill `out`: uint8 (rows, columns, channels), whatever it holds. channels: int64, indices into CHANNEL_NAMES.
+    """Fill `out`: uint8 (rows, columns, channels), whatever it holds. channels: int64, indices into ALL_CHANNELS.
+
+    phase_level: uint8 by slot (kernels.phase), empty where none is asked for.
 
     The middle column is the left-most position of the event (for an insertion: the base before which it is inserted).
     """
@@ -447,7 +457,7 @@ def write_tensor(
     n_shown = choose_rows(reads, site, alleles.start0[allele], n_rows - 1, scratch)
     for index in range(n_shown):
         slot = scratch.order[index]
-        _fill_read_cell(allele, alleles, reads, events, site, slot, scratch)
+        _fill_read_cell(allele, alleles, reads, events, site, slot, phase_level, scratch)
         _spread_cell(out[index + 1], channels, scratch)
         _write_read_columns(reads, int64(site.read[slot]), first0, segments, alleles.segment[allele], out[index + 1], scratch)
     out[n_shown + 1 :] = 0

@@ -10,6 +10,7 @@ import numpy as np
 
 from vcffilter.kernels.encode import FEATURE_NAMES, N_COUNTS, empty_encode_scratch, encode_alleles
 from vcffilter.kernels.normalised_alleles import empty_alleles
+from vcffilter.kernels.phase import no_columns
 from vcffilter.kernels.reads import empty_reads
 from vcffilter.kernels.reference import ReferenceSegments
 from vcffilter.kernels.scan import empty_events
@@ -25,6 +26,7 @@ def load_encoder() -> None:
         0,
         empty_events(0, 0, 0),
         none,
+        no_columns(),
         none,
         empty_encode_scratch(0),
         np.zeros((0, len(FEATURE_NAMES)), np.float32),

@@ -23,6 +23,9 @@ from vcffilter.commands.main import run
 
 logger = logging.getLogger("examples")
 
+#: Bases on either side in which heterozygous columns are looked for, by platform: about a fragment's length, and for long reads
+#: enough to meet two or three of them.
+PHASE_REACH = {"illumina": 500, "hifi": 3000, "ont": 3000}
 _TABLE_NAME = re.compile(r"(?P<set>.+)\.f(?P<share>[0-9.]+)-s(?P<seed>[0-9]+)\.tsv$")
 
 
@@ -55,9 +58,11 @@ def make_examples(table: Path, data: Path, work: Path) -> Path | None:
         rows = list(csv.DictReader(lines, delimiter="\t"))
     if not any(row["label"] in ("TP", "FP") for row in rows):
         return None
-    target = work / "examples" / platform_of(match["set"]) / f"{table.stem}.h5"
+    platform = platform_of(match["set"])
+    reach = str(PHASE_REACH[platform])
+    target = work / "examples" / platform / f"{table.stem}.h5"
     stamp = target.with_suffix(".made-of")
-    made_of = hashlib.sha256(table.read_bytes() + kernels_source()).hexdigest()
+    made_of = hashlib.sha256(table.read_bytes() + kernels_source() + reach.encode()).hexdigest()
     if target.exists() and stamp.exists() and stamp.read_text() == made_of:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -67,6 +72,7 @@ def make_examples(table: Path, data: Path, work: Path) -> Path | None:
         write_calls(rows, calls)
         arguments = ["examples", str(calls), "-b", str(bam), "-f", str(reference_of(data, match["set"], bam))]
         arguments += ["--labels", str(table), "--set", match["set"], "--share", match["share"], "--rows", "0", "-q"]
+        arguments += ["--phase-reach", reach]
         if run([*arguments, "-o", str(target)]) != 0:
             raise SystemExit(f"{table}: no examples could be made")
     stamp.write_text(made_of)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vcffilter.kernels.encode import FEATURE_NAMES, LIBRARY_FEATURES
+from vcffilter.kernels.encode import ALL_FEATURES, LIBRARY_FEATURES
 from vcffilter.training.config import load_train_config
 from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples
 from vcffilter.training.metrics import auroc
@@ -66,18 +66,20 @@ class Separation:
 def separations(examples: ArrayDataset) -> list[Separation]:
     """Of every feature, in the encoder's order."""
     of_label = {label: _best_pairs(examples, label) for label in (0, 1)}
-    return [Separation(name, of_label[0][i], of_label[1][i]) for i, name in enumerate(FEATURE_NAMES)]
+    # Without a reach of phase the last ones are not there.
+    names = ALL_FEATURES[: examples.features.shape[1]]
+    return [Separation(name, of_label[0][i], of_label[1][i]) for i, name in enumerate(names)]
 
 
 def _best_pairs(examples: ArrayDataset, label: int) -> np.ndarray:
     """float64 (n_features,): the highest AUROC between two sets among alleles of one label."""
     chosen = (examples.label > 0.5) == bool(label)
     sets = [name for name in np.unique(examples.set_name) if (chosen & (examples.set_name == name)).sum() >= FEWEST]
-    best = np.full(len(FEATURE_NAMES), np.nan)
+    best = np.full(examples.features.shape[1], np.nan)
     for one, other in combinations(sets, 2):
         both = chosen & np.isin(examples.set_name, (one, other))
         of_one = (examples.set_name[both] == one).astype(float)
-        for number in range(len(FEATURE_NAMES)):
+        for number in range(len(best)):
             value = auroc(of_one, np.nan_to_num(examples.features[both, number]))
             best[number] = np.fmax(best[number], max(value, 1 - value))
     return best

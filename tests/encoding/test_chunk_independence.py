@@ -14,7 +14,10 @@ from real_calls import LABELLED, UNLABELLED, RealSet, labelled_set, unlabelled_s
 from tiny_cases import CONTIG, OTHER_CONTIG, tiny_case
 from twin.normalised_alleles import Called
 
+from vcffilter.kernels.tensor import ALL_CHANNELS
+
 _SHAPE = Shape(rows=12, columns=33)
+_PHASED = Shape(rows=12, columns=33, channels=ALL_CHANNELS, phase_reach=700)
 
 
 def _random_parts(random: Random, n: int) -> list[list[int]]:
@@ -30,8 +33,10 @@ def _random_parts(random: Random, n: int) -> list[list[int]]:
     return parts
 
 
-def _assert_parts_agree(bam: str, reference: str, contig: str, calls: Sequence[Called], n_draws: int) -> None:
-    encoder = open_encoder([bam], reference, _SHAPE)
+def _assert_parts_agree(
+    bam: str, reference: str, contig: str, calls: Sequence[Called], n_draws: int, shape: Shape = _SHAPE
+) -> None:
+    encoder = open_encoder([bam], reference, shape)
     whole = encoder.encode(chunk_of(contig, calls))
     # The encoder writes its next chunk over this one's tensor.
     whole = dataclasses.replace(whole, reads=whole.reads.copy())
@@ -43,8 +48,8 @@ def _assert_parts_agree(bam: str, reference: str, contig: str, calls: Sequence[C
     encoder.close()
 
 
-def _check(real: RealSet) -> None:
-    _assert_parts_agree(real.bam, real.reference, real.contig, real.calls, n_draws=3)
+def _check(real: RealSet, shape: Shape = _SHAPE) -> None:
+    _assert_parts_agree(real.bam, real.reference, real.contig, real.calls, 3, shape)
 
 
 @pytest.mark.parametrize("name", LABELLED)
@@ -55,6 +60,11 @@ def test_called_alleles(shared_data: Path, name: str) -> None:
 @pytest.mark.parametrize("name", UNLABELLED)
 def test_alleles_seen_in_reads(shared_data: Path, name: str) -> None:
     _check(unlabelled_set(shared_data, name, 30))
+
+
+@pytest.mark.parametrize("name", ["nygc-chr21", "broad8x-chr20", "hifi-revio-chr20"])
+def test_phase(shared_data: Path, name: str) -> None:
+    _check(labelled_set(shared_data, name, 100), _PHASED)
 
 
 @pytest.mark.parametrize("name", ["hifi-revio-chr20", "nygc-chr22", "gm12878-rna-chr22"])
@@ -73,6 +83,7 @@ def test_generated_reads(tmp_path: Path, seed: int) -> None:
     fasta = write_fasta(tmp_path / "tiny.fa", case.contigs)
     bam = write_bam(tmp_path / "tiny.bam", case.contigs, case.reads)
     _assert_parts_agree(bam, fasta, CONTIG, case.calls, n_draws=3)
+    _assert_parts_agree(bam, fasta, CONTIG, case.calls, 3, _PHASED)
 
 
 def test_nothing_is_left_of_the_chunk_before(tmp_path: Path) -> None:

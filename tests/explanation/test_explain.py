@@ -18,7 +18,7 @@ from vcffilter.explanation.covers import count_covers, covers_path, find_covers,
 from vcffilter.explanation.explainer import Explainer
 from vcffilter.explanation.families import FAMILIES, FAMILY_OF_FEATURE, OTHER, VARIANT_KIND
 from vcffilter.explanation.forest_contributions import Contributions, ForestExplainer, rescaled
-from vcffilter.kernels.encode import FEATURE_NAMES
+from vcffilter.kernels.encode import ALL_FEATURES
 from vcffilter.models.checkpoint import WEIGHTS_DIR, available_weights, load_checkpoint, save_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.ensemble import combine
@@ -100,7 +100,7 @@ def test_a_step_scales_all_alike_and_takes_the_slope_where_nothing_changes():
 
 
 def test_every_feature_has_a_family_of_the_vocabulary():
-    assert set(FAMILY_OF_FEATURE) == set(FEATURE_NAMES)
+    assert set(FAMILY_OF_FEATURE) == set(ALL_FEATURES)
     assert set(FAMILY_OF_FEATURE.values()) == set(FAMILIES)
     assert set(FAMILIES) - {VARIANT_KIND, OTHER} == set(REASON_NAMES) - {"few_alt_reads", "no_alt_reads", OTHER}
 

@@ -12,7 +12,7 @@ import pysam
 from twin.normalised_alleles import Called
 
 from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles
-from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
+from vcffilter.kernels.encode import ALL_FEATURES, ENCODER_VERSION, FEATURE_NAMES
 from vcffilter.kernels.htslib import Htslib, load_htslib
 from vcffilter.kernels.tensor import CHANNEL_NAMES
 from vcffilter.models.encoder_spec import EncoderSpec
@@ -46,10 +46,15 @@ class Shape:
     columns: int = 33
     channels: tuple[str, ...] = CHANNEL_NAMES
     selection: ReadSelection = field(default_factory=lambda: ReadSelection(want_haplotype_tag=True))
+    phase_reach: int = 0
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return ALL_FEATURES if self.phase_reach else FEATURE_NAMES
 
     @property
     def spec(self) -> EncoderSpec:
-        return EncoderSpec(ENCODER_VERSION, FEATURE_NAMES, self.channels, self.rows, self.columns)
+        return EncoderSpec(ENCODER_VERSION, self.features, self.channels, self.rows, self.columns, self.phase_reach)
 
 
 @lru_cache(maxsize=1)
@@ -136,7 +141,7 @@ def assert_same(one: EncodedAlleles, other: EncodedAlleles, of_one: object = sli
     np.testing.assert_array_equal(one.problem[of_one], other.problem[of_other])
     np.testing.assert_array_equal(one.n_informing[of_one], other.n_informing[of_other])
     mine, theirs = one.features[of_one], other.features[of_other]
-    wrong = sorted({FEATURE_NAMES[column] for column in np.nonzero(mine != theirs)[1]})
+    wrong = sorted({ALL_FEATURES[column] for column in np.nonzero(mine != theirs)[1]})
     assert not wrong, f"features differ: {wrong}"
     if one.reads is not None and other.reads is not None:
         np.testing.assert_array_equal(one.reads[of_one], other.reads[of_other])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tiny_cases import CONTIG, TinyCase, tiny_case
 from twin_check import assert_agrees
 
-from vcffilter.kernels.tensor import CHANNEL_NAMES
+from vcffilter.kernels.tensor import ALL_CHANNELS, CHANNEL_NAMES
 from vcffilter.reads.alignment_file import ReadSelection
 
 _SHAPES = (
@@ -21,6 +21,8 @@ _SHAPES = (
     Shape(rows=16, columns=121, channels=CHANNEL_NAMES[::-1]),
     Shape(rows=0, columns=0, channels=()),
     Shape(rows=30, columns=9, selection=ReadSelection(use_supplementary=True)),
+    Shape(rows=30, columns=9, channels=ALL_CHANNELS, phase_reach=60),
+    Shape(rows=0, columns=0, channels=(), phase_reach=300),
 )
 
 

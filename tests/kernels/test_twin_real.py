@@ -9,6 +9,8 @@ from encoding_files import Shape, encode
 from real_calls import LABELLED, UNLABELLED, RealSet, labelled_set, unlabelled_set
 from twin_check import assert_agrees
 
+from vcffilter.kernels.tensor import ALL_CHANNELS
+
 
 def _check(real: RealSet, shape: Shape) -> None:
     encoded = encode([real.bam], real.reference, real.contig, real.calls, shape)
@@ -24,3 +26,12 @@ def test_called_alleles(shared_data: Path, name: str) -> None:
 @pytest.mark.parametrize("name", UNLABELLED)
 def test_alleles_seen_in_reads(shared_data: Path, name: str) -> None:
     _check(unlabelled_set(shared_data, name, 12), Shape(rows=30, columns=15))
+
+
+@pytest.mark.parametrize("name", ["broad8x-chr20", "na19401-nygc-chr22"])
+def test_phase(shared_data: Path, name: str) -> None:
+    _check(labelled_set(shared_data, name, 8, seed=3), Shape(rows=20, columns=3, channels=ALL_CHANNELS, phase_reach=700))
+
+
+def test_phase_of_long_reads(shared_data: Path) -> None:
+    _check(labelled_set(shared_data, "hifi-revio-chr20", 3), Shape(rows=20, columns=3, channels=ALL_CHANNELS, phase_reach=900))

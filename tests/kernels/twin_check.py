@@ -12,7 +12,6 @@ from twin.reads import Read, read_file, together
 from twin.reference import Contig
 
 from vcffilter.encoding.encoder import EncodedAlleles
-from vcffilter.kernels.encode import FEATURE_NAMES
 
 
 def twin_reads(bams: Sequence[str], reference: str, contig: str, start0: int, end0: int, shape: Shape) -> list[Read]:
@@ -31,7 +30,7 @@ def twin_encode(bams: Sequence[str], reference: str, contig: str, alleles: Seque
     first0 = max(min(allele.start0 for allele in alleles) - 1000, 0)
     last0 = max(allele.start0 + len(allele.ref) for allele in alleles) + 1000
     reads = twin_reads(bams, reference, contig, first0, last0, shape)
-    twin = TwinEncoder(Contig(reference, contig), reads, shape.rows, shape.columns, shape.channels)
+    twin = TwinEncoder(Contig(reference, contig), reads, shape.rows, shape.columns, shape.channels, shape.phase_reach)
     return [twin.encode(allele) for allele in alleles]
 
 
@@ -62,8 +61,8 @@ def differences_from_twin(
         if encoded.counts[index].tolist() != counts[index]:
             found.append(f"{where}: counts {encoded.counts[index]}, twin {counts[index]}")
         if expected.features:
-            assert set(expected.features) == set(FEATURE_NAMES)
-        for column, name in enumerate(FEATURE_NAMES):
+            assert set(expected.features) == set(shape.features)
+        for column, name in enumerate(shape.features):
             value, wanted = encoded.features[index, column], expected.features.get(name, np.float32(0))
             if value != wanted:
                 found.append(f"{where}: {name} {value!r}, twin {wanted!r}")

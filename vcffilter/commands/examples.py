@@ -73,6 +73,10 @@ class _ShareRange(click.ParamType):
     help="Rows of the read tensor, the reference's included; 0 = site features only. [default: 49]",
 )  # fmt: skip
 @options.option("--columns", group=_ENCODER, type=click.IntRange(1), metavar="N", help="Columns of it, odd. [default: 1]")
+@options.option(
+    "--phase-reach", group=_ENCODER, type=click.IntRange(0, 10_000), metavar="N",
+    help="Haplotypes of the reads by heterozygous sites within N bases; short reads 500, long ones 3000. [default: 0 = none]",
+)  # fmt: skip
 @options.quiet
 @options.verbose
 def examples(
@@ -92,6 +96,7 @@ def examples(
     model: str | None,
     rows: int | None,
     columns: int | None,
+    phase_reach: int | None,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -109,7 +114,7 @@ def examples(
     options.start_logging(quiet=quiet, verbose=verbose)
     forbid_network_references()
     refuse_overwriting([output], [calls, labels, *reads_paths, reference_path])
-    spec = encoder_spec(model, rows, columns)
+    spec = encoder_spec(model, rows, columns, phase_reach)
     source = ExampleSource(
         calls=calls,
         labels=labels,
@@ -142,20 +147,21 @@ def examples(
     )  # fmt: skip
 
 
-def encoder_spec(model: str | None, rows: int | None, columns: int | None) -> EncoderSpec:
-    """The encoder asked for: a model's, or everything the program can make with so many rows and columns."""
-    from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
-    from vcffilter.kernels.tensor import CHANNEL_NAMES
+def encoder_spec(model: str | None, rows: int | None, columns: int | None, phase_reach: int | None = None) -> EncoderSpec:
+    """The encoder asked for: a model's, or everything the program makes with so many rows, columns, and reach of phase."""
+    from vcffilter.kernels.encode import ALL_FEATURES, ENCODER_VERSION, FEATURE_NAMES
+    from vcffilter.kernels.tensor import ALL_CHANNELS, CHANNEL_NAMES
     from vcffilter.models.checkpoint import load_checkpoint
     from vcffilter.models.encoder_spec import EncoderSpec
 
     if model is not None:
-        if rows is not None or columns is not None:
-            raise UsageError("--model says what the encoder makes", hint="Leave --rows and --columns out")
+        if rows is not None or columns is not None or phase_reach is not None:
+            raise UsageError("--model says what the encoder makes", hint="Leave --rows, --columns and --phase-reach out")
         return load_checkpoint(model).metadata.encoder
     rows, columns = 49 if rows is None else rows, 1 if columns is None else columns
     if columns % 2 == 0:
         raise UsageError("--columns must be odd: as many on either side of the event")
+    features, channels = (ALL_FEATURES, ALL_CHANNELS) if phase_reach else (FEATURE_NAMES, CHANNEL_NAMES)
     if rows == 0:
-        return EncoderSpec(ENCODER_VERSION, FEATURE_NAMES)
-    return EncoderSpec(ENCODER_VERSION, FEATURE_NAMES, CHANNEL_NAMES, rows, columns)
+        return EncoderSpec(ENCODER_VERSION, features, phase_reach=phase_reach or 0)
+    return EncoderSpec(ENCODER_VERSION, features, channels, rows, columns, phase_reach or 0)

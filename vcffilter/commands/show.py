@@ -90,10 +90,10 @@ def show(
 
 
 def _write_channels(folder: Path, kinds: tuple[str, ...], facts: CallFacts, source: PileupSource, channels: str) -> None:
-    from vcffilter.kernels.tensor import CHANNEL_NAMES
+    from vcffilter.kernels.tensor import ALL_CHANNELS
     from vcffilter.pictures.channels import draw_channels
 
-    names = CHANNEL_NAMES if channels == "all" else tuple(channels.split(","))
+    names = ALL_CHANNELS if channels == "all" else tuple(channels.split(","))
     tensor = source.tensor(facts.contig, facts.pos1, facts.ref, facts.alt, names)
     drawing = draw_channels(tensor, names, facts.place, facts.lines()[1])
     pictures = tuple(kind for kind in kinds if kind != "txt")

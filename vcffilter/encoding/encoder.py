@@ -9,6 +9,7 @@ import numpy as np
 
 from vcffilter.errors import ModelError, ReadsFileError
 from vcffilter.kernels.encode import (
+    ALL_FEATURES,
     ENCODER_VERSION,
     FEATURE_NAMES,
     N_COUNTS,
@@ -19,13 +20,14 @@ from vcffilter.kernels.encode import (
 )
 from vcffilter.kernels.haplotypes import FLANK, empty_haplotypes
 from vcffilter.kernels.normalised_alleles import FINE, NormalisedAlleles, empty_alleles, normalise_alleles
+from vcffilter.kernels.phase import PHASE_CHANNEL, PHASE_FEATURES, Columns, find_columns, no_columns
 from vcffilter.kernels.reads import N_CIGAR, N_READS, ReadArrays, empty_reads
 from vcffilter.kernels.reads_order import in_order
 from vcffilter.kernels.reference import ReferenceSegments, base_code_table, merge_intervals
 from vcffilter.kernels.scan import MAX_SHIFT, SCAN_EQUAL_BASES, SCAN_NEED_SPACE, ReadEvents, empty_events, link_mates, scan_reads
 from vcffilter.kernels.site_view import view_site
 from vcffilter.kernels.support import SiteReads, empty_site_reads
-from vcffilter.kernels.tensor import CHANNEL_NAMES, COLUMN_CHANNELS
+from vcffilter.kernels.tensor import ALL_CHANNELS, COLUMN_CHANNELS
 from vcffilter.models import encoder_spec
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.reads.alignment_file import AlignmentFile
@@ -34,11 +36,15 @@ from vcffilter.variants.allele_chunk import AlleleChunk
 
 # Kernels write channels and networks read them, and neither knows the other: here both are seen.
 assert encoder_spec.COLUMN_CHANNELS == COLUMN_CHANNELS, "networks take other channels for columns than the kernels write"
-assert encoder_spec.SUPPORT_CHANNEL in CHANNEL_NAMES, "networks ask for a channel of support that is not written"
+assert encoder_spec.SUPPORT_CHANNEL in ALL_CHANNELS, "networks ask for a channel of support that is not written"
+assert encoder_spec.PHASE_CHANNEL == PHASE_CHANNEL, "the channel of phase has another name than checkpoints know"
+assert {name for name in ALL_FEATURES if name.startswith(encoder_spec.PHASE_PREFIX)} == set(PHASE_FEATURES)
 
 #: Reference kept around each record: enough for the longest shift (kernels.scan.MAX_SHIFT), flanks and slack on either side, so
 #: that nothing depends on the neighbours in the chunk.
 _PAD_LEFT, _PAD_RIGHT = 640, 1024
+#: Between a record as written and the far end of its allele's shift range, with room to spare: the reach counts from there.
+_REACH_PAD = 640
 #: Widest window of a tensor: beyond it lies what depends on the neighbours in the chunk. The middle column is an allele's start,
 #: at most MAX_SHIFT bases left of where the record has it.
 MAX_COLUMNS = 2 * (_PAD_LEFT - MAX_SHIFT) + 1
@@ -79,6 +85,7 @@ class PreparedChunk:
     n_reads: int
     events: ReadEvents
     furthest_end0: np.ndarray
+    columns: Columns
 
 
 def check_spec(spec: EncoderSpec) -> None:
@@ -88,10 +95,12 @@ def check_spec(spec: EncoderSpec) -> None:
             f"the model needs encoder version {spec.version}, this program has version {ENCODER_VERSION}",
             hint="Use a model made for this version, or the program's version that the model's card names",
         )
-    unknown = [name for name in spec.features if name not in FEATURE_NAMES]
-    unknown += [name for name in spec.channels if name not in CHANNEL_NAMES]
+    unknown = [name for name in spec.features if name not in ALL_FEATURES]
+    unknown += [name for name in spec.channels if name not in ALL_CHANNELS]
     if unknown:
         raise ModelError(f"the model needs what the encoder does not make: {', '.join(unknown)}")
+    if spec.uses_phase and spec.phase_reach < 1:
+        raise ModelError("the model needs phase, but does not say within which reach (phase_reach is 0)")
     if spec.rows and (spec.columns < 1 or spec.columns % 2 == 0):
         raise ModelError(f"the model's window has {spec.columns} columns; it must be odd")
     if spec.rows and spec.columns > MAX_COLUMNS:
@@ -108,9 +117,11 @@ class ChunkEncoder:
         self._spec = spec
         self._files = tuple(files)
         self._reference = reference
-        self._channels = np.array([CHANNEL_NAMES.index(name) for name in spec.channels], np.int64)
-        self._columns_of_features = np.array([FEATURE_NAMES.index(name) for name in spec.features], np.int64)
-        self._all_features = tuple(spec.features) == FEATURE_NAMES
+        self._channels = np.array([ALL_CHANNELS.index(name) for name in spec.channels], np.int64)
+        self._phase_reach = spec.phase_reach if spec.uses_phase else 0
+        self._written = ALL_FEATURES if self._phase_reach else FEATURE_NAMES
+        self._columns_of_features = np.array([self._written.index(name) for name in spec.features], np.int64)
+        self._all_features = tuple(spec.features) == self._written
         self._codes = base_code_table()
         self._reads = empty_reads()
         # Kept, as pages that the system has to clear first cost a tenth of encoding.
@@ -147,7 +158,7 @@ class ChunkEncoder:
     def encode_prepared(self, prepared: PreparedChunk, tensor: np.ndarray | None) -> EncodedAlleles:
         """Encode what `prepare` made. tensor: uint8 (n_alleles, rows, columns, channels), written over; None: none is wanted."""
         n = len(prepared.alleles.problem)
-        features = np.zeros((n, len(FEATURE_NAMES)), np.float32)
+        features = np.zeros((n, len(self._written)), np.float32)
         counts = np.zeros((n, N_COUNTS), np.int32)
         encode_alleles(
             prepared.alleles,
@@ -156,8 +167,9 @@ class ChunkEncoder:
             prepared.n_reads,
             prepared.events,
             prepared.furthest_end0,
+            prepared.columns,
             self._channels,
-            empty_encode_scratch(prepared.n_reads),
+            empty_encode_scratch(prepared.n_reads, self._phase_reach),
             features,
             tensor,
             counts,
@@ -172,7 +184,8 @@ class ChunkEncoder:
         window: (start0, end0) that a picture shows; all between it and the alleles is taken, too.
         """
         start0, end0 = _sorted_with(chunk.start0, chunk.start0 + np.diff(chunk.ref_offset), window)
-        segments = self._reference.segments(chunk.contig, start0 - _PAD_LEFT, np.maximum.accumulate(end0) + _PAD_RIGHT)
+        left, right = (max(pad, self._phase_reach + _REACH_PAD if self._phase_reach else 0) for pad in (_PAD_LEFT, _PAD_RIGHT))
+        segments = self._reference.segments(chunk.contig, start0 - left, np.maximum.accumulate(end0) + right)
         alleles = empty_alleles(chunk.n_alleles, len(chunk.alt_bases))
         normalise_alleles(
             chunk.start0,
@@ -192,7 +205,10 @@ class ChunkEncoder:
         events = self._scan(chunk.contig, reads, n_reads, segments)
         furthest_end0 = np.empty(n_reads, np.int64)
         running_maximum(reads.unclipped_end0, n_reads, furthest_end0)
-        return PreparedChunk(alleles, segments, reads, n_reads, events, furthest_end0)
+        columns = no_columns()
+        if self._phase_reach:
+            columns = find_columns(reads, n_reads, segments, events, self._phase_reach)
+        return PreparedChunk(alleles, segments, reads, n_reads, events, furthest_end0, columns)
 
     def _read(self, contig: str, alleles: NormalisedAlleles, window: tuple[int, int] | None) -> ReadArrays:
         """The reads over the alleles, and on the way to a window, each decoded once."""
@@ -200,9 +216,8 @@ class ChunkEncoder:
         usable = alleles.problem == FINE
         if not usable.any():
             return self._reads
-        start0, end0 = _sorted_with(
-            np.maximum(alleles.start0[usable] - FLANK, 0), alleles.shift_end0[usable] + FLANK, window
-        )
+        reach = max(FLANK, self._phase_reach)
+        start0, end0 = _sorted_with(np.maximum(alleles.start0[usable] - reach, 0), alleles.shift_end0[usable] + reach, window)
         merged_start0 = np.empty(len(start0), np.int64)
         merged_end0 = np.empty(len(start0), np.int64)
         n = merge_intervals(start0, end0, _JOIN_GAP, merged_start0, merged_end0)
@@ -249,9 +264,7 @@ def site_reads(prepared: PreparedChunk, allele: int) -> SiteReads:
     return site
 
 
-def _sorted_with(
-    start0: np.ndarray, end0: np.ndarray, window: tuple[int, int] | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _sorted_with(start0: np.ndarray, end0: np.ndarray, window: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:
     """Intervals by start; where there is a window, one more that reaches over it and all of them."""
     order = np.argsort(start0, kind="stable")
     start0, end0 = start0[order], end0[order]

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from vcffilter.kernels.encode import FEATURE_NAMES
+from vcffilter.kernels.encode import ALL_FEATURES
 from vcffilter.scoring.reason_finder import COUNTERFACTUALS
 
 #: No reason: what is called, and where.
@@ -38,7 +38,7 @@ def _families() -> Mapping[str, str]:
         for name in one.clean:
             family_of.setdefault(name, one.reason)
     family_of |= {name: family for family, names in _BESIDE.items() for name in names}
-    return MappingProxyType({name: family_of.get(name, OTHER) for name in FEATURE_NAMES})
+    return MappingProxyType({name: family_of.get(name, OTHER) for name in ALL_FEATURES})
 
 
 #: Site feature -> its family.
@@ -60,7 +60,8 @@ FAMILY_OF_CHANNEL: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("end_distance", "five_prime"), "read_end"),
         **dict.fromkeys(("good_mismatches", "poor_mismatches"), "mismatch_load"),
         "other_indels": "nearby_indel",
-        **dict.fromkeys(("present", "support", "margin", "exact_indel", "third_allele", "haplotype_tag", "spans"), OTHER),
+        **dict.fromkeys(("present", "support", "margin", "exact_indel", "third_allele", "spans"), OTHER),
+        **dict.fromkeys(("haplotype_tag", "phase"), OTHER),
     }
 )
 #: Before a channel's name, as one of them has the name of a feature's reason.

@@ -13,12 +13,15 @@ import numpy as np
 from vcffilter.encoding.encoder import ENCODER_VERSION, ChunkEncoder, EncodedAlleles, PreparedChunk
 from vcffilter.errors import ReferenceMismatchError
 from vcffilter.kernels.normalised_alleles import FINE
-from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.models.encoder_spec import PHASE_CHANNEL, EncoderSpec
 from vcffilter.pictures.pileup import Pileup, pileup_of
 from vcffilter.reads.alignment_file import ReadSelection, open_reads
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.variants.allele_chunk import AlleleChunk
+
+#: Within so many bases, where a picture of the channel of phase is asked for and no model says how far.
+PHASE_REACH = 500
 
 
 class PileupSource:
@@ -76,7 +79,8 @@ class PileupSource:
 
         Raises ModelError on an unknown channel, ReferenceMismatchError as `pileup`.
         """
-        encoded = self.encoded(contig, pos1, ref, alt, EncoderSpec(ENCODER_VERSION, (), channels, rows, columns))
+        reach = PHASE_REACH if PHASE_CHANNEL in channels else 0
+        encoded = self.encoded(contig, pos1, ref, alt, EncoderSpec(ENCODER_VERSION, (), channels, rows, columns, reach))
         assert encoded.reads is not None
         tensor: np.ndarray = encoded.reads[0]
         return tensor

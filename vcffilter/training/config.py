@@ -78,9 +78,10 @@ class TrainConfig:
 
     model_id: name of the weights and of their file. data: example files (`pileup-filter examples`), relative to the YAML
     file, by name or as `ExampleFiles`. sources: labelled calls and reads instead, encoded anew every epoch with other
-    fragments (see `ExampleSource`); validation sees all of them. rows, columns: of the read tensor then. architecture, model:
-    name and settings (see `vcffilter.models.registry`, and `vcffilter.training.grown_trees` for `trees:both`, which is what
-    ships and takes only seed and threads of `fit`); left out: those of --init, else `read_set` with its defaults. validation:
+    fragments (see `ExampleSource`); validation sees all of them. rows, columns: of the read tensor then; phase_reach: of the
+    haplotypes, 0 = without them (see `EncoderSpec`). architecture, model: name and settings (see `vcffilter.models.registry`,
+    and `vcffilter.training.grown_trees` for `trees:both`, which is what ships and takes only seed and threads of `fit`); left
+    out: those of --init, else `read_set` with its defaults. validation:
     what is held out and chooses the best epoch; never drawn at random. exclude: what is neither trained on nor validated
     with. out_of_fold: see `OutOfFold`; for trees, in place of validation. in_memory: False leaves read tensors on disk.
     calibration: `isotonic`, `platt`, `temperature` or `none`, fitted on the held-out examples. recall_snv, recall_indel:
@@ -93,6 +94,7 @@ class TrainConfig:
     sources: tuple[ExampleSource, ...] = ()
     rows: int = 49
     columns: int = 1
+    phase_reach: int = 0
     architecture: str = ""
     model: dict[str, Any] = field(default_factory=dict)
     validation: Selection = field(default_factory=Selection)

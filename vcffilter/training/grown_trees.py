@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vcffilter.errors import MissingExtraError, TrainingError, install_hint
-from vcffilter.kernels.encode import FEATURE_NAMES, LIBRARY_FEATURES
+from vcffilter.kernels.encode import ALL_FEATURES, LIBRARY_FEATURES
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.ensemble import combine
 from vcffilter.models.network import Network
@@ -135,7 +135,7 @@ def grow_both(
 
 def _blinded(features: np.ndarray, spec: EncoderSpec, setting: str, names: tuple[str, ...]) -> np.ndarray:
     """A copy in which these features never differ: what never differs is never split on."""
-    unknown = sorted(set(names) - set(FEATURE_NAMES) - set(spec.features))
+    unknown = sorted(set(names) - set(ALL_FEATURES) - set(spec.features))
     if unknown:
         raise TrainingError(f"{setting} names no site feature: {', '.join(unknown)}", hint="The model card lists their names")
     blinded = features.copy()

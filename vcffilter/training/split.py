@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from vcffilter.errors import TrainingError
-from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
-from vcffilter.kernels.tensor import CHANNEL_NAMES
+from vcffilter.kernels.encode import ALL_FEATURES, ENCODER_VERSION, FEATURE_NAMES
+from vcffilter.kernels.tensor import ALL_CHANNELS, CHANNEL_NAMES
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.training.config import ExampleFiles, Selection, TrainConfig
 from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples
@@ -98,8 +98,9 @@ def _split_of_sources(
     config: TrainConfig, sources: Sequence[ExampleSource], spec: EncoderSpec | None, opened: ExitStack
 ) -> Split:
     if spec is None:
-        channels = CHANNEL_NAMES if config.rows else ()
-        spec = EncoderSpec(ENCODER_VERSION, FEATURE_NAMES, channels, config.rows, config.columns if config.rows else 0)
+        features, channels = (ALL_FEATURES, ALL_CHANNELS) if config.phase_reach else (FEATURE_NAMES, CHANNEL_NAMES)
+        shape = (channels, config.rows, config.columns) if config.rows else ((), 0, 0)
+        spec = EncoderSpec(ENCODER_VERSION, features, *shape, phase_reach=config.phase_reach)
     makers = [opened.enter_context(ExampleMaker(source, spec)) for source in sources]
 
     def train_of_epoch(epoch: int) -> ArrayDataset:

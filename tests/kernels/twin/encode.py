@@ -9,6 +9,7 @@ import numpy as np
 
 from twin.context_features import context_features
 from twin.normalised_alleles import FINE, Called, normalise
+from twin.phase import phase
 from twin.read_features import differences, read_features
 from twin.reads import PAIRED, SUPPLEMENTARY, Read
 from twin.reference import Contig
@@ -37,11 +38,20 @@ class Encoded:
 class TwinEncoder:
     """reads: all reads of the contig that may matter, by start. Indels of a read are found once."""
 
-    def __init__(self, contig: Contig, reads: Sequence[Read], n_rows: int, n_columns: int, channels: Sequence[str]) -> None:
+    def __init__(
+        self,
+        contig: Contig,
+        reads: Sequence[Read],
+        n_rows: int,
+        n_columns: int,
+        channels: Sequence[str],
+        phase_reach: int = 0,
+    ) -> None:
         self._contig = contig
         self._reads = list(reads)
         self._shape = (n_rows, n_columns, len(channels))
         self._channels = tuple(channels)
+        self._phase_reach = phase_reach
         self._indels_of_read: dict[int, list[Indel]] = {}
 
     def _indels(self, read: Read) -> list[Indel]:
@@ -64,7 +74,12 @@ class TwinEncoder:
         shown = {slot: differences(one.read, allele, self._contig, self._indels(one.read)) for slot, one in enumerate(site.reads)}
         features, n_informing = read_features(allele, self._contig, site, shown)
         features.update(context_features(allele, self._contig))
-        levels = np.array(tensor(allele, self._contig, site, shown, *self._shape[:2], self._channels), np.uint8)
+        level_of_slot: dict[int, int] = {}
+        if self._phase_reach:
+            phased = phase(allele, self._contig, site, self._reads, self._phase_reach)
+            features.update(phased.features)
+            level_of_slot = phased.levels
+        levels = np.array(tensor(allele, self._contig, site, shown, *self._shape[:2], self._channels, level_of_slot), np.uint8)
         rounded = {name: np.float32(value) for name, value in features.items()}
         n_alt = sum(one.group == SUPPORTS_ALT for one in site.reads)
         for_ref = frozenset(_fragment(one.read) for one in site.reads if one.group == SUPPORTS_REF)

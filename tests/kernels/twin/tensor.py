@@ -132,14 +132,18 @@ def tensor(
     n_rows: int,
     n_columns: int,
     channels: Sequence[str],
+    phase_level: dict[int, int],
 ) -> list[list[list[int]]]:
-    """Nested lists (rows, columns, channels). The middle column is the left-most position of the event."""
+    """Nested lists (rows, columns, channels). The middle column is the left-most position of the event.
+
+    phase_level: byte of the channel `phase` by slot; empty where none is asked for.
+    """
     first0 = allele.start0 - n_columns // 2
     rows = [_reference_row(allele, first0, n_columns, contig)]
     for slot in choose_rows(site, allele, n_rows - 1):
         site_read = site.reads[slot]
         columns = _read_columns(site_read.read, first0, n_columns, contig)
-        rows.append((columns, _read_channels(site_read, allele, shown[slot])))
+        rows.append((columns, {**_read_channels(site_read, allele, shown[slot]), "phase": phase_level.get(slot, 0)}))
     empty: Row = ([{} for _ in range(n_columns)], {})
     rows += [empty] * (n_rows - len(rows))
     return [[[{**whole, **cell}.get(name, 0) for name in channels] for cell in columns] for columns, whole in rows]
