@@ -93,6 +93,12 @@ def test_a_share_to_keep_can_be_asked_for(shipped):
     assert metadata.thresholds["snv"] < 0.1 < metadata.thresholds["indel"]
 
 
+def test_labels_without_truth_are_a_limit_of_the_card(shipped):
+    metadata = recalibrate(shipped, examples(), SETTINGS, {}, "toy-1", without_truth=True).metadata
+    assert metadata.limits[0].startswith("No truth: calibrated on labels from resources and reads")
+    assert metadata.limits[1:] == recalibrated(shipped).metadata.limits == shipped.metadata.limits
+
+
 def test_a_precision_out_of_reach_is_left_out(shipped, caplog):
     caplog.set_level("WARNING", "vcffilter")
     data = examples()

@@ -98,6 +98,29 @@ def test_shares_and_alleles_are_kept_with_the_examples(make):
     assert make("--share", "0")[0] == 2
 
 
+def test_labels_without_truth_count_less_and_the_card_says_so(make, simulated, tmp_path):
+    make("--rows", "0", "--set", "judged", output="mixed.h5")
+    lines = simulated.files.labels.read_text().splitlines()
+    weaker = tmp_path / "weaker.tsv"
+    weaker.write_text("\n".join([f"{lines[0]}\tweight", *(f"{line}\t0.25" for line in lines[1:])]) + "\n")
+    _, file = make("--rows", "0", "--set", "guessed", "--labels", str(weaker), "--append", output="mixed.h5")
+    examples = file.examples
+    assert file.without_truth == {"guessed"}
+    assert set(zip(examples.set_name.tolist(), examples.weight.tolist(), strict=True)) == {("judged", 1), ("guessed", 0.25)}
+
+    held_out = f"{examples.contig[0]}:1-5000"
+    config = {"model_id": "a", "data": ["mixed.h5"], "architecture": "site_mlp", "fit": {"epochs": 1}, "limits": ["A toy."]}
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(config | {"validation": {"regions": [held_out]}}))
+    assert run_command(["train", str(tmp_path / "a.yaml"), "-o", str(tmp_path / "run"), "-q"]) == 0
+    metadata = load_checkpoint(tmp_path / "run" / "a.safetensors").metadata
+    n = int((examples.pos0 >= 5000).sum())
+    learned, measured, toy = metadata.limits
+    assert learned == f"No truth: labels from resources and reads for {n // 2} of {n} examples trained on (guessed)."
+    assert "measured on labels without truth" in measured
+    assert toy == "A toy."
+    assert metadata.training["data"]["train examples without truth"] == n // 2
+
+
 def test_a_library_user_keeps_his_environment(simulated, monkeypatch):
     monkeypatch.setenv("REF_PATH", "/somewhere")
     monkeypatch.setenv("REF_CACHE", "/elsewhere")

@@ -28,6 +28,11 @@ from vcffilter.training.metrics import expected_calibration_error, log_loss, sum
 logger = logging.getLogger(__name__)
 
 _N_FOLDS, _BLOCK_BASES = 5, 10_000
+#: For the card.
+_NO_TRUTH = (
+    "No truth: calibrated on labels from resources and reads, which leave the doubtful calls out: probabilities are bolder than "
+    "they should be."
+)
 
 
 @dataclass(frozen=True)
@@ -107,11 +112,17 @@ def labelled_logits(source: ExampleSource, scorer: NetworkScorer) -> LabelledLog
 
 
 def recalibrate(
-    checkpoint: Checkpoint, data: LabelledLogits, settings: RecalibrationSettings, provenance: dict[str, Any], model_id: str
+    checkpoint: Checkpoint,
+    data: LabelledLogits,
+    settings: RecalibrationSettings,
+    provenance: dict[str, Any],
+    model_id: str,
+    without_truth: bool = False,
 ) -> Recalibration:
     """Fit calibration, default thresholds and operating points; the weights stay.
 
-    provenance: plain JSON for the card, what the labelled calls were. Raises TrainingError when a class is missing.
+    provenance: plain JSON for the card, what the labelled calls were. without_truth: their labels come from no truth. Raises
+    TrainingError when a class is missing.
     """
     if not (np.any(data.label > 0.5) and np.any(data.label <= 0.5)):
         raise TrainingError(
@@ -153,6 +164,7 @@ def recalibrate(
                 summarise_groups(data.label, after, data.is_snv, data.hard)
             ),
         },
+        limits=[*([_NO_TRUTH] if without_truth else []), *old.limits],
     )
     return Recalibration(metadata, _quality(data, before, after))
 

@@ -161,6 +161,7 @@ def calibrate(**parsed: Any) -> None:
 def _recalibrate(chosen: CalibrateOptions, reference: str, output: str) -> None:
     from vcffilter.calibration.recalibration import labelled_logits, recalibrate
     from vcffilter.files import write_text
+    from vcffilter.labelling.files import has_no_truth
     from vcffilter.models.card import render_card
     from vcffilter.models.checkpoint import load_checkpoint, save_checkpoint
     from vcffilter.scoring.network import NetworkScorer
@@ -171,7 +172,8 @@ def _recalibrate(chosen: CalibrateOptions, reference: str, output: str) -> None:
         data = labelled_logits(source, NetworkScorer(checkpoint, chosen.device))
     provenance = {"calls": Path(chosen.calls).name, "labels": Path(chosen.labels or chosen.truth or "").name}
     model_id = chosen.model_id or f"{checkpoint.metadata.model_id.removesuffix('-calibrated')}-calibrated"
-    result = recalibrate(checkpoint, data, _settings(chosen), provenance, model_id)
+    without_truth = chosen.labels is not None and has_no_truth(chosen.labels)
+    result = recalibrate(checkpoint, data, _settings(chosen), provenance, model_id, without_truth)
     click.echo("\n".join(_quality_table(result.quality)))
     overall = result.quality[0]
     if overall.is_worse and not chosen.is_forced:

@@ -106,6 +106,7 @@ def examples(
     pileup-filter label calls.vcf.gz --truth truth.vcf.gz --confident confident.bed -f ref.fa -o labels.tsv
     pileup-filter examples calls.vcf.gz -b reads.bam -f ref.fa --labels labels.tsv -o examples.h5
     """
+    from vcffilter.labelling.files import has_no_truth
     from vcffilter.progress import progress_line
     from vcffilter.reads.alignment_file import forbid_network_references
     from vcffilter.training.dataset import ExampleWriter
@@ -127,10 +128,11 @@ def examples(
         share=share,
         samples=tuple(name for name in (samples or "").split(",") if name),
     )
+    without_truth = [source.set_name] if has_no_truth(labels) else []
     n_written, n_true, started = 0, 0, time.monotonic()
     with (
         ExampleMaker(source, spec) as maker,
-        ExampleWriter(output, spec, {"seed": seed}, append=append) as writer,
+        ExampleWriter(output, spec, {"seed": seed}, append=append, without_truth=without_truth) as writer,
         progress_line(sys.stderr, "examples", quiet=quiet) as progress,
     ):
         for piece in maker.examples(seed):

@@ -1,1 +1,1 @@
-"""Labels files: which called alleles are real, written and read. Knows no reads or model, and leaves matching to truth."""
+"""Labels files: which called alleles are real, by truth or without, written and read. Knows no model; matching is truth's."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from vcffilter.errors import VariantFileError
 from vcffilter.progress import ProgressCallback, no_progress
@@ -18,6 +18,10 @@ from vcffilter.variants.indexed_count import indexed_record_count
 
 #: Columns of the labels file.
 COLUMNS = ("chrom", "pos", "ref", "alt", "label", "how", "record", "alt_number")
+#: Of labels without truth one more column: what they count in training, where labels by truth count 1.
+WEIGHT_COLUMN = "weight"
+#: (contig, pos1, ref, alt) as the record has them.
+Key = tuple[str, int, str, str]
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,11 @@ def label_file(
     return counts
 
 
-def write_row(output: TextIO, item: CalledAllele, label: AlleleLabel) -> None:
-    """Write one allele's line, in the order of COLUMNS."""
+def write_row(output: TextIO, item: CalledAllele, label: AlleleLabel, weight: float | None = None) -> None:
+    """Write one allele's line, in the order of COLUMNS, and its weight where labels have one."""
     output.write(
         f"{item.contig}\t{item.pos1}\t{item.ref}\t{item.alt}\t{label.label}\t{label.how}"
-        f"\t{item.record_number}\t{item.alt_number}\n"
+        f"\t{item.record_number}\t{item.alt_number}" + ("\n" if weight is None else f"\t{weight:g}\n")
     )
 
 
@@ -73,25 +77,61 @@ def labelled_contigs(
         yield pair.calls, label_alleles(pair.contig, called, truth, pair.confident, pair.sequence, limits)
 
 
-def read_labels(path: str | Path) -> dict[tuple[str, int, str, str], str]:
+class LabelRow(NamedTuple):
+    """What a labels file says of one allele. how: empty where it says none. weight: in training; 1 where it says none."""
+
+    label: str
+    how: str = ""
+    weight: float = 1.0
+
+
+def read_labels(path: str | Path) -> dict[Key, str]:
     """Labels of a labels file by (contig, pos1, ref, alt); reads files with and without the header line.
 
     Raises VariantFileError, with the line number when a line is not one of a labels file.
     """
-    labels: dict[tuple[str, int, str, str], str] = {}
+    return {key: row.label for key, row in read_label_rows(path).items()}
+
+
+def read_label_rows(path: str | Path) -> dict[Key, LabelRow]:
+    """As `read_labels`, with how each label was reached and what it counts."""
+    rows: dict[Key, LabelRow] = {}
+    weighted = False
     for number, line in enumerate(_lines(path), start=1):
         fields = line.split("\t")
         if number == 1 and fields[0].lstrip("#") == "chrom":
+            weighted = _is_weighted(fields)
             continue
         # isdigit alone is true for ² and for the digits of other scripts.
         if len(fields) < 5 or not (fields[1].isascii() and fields[1].isdigit()):
-            raise VariantFileError(
-                f"line {number} is not chrom, pos, ref, alt, label",
-                path=str(path),
-                hint="Make it with: pileup-filter label",
-            )
-        labels[fields[0], int(fields[1]), fields[2], fields[3]] = fields[4]
-    return labels
+            raise _no_label_line(path, number, "is not chrom, pos, ref, alt, label")
+        how = fields[5] if len(fields) > 5 else ""
+        weight = _weight(fields, path, number) if weighted else 1.0
+        rows[fields[0], int(fields[1]), fields[2], fields[3]] = LabelRow(fields[4], how, weight)
+    return rows
+
+
+def has_no_truth(path: str | Path) -> bool:
+    """Whether the labels of a file were made without truth: they have weights."""
+    return _is_weighted(next(_lines(path), "").split("\t"))
+
+
+def _is_weighted(header: list[str]) -> bool:
+    return header[len(COLUMNS) :] == [WEIGHT_COLUMN]
+
+
+def _weight(fields: list[str], path: str | Path, number: int) -> float:
+    try:
+        weight = float(fields[len(COLUMNS)])
+    except (IndexError, ValueError) as error:
+        raise _no_label_line(path, number, "has no number in the column weight") from error
+    if not 0 < weight < float("inf"):
+        raise _no_label_line(path, number, f"has the weight {weight:g}, which is not above 0 and finite")
+    return weight
+
+
+def _no_label_line(path: str | Path, number: int, what: str) -> VariantFileError:
+    return VariantFileError(f"line {number} {what}", path=str(path), hint="Make it with: pileup-filter label")
 
 
 def _lines(path: str | Path) -> Iterator[str]:

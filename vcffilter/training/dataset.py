@@ -41,6 +41,8 @@ COLUMNS: dict[str, str] = {
     "set_name": "text",
 }
 HDF5_FORMAT = 2
+#: Key of a file's note: sets whose labels come from no truth.
+WITHOUT_TRUTH = "without_truth"
 #: The first of HDF5 that has checksums on what describes the data: without them a damaged byte may crash the library.
 _HDF5_VERSION = "v110"
 #: What h5py and the checks of what it gave raise on a damaged file.
@@ -189,9 +191,17 @@ class ExampleWriter:
 
     Use as a context manager. spec: the encoder that made the arrays, kept in the file. note: plain JSON, kept
     in the file. append: start from what the file holds, when it is there; TrainingError when another encoder made that.
+    without_truth: names of sets among what is written whose labels come from no truth, kept in the note beside those of the file.
     """
 
-    def __init__(self, path: str | Path, spec: EncoderSpec, note: dict[str, Any] | None = None, append: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        spec: EncoderSpec,
+        note: dict[str, Any] | None = None,
+        append: bool = False,
+        without_truth: Sequence[str] = (),
+    ) -> None:
         self._path = Path(path)
         self._names: dict[str, dict[str, int]] = {name: {} for name, dtype in COLUMNS.items() if dtype == "text"}
         self._spec = spec
@@ -211,6 +221,10 @@ class ExampleWriter:
             self._continue()
         else:
             self._begin(note or {})
+        if without_truth:
+            kept = json.loads(self._file.attrs["note"])
+            kept[WITHOUT_TRUTH] = sorted({*kept.get(WITHOUT_TRUTH, ()), *without_truth})
+            self._file.attrs["note"] = _json(kept)
 
     def _begin(self, note: dict[str, Any]) -> None:
         spec = self._spec
@@ -330,6 +344,12 @@ class ExampleFile:
     spec: EncoderSpec
     note: dict[str, Any]
 
+    @property
+    def without_truth(self) -> frozenset[str]:
+        """Names of the sets whose labels come from no truth."""
+        names = self.note.get(WITHOUT_TRUTH)
+        return frozenset(map(str, names)) if isinstance(names, list) else frozenset()
+
 
 def read_examples(path: str | Path, in_memory: bool = True) -> ExampleFile:
     """Read an HDF5 file of examples; with in_memory False the tensors stay on disk until they are asked for, and the file stays
@@ -360,7 +380,10 @@ def _examples_of(file: Any, in_memory: bool) -> ExampleFile:
         tensors = _column(file, "reads", (n, spec.rows, spec.columns, spec.n_channels), "uint8")
         reads = tensors[:] if in_memory else BlockReader([tensors])
     examples = ArrayDataset(_column(file, "features", (n, spec.n_features), "float32")[:], reads, **columns)
-    return ExampleFile(examples, spec, json.loads(file.attrs["note"]))
+    note = json.loads(file.attrs["note"])
+    if not isinstance(note, dict):
+        raise ValueError("the note is no JSON object")
+    return ExampleFile(examples, spec, note)
 
 
 def _column(file: Any, name: str, shape: tuple[int, ...], dtype: str) -> Any:

@@ -14,7 +14,7 @@ from vcffilter.encoding.encoder import ChunkEncoder
 from vcffilter.errors import TrainingError
 from vcffilter.kernels.htslib import load_htslib
 from vcffilter.kernels.normalised_alleles import FINE
-from vcffilter.labelling.files import read_labels
+from vcffilter.labelling.files import read_label_rows
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.reads.alignment_file import ReadSelection, read_header, refuse_duplicates
 from vcffilter.reads.contig_names import check_naming
@@ -65,13 +65,17 @@ class ExampleSource:
 
 @dataclass(frozen=True)
 class LabelledAllele:
-    """pos1, ref, alt: as the VCF writes them. label: 1 true, 0 false. is_hard: the caller itself believed it."""
+    """pos1, ref, alt: as the VCF writes them. label: 1 true, 0 false. is_hard: the caller itself believed it.
+
+    weight: share in the loss.
+    """
 
     pos1: int
     ref: str
     alt: str
     label: float
     is_hard: bool
+    weight: float = 1.0
 
 
 class ExampleMaker:
@@ -137,6 +141,7 @@ class ExampleMaker:
             encoded.features,
             np.array([allele.label for allele in alleles], np.float32),
             encoded.reads,
+            weight=[allele.weight for allele in alleles],
             is_snv=[len(allele.ref) == len(allele.alt) == 1 for allele in alleles],
             hard=[allele.is_hard for allele in alleles],
             depth=encoded.n_informing,
@@ -152,7 +157,7 @@ class ExampleMaker:
 
 def labelled_alleles(source: ExampleSource) -> Iterator[tuple[str, list[LabelledAllele]]]:
     """(contig, labelled alleles) of runs of records on one contig, rising by position."""
-    labels = read_labels(source.labels)
+    labels = read_label_rows(source.labels)
     current, alleles = "", list[LabelledAllele]()
     with CallsFile(source.calls) as calls:
         for _, siblings in groupby(calls.alleles(), key=attrgetter("record_number")):
@@ -164,8 +169,9 @@ def labelled_alleles(source: ExampleSource) -> Iterator[tuple[str, list[Labelled
             # What the caller gave no score for it believed in.
             is_hard = not max(item.caller_score for item in record) < HARD_SCORE
             for item in record:
-                label = _LABELS.get(labels.get((item.contig, item.pos1, item.ref, item.alt), ""))
-                if label is not None and _BASES.match(item.ref) and _BASES.match(item.alt):
-                    alleles.append(LabelledAllele(item.pos1, item.ref, item.alt, label, is_hard))
+                row = labels.get((item.contig, item.pos1, item.ref, item.alt))
+                label = None if row is None else _LABELS.get(row.label)
+                if row is not None and label is not None and _BASES.match(item.ref) and _BASES.match(item.alt):
+                    alleles.append(LabelledAllele(item.pos1, item.ref, item.alt, label, is_hard, row.weight))
     if alleles:
         yield current, alleles

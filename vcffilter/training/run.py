@@ -272,7 +272,7 @@ def _metadata(
         training=_json_ready(training),
         evaluation=_json_ready(calibrated.evaluation),
         description=config.description,
-        limits=list(config.limits),
+        limits=[*_limits_without_truth(split, bool(config.out_of_fold.folds)), *config.limits],
         licence=config.licence,
     )
 
@@ -354,7 +354,31 @@ def _data_facts(split: Split) -> dict[str, Any]:
             sets, counts = np.unique(part.set_name, return_counts=True)
             facts[f"{name} sets"] = ", ".join(sets.tolist())
             facts |= {f"{name} examples of {one}": int(count) for one, count in zip(sets, counts, strict=True) if len(sets) > 1}
+            if (without_truth := _without_truth(split, part)).any():
+                facts[f"{name} examples without truth"] = int(without_truth.sum())
     return facts
+
+
+def _without_truth(split: Split, part: ArrayDataset) -> np.ndarray:
+    """bool (n,): examples whose labels come from no truth."""
+    return np.isin(part.set_name, sorted(split.without_truth))
+
+
+def _limits_without_truth(split: Split, measured_on_train: bool) -> list[str]:
+    """Sentences for the card where labels were made without truth. measured_on_train: out of fold."""
+    learned = _without_truth(split, split.train)
+    measured = split.train if measured_on_train else split.validation
+    limits = []
+    if learned.any():
+        sets = ", ".join(sorted(set(split.train.set_name[learned].tolist())))
+        n = "all" if learned.all() else f"{learned.sum():,} of"
+        limits.append(f"No truth: labels from resources and reads for {n} {len(learned):,} examples trained on ({sets}).")
+    if measured is not None and _without_truth(split, measured).any():
+        limits.append(
+            "Calibration, thresholds and figures were measured on labels without truth, which leave the doubtful calls out: "
+            "on all calls they are worse."
+        )
+    return limits
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from vcffilter.errors import TrainingError
 from vcffilter.kernels.encode import ALL_FEATURES, ENCODER_VERSION, FEATURE_NAMES
 from vcffilter.kernels.tensor import ALL_CHANNELS, CHANNEL_NAMES
+from vcffilter.labelling.files import has_no_truth
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.training.config import ExampleFiles, Selection, TrainConfig
 from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples
@@ -26,7 +27,8 @@ class Split:
     """Examples to train on and those held out, with the encoder they share.
 
     train_of_epoch: the training examples of a later epoch, where they change. hashes: sha256 of every file that was read.
-    open_files: what is read from until the split is closed; use it with `with`.
+    open_files: what is read from until the split is closed; use it with `with`. without_truth: names of the sets whose labels
+    come from no truth.
     """
 
     train: ArrayDataset
@@ -35,6 +37,7 @@ class Split:
     train_of_epoch: Callable[[int], ArrayDataset] | None
     hashes: dict[str, str]
     open_files: ExitStack
+    without_truth: frozenset[str] = frozenset()
 
     def __enter__(self) -> Split:
         return self
@@ -60,6 +63,7 @@ def load_split(config: TrainConfig, base: Path, spec: EncoderSpec | None) -> Spl
 
 def _split_of_files(config: TrainConfig, base: Path, opened: ExitStack) -> Split:
     parts, hashes, spec, first = [], {}, None, None
+    without_truth: set[str] = set()
     for one in config.data:
         wanted = one if isinstance(one, ExampleFiles) else ExampleFiles(one)
         for path in _matching(base, wanted.files):
@@ -70,10 +74,12 @@ def _split_of_files(config: TrainConfig, base: Path, opened: ExitStack) -> Split
             if file.spec != spec:
                 raise TrainingError(f"made by another encoder than {first}", path=str(path), hint="Make both anew")
             parts.append(_wanted(file.examples, wanted))
+            without_truth |= file.without_truth
             hashes[str(path.relative_to(base) if path.is_relative_to(base) else path)] = _sha256_of_file(path)
     assert spec is not None
     examples = concatenate(parts)
-    return Split(_trained_on(config, examples), _held_out(config, examples), spec, None, hashes, opened)
+    train, held = _trained_on(config, examples), _held_out(config, examples)
+    return Split(train, held, spec, None, hashes, opened, frozenset(without_truth))
 
 
 def _matching(base: Path, files: str) -> list[Path]:
@@ -110,7 +116,8 @@ def _split_of_sources(
     full_depth = concatenate([piece for maker in makers for piece in maker.examples(0, full_depth=True)])
     files = sorted({path for source in sources for path in (source.calls, source.labels)})
     hashes = {Path(path).name: _sha256_of_file(Path(path)) for path in files}
-    return Split(train_of_epoch(0), _held_out(config, full_depth), spec, train_of_epoch, hashes, opened)
+    without_truth = frozenset(source.set_name for source in sources if has_no_truth(source.labels))
+    return Split(train_of_epoch(0), _held_out(config, full_depth), spec, train_of_epoch, hashes, opened, without_truth)
 
 
 def _resolved(source: ExampleSource, base: Path) -> ExampleSource:

@@ -98,7 +98,7 @@ def label_alleles(
     labels = []
     for call, item in zip(calls, placed, strict=True):
         if item is None:
-            labels.append(AlleleLabel(NOT_LABELLED, _why_not_placed(call, reference)))
+            labels.append(AlleleLabel(NOT_LABELLED, str(why_not_placed(call, reference))))
             continue
         how = _match(item, neighbours, index, reference, limits)
         labels.append(AlleleLabel(_name(item, call, how, confident, reference), how))
@@ -106,17 +106,15 @@ def label_alleles(
 
 
 def _place(allele: Allele, reference: str) -> PlacedAllele | None:
-    pos0, ref, alt = allele
-    if not is_sequence(alt) or ref == alt or not is_on(pos0, ref, reference):
-        return None
-    return place(pos0, ref, alt, reference)
+    return None if why_not_placed(allele, reference) else place(*allele, reference)
 
 
-def _why_not_placed(allele: Allele, reference: str) -> str:
+def why_not_placed(allele: Allele, reference: str) -> str | None:
+    """Why an allele (upper case) cannot be compared, one of HOW; None where it can be."""
     pos0, ref, alt = allele
     if not is_sequence(alt) or ref == alt:
         return "unsupported_allele"
-    return "ref_mismatch"
+    return None if is_on(pos0, ref, reference) else "ref_mismatch"
 
 
 class _Neighbours:

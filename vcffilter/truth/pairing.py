@@ -1,9 +1,13 @@
-"""A call set and its truth, one contig after the other, and the reference they are on. Must not know how alleles are matched."""
+"""A call set and its truth, or resources in place of it, one contig after the other, and the reference they are on.
+
+Must not know how alleles are matched.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +17,9 @@ import pysam
 from vcffilter.errors import ReferenceFileError
 from vcffilter.reads.reference_file import check_fasta
 from vcffilter.truth.call_sets import CalledAllele, CallsFile, TruthAllele, TruthFile
-from vcffilter.truth.normalise import is_sequence
+from vcffilter.truth.normalise import Allele, is_sequence
 from vcffilter.truth.placement import is_on
+from vcffilter.truth.resources import ResourceFile
 from vcffilter.truth.variant_file import VariantFile, check_contig_names
 from vcffilter.variants.intervals import EMPTY, Intervals, read_bed
 
@@ -77,6 +82,37 @@ def paired_contigs(
             if missed:
                 sequence = _sequence(reference, contig, files.reference)
                 yield ContigPair(contig, [], missed, _inside(confident, contig), sequence)
+
+
+class ResourcedContig(NamedTuple):
+    """One contig: its called alleles, what the resources have near them, its bases in upper case."""
+
+    contig: str
+    calls: list[CalledAllele]
+    known: list[Allele]
+    sequence: str
+
+
+def resourced_contigs(
+    calls_path: str, resource_paths: Sequence[str], reference_path: str, info_prefix: str = "PILEUP"
+) -> Iterator[ResourcedContig]:
+    """The contigs of the calls as they come, with what indexed resource VCFs have near them, whoever carries it.
+
+    Raises VariantFileError, ReferenceFileError, ContigNamingError.
+    """
+    with ExitStack() as opened:
+        calls = opened.enter_context(CallsFile(calls_path, prefix=info_prefix))
+        resources = [opened.enter_context(ResourceFile(path)) for path in resource_paths]
+        reference = opened.enter_context(open_reference(reference_path))
+        for resource in resources:
+            check_contig_names(calls, resource.contigs, resource.path)
+        check_contig_names(calls, set(reference.references), reference_path)
+        for contig, alleles in calls.contigs_in_order():
+            sequence = _sequence(reference, contig, reference_path)
+            _check_reference(contig, alleles, sequence, reference_path)
+            spans = [(pos0, pos0 + len(ref)) for pos0, ref, _ in (call.allele for call in alleles)]
+            known = sorted({allele for resource in resources for allele in resource.alleles_near(contig, spans)})
+            yield ResourcedContig(contig, alleles, known, sequence)
 
 
 def open_reference(path: str | Path) -> pysam.FastaFile:
