@@ -24,6 +24,11 @@ SHOWN, ABSENT, SHALLOW = ReadCount(30, 15), ReadCount(40, 2), ReadCount(8, 0)
         # Eight reads without the allele are chance: 0.65 ** 8 is 3%.
         (False, SHALLOW, (), ("UNK", "undecided")),
         (False, SHOWN, (), ("UNK", "undecided")),
+        # On its own haplotype as many fragments show REF as show it; not where one is fewer, nor where two are all.
+        (False, ReadCount(30, 15, 9, 9), (), ("FP", "own_haplotype")),
+        (False, ReadCount(30, 15, 9, 8), (), ("UNK", "undecided")),
+        (False, ReadCount(30, 15, 1, 2), (), ("UNK", "undecided")),
+        (True, ReadCount(30, 15, 3, 3), (), ("UNK", "in_dispute")),
         (False, SHOWN, (ABSENT,), ("FP", "witness")),
         # One parent has it, or says nothing about it.
         (False, SHOWN, (ABSENT, SHOWN), ("UNK", "undecided")),

@@ -32,6 +32,7 @@ class LabelOptions:
     reads_paths: tuple[str, ...]
     samples: str | None
     witnesses: tuple[str, ...]
+    phase_reach: int
     real_share: float
     chance: float
     min_alt_reads: int
@@ -81,6 +82,11 @@ class LabelOptions:
     "--witness", "witnesses", group=_NO_TRUTH, multiple=True, metavar="FILE",
     help="BAM or CRAM that must show a real ALT, too: of another library of the sample; or of both parents, given one after "
     "the other, of whom one must.",
+)  # fmt: skip
+@options.option(
+    "--phase-reach", group=_NO_TRUTH, type=click.IntRange(0, 10_000), default=500, show_default=True, metavar="N",
+    help="Bases on either side in which heterozygous columns say on which haplotype a read of -b lies; 0 = do not ask that. "
+    "Short reads 500, long ones 3000.",
 )  # fmt: skip
 @options.option(
     "--real-share", group=_NO_TRUTH, type=click.FloatRange(0, 1, min_open=True), default=0.35, show_default=True, metavar="SHARE",
@@ -170,7 +176,8 @@ def _by_resources(chosen: LabelOptions) -> None:
     forbid_network_references()
     rules = ResourceRules(chosen.real_share, chosen.chance, chosen.min_alt_reads, chosen.max_prob, chosen.weight)
     samples = tuple(name for name in (chosen.samples or "").split(",") if name)
-    inputs = ResourceInputs(chosen.resources, chosen.reference or "", chosen.reads_paths, samples, chosen.witnesses, rules=rules)
+    reference, reach = chosen.reference or "", chosen.phase_reach
+    inputs = ResourceInputs(chosen.resources, reference, chosen.reads_paths, samples, chosen.witnesses, reach, rules=rules)
     by_rule: Counter[str] = Counter()
 
     def write(stream: TextIO) -> Counter[str]:

@@ -22,7 +22,8 @@ from vcffilter.variants.indexed_count import indexed_record_count
 @dataclass(frozen=True)
 class ResourceInputs:
     """What calls are labelled by. resources: VCF files with index. reads: those that were called; samples: of their @RG lines,
-    empty = all. witnesses: files at least one of which must show a real allele, each read on its own.
+    empty = all. witnesses: files at least one of which must show a real allele, each read on its own. phase_reach: as
+    `ReadCounter` takes it, for the reads that were called.
     """
 
     resources: tuple[str, ...]
@@ -30,6 +31,7 @@ class ResourceInputs:
     reads: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
     witnesses: tuple[str, ...] = ()
+    phase_reach: int = 500
     info_prefix: str = "PILEUP"
     rules: ResourceRules = field(default_factory=ResourceRules)
 
@@ -54,7 +56,7 @@ def label_by_resources(
     with ExitStack() as opened:
         counters = [ReadCounter(calls, (path,), inputs.reference) for path in inputs.witnesses]
         if inputs.reads:
-            counters.insert(0, ReadCounter(calls, inputs.reads, inputs.reference, inputs.samples))
+            counters.insert(0, ReadCounter(calls, inputs.reads, inputs.reference, inputs.samples, inputs.phase_reach))
         for counter in counters:
             opened.enter_context(counter)
         for contig in resourced_contigs(calls, inputs.resources, inputs.reference, inputs.info_prefix):
