@@ -194,7 +194,7 @@ def test_threshold_is_exact_in_spite_of_float32():
     for step in range(0, 10_001, 73):
         for beyond, threshold in ((0, step / 10_000), (1, step / 10_000 + 0.00001)):
             limits = update.JudgedBy(*[threshold] * 4, deep_reads=21, sure=1.0, sure_reads=0, bands=np.zeros((2, 0)))
-            update.judge_samples(limits, is_snv, status, probability, log_odds, counts, verdict, best)
+            update.judge_samples(limits, is_snv, np.zeros(len(is_snv)), status, probability, log_odds, counts, verdict, best)
             np.testing.assert_array_equal(verdict[0] == update.VERDICT_PASS, steps >= step + beyond)
 
 

@@ -10,18 +10,32 @@ import numpy as np
 
 from vcffilter.annotation import record_update as update
 from vcffilter.annotation.alt_tally import AltCounts, AltTally
+from vcffilter.annotation.background_tally import BackgroundAlts, BackgroundTally
 from vcffilter.annotation.declarations import Provenance, Stale, declare
 from vcffilter.annotation.reason_vocabulary import REASON_NAMES
-from vcffilter.annotation.settings import CONFIRM, DEEP_READS, INDEL_FILTER, SNV_FILTER, SURE, AnnotationSettings
+from vcffilter.annotation.settings import (
+    BACKGROUND_FILTER,
+    CONFIRM,
+    DEEP_READS,
+    INDEL_FILTER,
+    SNV_FILTER,
+    SURE,
+    AnnotationSettings,
+)
 from vcffilter.errors import VariantFileError
+from vcffilter.scoring.background_rules import BACKGROUND_NAMES, EXPLAINED_TIMES, UNKNOWN, judge, noise_share
 from vcffilter.variants.allele_scores import STATUS_NAMES, AlleleScores, SampleScores
 from vcffilter.variants.chunks import RecordChunk
 from vcffilter.variants.header import VariantHeader
 
 #: Values in one record's FILTER that there is room for.
 _MOST_FILTERS = 65_536
-#: By the codes of `record_update`; the last is of a sample whose ALTs of both types fail.
-_VERDICTS = (".", "PASS", SNV_FILTER, INDEL_FILTER, f"{SNV_FILTER};{INDEL_FILTER}")
+_FAILING = (SNV_FILTER, INDEL_FILTER, BACKGROUND_FILTER)
+#: By the codes of `record_update`: from the third on the names of the bits, several of a sample whose ALTs fail by several.
+_VERDICTS = (
+    *(".", "PASS"),
+    *(";".join(name for bit, name in enumerate(_FAILING) if code >> bit & 1) for code in range(1, update.N_VERDICTS - 1)),
+)
 _TIERS = (".", SURE, CONFIRM)
 #: Characters of all reasons together, joined.
 _LONGEST_REASONS = sum(len(name) + 1 for name in REASON_NAMES)
@@ -32,8 +46,9 @@ class AnnotationCounts:
     """What was written, so far.
 
     n_records: all. n_blocks: gVCF blocks, left alone. n_scored: records with a scored ALT.
-    n_failed: of these, below the thresholds; n_failed_snv, n_failed_indel: with such an ALT among theirs.
-    unscored_records, alleles: numbers by status name. alts: of the scored ones, by type.
+    n_failed: of these, below the thresholds; n_failed_snv, n_failed_indel: with such an ALT among theirs; n_failed_noise: with
+    one that passes but for the background. unscored_records, alleles: numbers by status name. alts: of the scored ones, by type.
+    background: of the scored ones, by what they are there; None where there is none.
     """
 
     n_records: int
@@ -45,6 +60,8 @@ class AnnotationCounts:
     unscored_records: dict[str, int]
     alleles: dict[str, int]
     alts: dict[str, AltCounts]
+    n_failed_noise: int = 0
+    background: BackgroundAlts | None = None
 
 
 class Annotator:
@@ -69,6 +86,7 @@ class Annotator:
         self._scratch = update.empty_scratch(0, 0, 0)
         self._counts = np.zeros(update.COUNT_SIZE, dtype=np.int64)
         self._tally = AltTally()
+        self._background_tally = BackgroundTally(settings.background) if settings.background else None
 
     def of_best_carriers(self, chunk: RecordChunk, samples: SampleScores) -> AlleleScores:
         """For each ALT the scores of the sample that stand for the site, by the rule of `record_update.judge_samples`."""
@@ -77,7 +95,7 @@ class Annotator:
 
     def annotate(self, chunk: RecordChunk, scores: AlleleScores) -> None:
         """Change the chunk's records in place. Scores are in the order of `chunk.alleles`."""
-        alts = _of_all_alts(chunk, scores)
+        alts = _of_all_alts(chunk, scores, self._least_share(scores, chunk.alleles.n_alleles))
         samples = self._of_samples(chunk, scores.samples)
         self._make_room(int(np.diff(chunk.alt_first).max(initial=0)), len(samples.columns) > 0)
         failed_at = update.update_records(
@@ -101,6 +119,8 @@ class Annotator:
             )
         scored = alts.status == 0
         self._tally.add(alts.is_snv[scored], alts.verdict[scored] != update.VERDICT_PASS, alts.probability[scored])
+        if self._background_tally is not None and scores.background is not None:
+            self._background_tally.add(scores.background, scores.status == 0, alts.verdict[alts.is_sent])
 
     def counts(self) -> AnnotationCounts:
         """What was written so far."""
@@ -115,6 +135,8 @@ class Annotator:
             unscored_records=_by_status(counts[update.COUNT_STATUS : update.COUNT_ALT_STATUS]),
             alleles=_by_status(counts[update.COUNT_ALT_STATUS :]),
             alts=self._tally.counts(),
+            n_failed_noise=int(counts[update.COUNT_FAILED_NOISE]),
+            background=None if self._background_tally is None else self._background_tally.counts(),
         )
 
     def _make_plan(self, header: VariantHeader, stale: Stale) -> np.ndarray:
@@ -138,9 +160,17 @@ class Annotator:
         if header.info_declaration(keys.band) is not None:
             plan[update.PLAN_KEY_BAND] = self._address(keys.band)
         plan[update.PLAN_WITH_BAND] = settings.bands is not None
+        if header.info_declaration(keys.background) is not None:
+            plan[update.PLAN_KEY_BACKGROUND] = self._address(keys.background)
+        if header.info_declaration(keys.background_alt_reads) is not None:
+            plan[update.PLAN_KEY_BACKGROUND_ALT_READS] = self._address(keys.background_alt_reads)
+        if header.info_declaration(keys.background_reads) is not None:
+            plan[update.PLAN_KEY_BACKGROUND_READS] = self._address(keys.background_reads)
+        plan[update.PLAN_WITH_BACKGROUND] = len(settings.background) > 0
         plan[update.PLAN_FILTER_PASS] = header.identifier("PASS")
         plan[update.PLAN_FILTER_SNV] = header.identifier(SNV_FILTER)
         plan[update.PLAN_FILTER_INDEL] = header.identifier(INDEL_FILTER)
+        plan[update.PLAN_FILTER_NOISE] = header.identifier(BACKGROUND_FILTER)
         plan[update.PLAN_MODE] = settings.mode
         plan[update.PLAN_ANNOTATE_ONLY] = settings.annotate_only
         plan[update.PLAN_STALE_INFO] = stale.info
@@ -152,7 +182,8 @@ class Annotator:
 
     def _make_words(self) -> update.Words:
         status = np.array([self._address(name) for name in STATUS_NAMES], dtype=np.int64)
-        return update.Words(status, *_joined(_VERDICTS), *_joined(REASON_NAMES), *_joined(_TIERS), *_joined(self._bands))
+        vocabularies = _VERDICTS, REASON_NAMES, _TIERS, self._bands, BACKGROUND_NAMES
+        return update.Words(status, *(array for words in vocabularies for array in _joined(words)))
 
     def _judge(self, chunk: RecordChunk, samples: SampleScores) -> tuple[np.ndarray, np.ndarray]:
         """(verdict of each sample on each ALT, the sample that stands for the site)."""
@@ -162,6 +193,7 @@ class Annotator:
         update.judge_samples(
             self._thresholds,
             is_snv,
+            self._least_share(samples, len(is_snv)),
             samples.status,
             samples.probability,
             samples.log_odds,
@@ -170,6 +202,12 @@ class Annotator:
             best,
         )
         return verdict, best
+
+    def _least_share(self, scores: AlleleScores | SampleScores, n_alleles: int) -> np.ndarray:
+        """float64 (n_alleles,), of the ALTs that were scored or might have been; see `record_update.AltScores`."""
+        if scores.background is None or not self.settings.background_decides:
+            return np.zeros(n_alleles)
+        return EXPLAINED_TIMES * noise_share(scores.background)
 
     def _of_samples(self, chunk: RecordChunk, samples: SampleScores | None) -> update.SampleAlts:
         """What the kernel writes for each sample."""
@@ -187,7 +225,7 @@ class Annotator:
         n_values = (n_alts + 1) * (self._n_columns if with_samples else 1)
         if len(self._scratch.ints) >= n_values:
             return
-        longest = max(len(INDEL_FILTER), *map(len, self._bands)) + 1
+        longest = max(len(name) for name in (*_FAILING, *BACKGROUND_NAMES, *self._bands)) + 1
         n_text = (n_alts + 1) * (_LONGEST_REASONS if self.settings.with_reasons else longest)
         if self.settings.with_sample_verdicts:
             n_text = max(n_text, self._n_columns * max(map(len, _VERDICTS)))
@@ -204,8 +242,8 @@ def _band_thresholds(settings: AnnotationSettings) -> np.ndarray:
     return np.zeros((2, 0)) if bands is None else np.array([bands.snv, bands.indel], np.float64)
 
 
-def _of_all_alts(chunk: RecordChunk, scores: AlleleScores) -> update.AltScores:
-    """The scores, with those ALTs between them that were not sent to the scorer."""
+def _of_all_alts(chunk: RecordChunk, scores: AlleleScores, least_share: np.ndarray) -> update.AltScores:
+    """The scores, with those ALTs between them that were not sent to the scorer. least_share: of those that were."""
     sent = chunk.alt_status == 0
     n_alts = len(sent)
     status = chunk.alt_status.copy()
@@ -219,10 +257,19 @@ def _of_all_alts(chunk: RecordChunk, scores: AlleleScores) -> update.AltScores:
     reasons = np.zeros(n_alts, dtype=np.uint32)
     if scores.reasons is not None:
         reasons[sent] = scores.reasons
+    background = np.full(n_alts, UNKNOWN, np.uint8)
+    background_counts = np.zeros((n_alts, 2), np.int32)
+    if scores.background is not None:
+        background[sent] = np.where(scores.status == 0, judge(scores.background), UNKNOWN)
+        background_counts[sent, 0] = scores.background.showing.sum(axis=0)
+        background_counts[sent, 1] = scores.background.telling.sum(axis=0)
+    shares = np.zeros(n_alts)
+    shares[sent] = least_share
     if np.isnan((probability + log_odds)[status == 0]).any():
         raise ValueError("the scorer calls an allele scored and gives it no probability")
     verdict = np.empty(n_alts, dtype=np.uint8)
-    return update.AltScores(sent, chunk.alt_is_snv, status, probability, log_odds, counts, reasons, verdict)
+    known = status, probability, log_odds, counts, reasons, background, background_counts, shares
+    return update.AltScores(sent, chunk.alt_is_snv, *known, verdict)
 
 
 def _joined(words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, astuple, dataclass
 
 from vcffilter.annotation.settings import (
+    BACKGROUND_FILTER,
     CONFIRM,
     INDEL_FILTER,
     SNV_FILTER,
@@ -22,6 +23,7 @@ from vcffilter.errors import VariantFileError
 from vcffilter.variants.header import Declaration, VariantHeader
 
 _MODEL_LINE, _TIER_LINE, _BAND_LINE = "vcffilter_model", "vcffilter_tier", "vcffilter_bands"
+_BACKGROUND_LINE = "vcffilter_background"
 _SCORE_MEANING = "Log-odds of the best "
 
 
@@ -72,7 +74,7 @@ def declare(header: VariantHeader, settings: AnnotationSettings, provenance: Pro
     _refuse_foreign_score(header, keys, path)
     stale = Stale(
         info=any(header.info_declaration(key) is not None for key in astuple(keys)),
-        filters=header.has_filter(SNV_FILTER) or header.has_filter(INDEL_FILTER),
+        filters=any(header.has_filter(name) for name in (SNV_FILTER, INDEL_FILTER, BACKGROUND_FILTER)),
         formats=any(header.declaration("FORMAT", key) == declaration for key, declaration in sample_declarations(keys).items()),
     )
     for line, declaration in zip(wanted, present, strict=True):
@@ -84,6 +86,9 @@ def declare(header: VariantHeader, settings: AnnotationSettings, provenance: Pro
                 header.append(
                     f'##FILTER=<ID={name},Description="No scored ALT reaches its minimum {keys.probability}, {kind} among them">'
                 )
+        if settings.background_decides and not header.has_filter(BACKGROUND_FILTER):
+            meaning = "No scored ALT passes, one that would is noise in the background"
+            header.append(f'##FILTER=<ID={BACKGROUND_FILTER},Description="{meaning}">')
     _append_provenance(header, settings, provenance)
     header.sync()
     return stale
@@ -105,7 +110,9 @@ def _info_lines(settings: AnnotationSettings) -> Iterator[_Line]:
         Declaration("R", "Integer"),
         f"Of the reads in {keys.depth}, those for REF against every scored ALT, and those for each ALT",
     )
-    yield _Line("INFO", keys.verdict, Declaration("A", "String"), f"Verdict on each ALT: PASS, {SNV_FILTER} or {INDEL_FILTER}")
+    names = f"{INDEL_FILTER} or {BACKGROUND_FILTER}" if settings.background_decides else INDEL_FILTER
+    joined = ", " if settings.background_decides else " or "
+    yield _Line("INFO", keys.verdict, Declaration("A", "String"), f"Verdict on each ALT: PASS, {SNV_FILTER}{joined}{names}")
     yield _Line("INFO", keys.alt_score, Declaration("A", "Float"), f"Log-odds of each {keys.probability}")
     yield _Line("INFO", keys.status, Declaration("1", "String"), "Why no ALT of the record was scored")
     if settings.tier is not None:
@@ -114,9 +121,20 @@ def _info_lines(settings: AnnotationSettings) -> Iterator[_Line]:
     if settings.bands is not None:
         meaning = f"Per cents of true calls kept between which the ALT lies, by the cuts of {_BAND_LINE}"
         yield _Line("INFO", keys.band, Declaration("A", "String"), meaning)
+    if settings.background:
+        yield from _background_lines(keys)
     if settings.with_reasons:
         yield _Line("INFO", keys.reason, Declaration(".", "String"), "Why the record failed")
         yield _Line("INFO", keys.alt_reason, Declaration("A", "String"), "Why each failing ALT fails, values joined by &")
+
+
+def _background_lines(keys: AnnotationKeys) -> Iterator[_Line]:
+    meaning = f"The ALT in the reads of {_BACKGROUND_LINE}: support, noise or none; . where they are too few to say"
+    yield _Line("INFO", keys.background, Declaration("A", "String"), meaning)
+    meaning = "Reads of the background for the ALT, of all samples together"
+    yield _Line("INFO", keys.background_alt_reads, Declaration("A", "Integer"), meaning)
+    meaning = "Reads of the background for or against the ALT, of all samples together"
+    yield _Line("INFO", keys.background_reads, Declaration("A", "Integer"), meaning)
 
 
 def sample_declarations(keys: AnnotationKeys) -> dict[str, Declaration]:
@@ -180,6 +198,7 @@ def _append_provenance(header: VariantHeader, settings: AnnotationSettings, prov
     )
     _append_tier(header, settings)
     _append_bands(header, settings)
+    _append_background(header, settings)
 
 
 def _append_tier(header: VariantHeader, settings: AnnotationSettings) -> None:
@@ -200,6 +219,16 @@ def _append_bands(header: VariantHeader, settings: AnnotationSettings) -> None:
     if bands is not None:
         kept, snv, indel = (":".join(f"{number:g}" for number in row) for row in (bands.recalls, bands.snv, bands.indel))
         header.append(f"##{_BAND_LINE}=<ID={keys.band},kept={kept},min_prob_snv={snv},min_prob_indel={indel}>")
+
+
+def _append_background(header: VariantHeader, settings: AnnotationSettings) -> None:
+    """Whose reads this run's background is; that of an earlier run no longer holds."""
+    key = settings.keys.background
+    header.remove_structured(_BACKGROUND_LINE, key)
+    if settings.background:
+        names = ",".join(re.sub(r'[\\"\x00-\x1f]', "_", name) for name in settings.background)
+        decides = "yes" if settings.background_decides else "no"
+        header.append(f'##{_BACKGROUND_LINE}=<ID={key},decides={decides},samples="{names}">')
 
 
 def _thresholds(thresholds: Thresholds) -> str:

@@ -58,8 +58,13 @@ PROBABILITY_STEPS = 10_000
     PLAN_KEY_BAND,  # 0 = not declared
     PLAN_WITH_TIER,
     PLAN_WITH_BAND,
-) = range(24)
-PLAN_SIZE = 24
+    PLAN_KEY_BACKGROUND,  # 0 = not declared
+    PLAN_KEY_BACKGROUND_ALT_READS,  # 0 = not declared
+    PLAN_KEY_BACKGROUND_READS,  # 0 = not declared
+    PLAN_WITH_BACKGROUND,
+    PLAN_FILTER_NOISE,
+) = range(29)
+PLAN_SIZE = 29
 
 # Slots of the counts, int64; two blocks per status code follow: records not scored, then ALTs.
 (
@@ -69,13 +74,16 @@ PLAN_SIZE = 24
     COUNT_FAILED,
     COUNT_FAILED_SNV,
     COUNT_FAILED_INDEL,
+    COUNT_FAILED_NOISE,
     COUNT_STATUS,
-) = range(7)
+) = range(8)
 COUNT_ALT_STATUS = COUNT_STATUS + len(STATUS_NAMES)
 COUNT_SIZE = COUNT_ALT_STATUS + len(STATUS_NAMES)
 
-# Verdicts on an ALT: places in the texts.
-VERDICT_NONE, VERDICT_PASS, VERDICT_SNV, VERDICT_INDEL, VERDICT_BOTH = range(5)
+# Verdicts: places in the texts. What fails is 1 and the bits of all that does: 1 an SNV, 2 another, 4 what the background
+# explains. An ALT has one of them, a sample may have several.
+VERDICT_NONE, VERDICT_PASS, VERDICT_SNV, VERDICT_INDEL, VERDICT_NOISE = 0, 1, 2, 3, 5
+N_VERDICTS = 9
 #: Places in the texts of the tier: of an ALT that was not scored, within, and not.
 TIER_NONE, TIER_SURE, TIER_CONFIRM = range(3)
 _COMMA, _AND, _DOT = (np.uint8(ord(character)) for character in ",&.")
@@ -104,6 +112,8 @@ class AltScores(NamedTuple):
     is_sent: bool (n_alts,), given to the scorer. is_snv: bool (n_alts,), REF and ALT both of one base.
     status: uint8 (n_alts,), 0 = scored.
     probability, log_odds: float32 (n_alts,). counts: int32 (n_alts, 3), columns READS_*. reasons: uint32 (n_alts,).
+    background: uint8 (n_alts,), place in the texts. background_counts: int32 (n_alts, 2), reads for the ALT, and that tell.
+    least_share: float64 (n_alts,), share of ALT reads below which the background explains them; 0 where it does not decide.
     verdict: uint8 (n_alts,), written.
     """
 
@@ -114,6 +124,9 @@ class AltScores(NamedTuple):
     log_odds: np.ndarray
     counts: np.ndarray
     reasons: np.ndarray
+    background: np.ndarray
+    background_counts: np.ndarray
+    least_share: np.ndarray
     verdict: np.ndarray
 
 
@@ -139,6 +152,7 @@ class Words(NamedTuple):
 
     status: int64, address of each status name, with a 0 at its end. verdict: by the codes of verdicts. reason: by bit.
     tier: by the codes of tiers. band: "." of an ALT that was not scored, then from the surest to the one below all thresholds.
+    background: by the codes of `scoring.background_rules`.
     """
 
     status: np.ndarray
@@ -150,12 +164,14 @@ class Words(NamedTuple):
     tier_first: np.ndarray
     band: np.ndarray
     band_first: np.ndarray
+    background: np.ndarray
+    background_first: np.ndarray
 
 
 class Scratch(NamedTuple):
     """Room for the values of one key: floats (float32) and bits (uint32) are the same memory; ints: int32; text: uint8.
 
-    filters: int32, room for a record's FILTER and two more.
+    filters: int32, room for a record's FILTER and three more.
     """
 
     floats: np.ndarray
@@ -180,19 +196,19 @@ def fails(probability, threshold):
 
 
 @inline_kernel
-def _update_filter(plan, record, scored, fails_snv, fails_indel, filters):
+def _update_filter(plan, record, scored, fails_snv, fails_indel, fails_noise, filters):
     """Bring FILTER in line with the verdict; returns below 0 on failure. filters: int32, scratch with room for all of them."""
     if bcf_unpack(record, UNPACK_FILTER) < 0:
         return -1
     n_old = load_int32(record + OFFSET_N_FILTER)
     old = load_int64(record + OFFSET_FILTER)
-    failed = fails_snv or fails_indel
+    failed = fails_snv or fails_indel or fails_noise
     mode = plan[PLAN_MODE]
     keeps_earlier = not scored or mode == _APPEND or (mode == _REPLACE and not failed)
     n_new = 0
     for index in range(n_old):
         identifier = load_int32(old + 4 * index)
-        is_ours = identifier == plan[PLAN_FILTER_SNV] or identifier == plan[PLAN_FILTER_INDEL]
+        is_ours = identifier in (plan[PLAN_FILTER_SNV], plan[PLAN_FILTER_INDEL], plan[PLAN_FILTER_NOISE])
         is_pass = identifier == plan[PLAN_FILTER_PASS]
         if keeps_earlier and not is_ours and not (is_pass and scored):
             filters[n_new] = identifier
@@ -202,6 +218,9 @@ def _update_filter(plan, record, scored, fails_snv, fails_indel, filters):
         n_new += 1
     if fails_indel:
         filters[n_new] = plan[PLAN_FILTER_INDEL]
+        n_new += 1
+    if fails_noise:
+        filters[n_new] = plan[PLAN_FILTER_NOISE]
         n_new += 1
     if n_new == 0 and scored:
         filters[0] = plan[PLAN_FILTER_PASS]
@@ -215,23 +234,27 @@ def _update_filter(plan, record, scored, fails_snv, fails_indel, filters):
 
 
 @inline_kernel
-def _judge(probability, n_reads, is_snv, thresholds):
-    """The verdict on a scored ALT."""
-    is_deep = n_reads >= thresholds.deep_reads
+def _judge(probability, counts, is_snv, least_share, thresholds):
+    """The verdict on a scored ALT. counts: int32 (3,), columns READS_*. least_share: see `AltScores`."""
+    is_deep = counts[READS_INFORMING] >= thresholds.deep_reads
     if is_snv:
         threshold = thresholds.deep_snv if is_deep else thresholds.snv
-        return VERDICT_SNV if fails(probability, threshold) else VERDICT_PASS
-    threshold = thresholds.deep_indel if is_deep else thresholds.indel
-    return VERDICT_INDEL if fails(probability, threshold) else VERDICT_PASS
+    else:
+        threshold = thresholds.deep_indel if is_deep else thresholds.indel
+    if fails(probability, threshold):
+        return VERDICT_SNV if is_snv else VERDICT_INDEL
+    n_told = counts[READS_FOR_REF] + counts[READS_FOR_ALT]
+    return VERDICT_NOISE if counts[READS_FOR_ALT] < least_share * n_told else VERDICT_PASS
 
 
 @kernel
-def judge_samples(thresholds, is_snv, status, probability, log_odds, counts, verdict, best):
+def judge_samples(thresholds, is_snv, least_share, status, probability, log_odds, counts, verdict, best):
     """The verdict of each sample on each ALT, and of each ALT the sample whose scores stand for the site.
 
     That is the one that passes with the largest log-odds; where none passes, the one with the largest log-odds; where none was
     scored, the first that has the ALT. So the site passes where a sample does.
-    is_snv: bool (n_alleles,). status, probability, log_odds, counts: as in `SampleScores`.
+    is_snv: bool (n_alleles,). least_share: float64 (n_alleles,), as in `AltScores`.
+    status, probability, log_odds, counts: as in `SampleScores`.
     verdict: uint8 (n_samples, n_alleles), best: int64 (n_alleles,), written.
     """
     for allele in range(len(is_snv)):
@@ -242,8 +265,8 @@ def judge_samples(thresholds, is_snv, status, probability, log_odds, counts, ver
             verdict[sample, allele] = VERDICT_NONE
             own_rank = 0 if code == _NO_CARRIER else 1
             if code == _SCORED:
-                n_reads = counts[sample, allele, READS_INFORMING]
-                own = _judge(probability[sample, allele], n_reads, is_snv[allele], thresholds)
+                reads = counts[sample, allele]
+                own = _judge(probability[sample, allele], reads, is_snv[allele], least_share[allele], thresholds)
                 verdict[sample, allele] = own
                 own_rank = 3 if own == VERDICT_PASS else 2
             better = own_rank == rank and own_rank >= 2 and log_odds[sample, allele] > log_odds[best[allele], allele]
@@ -365,6 +388,25 @@ def _write_bands(plan, record, first, end, alts, thresholds, words, scratch):
 
 
 @inline_kernel
+def _write_background(plan, record, first, end, alts, words, scratch):
+    """Say of each scored ALT what it is in the background, and how many reads say so."""
+    length = int64(0)
+    for alt in range(first, end):
+        if alt > first:
+            scratch.text[length] = _COMMA
+            length += 1
+        length = _append_word(int64(alts.background[alt]), words.background, words.background_first, scratch.text, length)
+    problem = _write_text(plan, record, int64(PLAN_KEY_BACKGROUND), scratch.text, length)
+    for column in range(2):
+        for alt in range(first, end):
+            known = alts.status[alt] == _SCORED
+            scratch.ints[alt - first] = alts.background_counts[alt, column] if known else MISSING_INT32
+        key = plan[PLAN_KEY_BACKGROUND_ALT_READS + column]
+        problem |= bcf_update_info(plan[PLAN_HEADER], record, key, scratch.ints.ctypes.data, end - first, TYPE_INT)
+    return problem
+
+
+@inline_kernel
 def _write_reasons(plan, record, failed, first, end, alts, words, scratch):
     """For a failing record all reasons in one list; and why each failing ALT fails."""
     bits = np.uint32(0)
@@ -407,6 +449,7 @@ def _write_status(plan, record, status, words):
     if plan[PLAN_STALE_INFO]:
         problem |= _remove(plan, record, int64(PLAN_KEY_PROBABILITY), int64(PLAN_KEY_ALT_SCORE))
         problem |= _remove(plan, record, int64(PLAN_KEY_TIER), int64(PLAN_KEY_BAND))
+        problem |= _remove(plan, record, int64(PLAN_KEY_BACKGROUND), int64(PLAN_KEY_BACKGROUND_READS))
     return problem | bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_STATUS], words.status[status], 1, TYPE_STRING)
 
 
@@ -469,7 +512,7 @@ def _write_sample_counts(plan, record, first, end, samples, scratch):
 
 @inline_kernel
 def _verdict_on_sample(sample, first, end, samples):
-    """By the rule of the site: PASS where one of the sample's scored ALTs passes, else the types that fail."""
+    """By the rule of the site: PASS where one of the sample's scored ALTs passes, else all that fails."""
     verdict = VERDICT_NONE
     for alt in range(first, end):
         place = samples.place[alt]
@@ -477,7 +520,7 @@ def _verdict_on_sample(sample, first, end, samples):
         if own == VERDICT_PASS:
             return VERDICT_PASS
         if own != VERDICT_NONE:
-            verdict = own if verdict in (VERDICT_NONE, own) else VERDICT_BOTH
+            verdict = own if verdict == VERDICT_NONE else 1 + ((verdict - 1) | (own - 1))
     return verdict
 
 
@@ -534,7 +577,7 @@ def update_records(plan, thresholds, records, alt_first, is_block, alts, samples
             counts[COUNT_BLOCKS] += 1
             continue
         n_scored, n_failed, best = 0, 0, first
-        has_snv, has_indel = False, False
+        has_snv, has_indel, has_noise = False, False, False
         status, status_is_of_sent = np.uint8(_NO_ALT), False
         for alt in range(first, end):
             counts[COUNT_ALT_STATUS + alts.status[alt]] += 1
@@ -546,12 +589,12 @@ def update_records(plan, thresholds, records, alt_first, is_block, alts, samples
             if n_scored == 0 or alts.log_odds[alt] > alts.log_odds[best]:
                 best = alt
             n_scored += 1
-            alts.verdict[alt] = _judge(
-                alts.probability[alt], alts.counts[alt, READS_INFORMING], alts.is_snv[alt], thresholds
-            )
-            n_failed += alts.verdict[alt] != VERDICT_PASS
-            has_snv = has_snv or alts.is_snv[alt]
-            has_indel = has_indel or not alts.is_snv[alt]
+            verdict = _judge(alts.probability[alt], alts.counts[alt], alts.is_snv[alt], alts.least_share[alt], thresholds)
+            alts.verdict[alt] = verdict
+            n_failed += verdict != VERDICT_PASS
+            has_snv = has_snv or verdict == VERDICT_SNV
+            has_indel = has_indel or verdict == VERDICT_INDEL
+            has_noise = has_noise or verdict == VERDICT_NOISE
         scored = n_scored > 0
         failed = scored and n_failed == n_scored
         problem = 0
@@ -561,6 +604,7 @@ def update_records(plan, thresholds, records, alt_first, is_block, alts, samples
             counts[COUNT_FAILED] += failed
             counts[COUNT_FAILED_SNV] += failed and has_snv
             counts[COUNT_FAILED_INDEL] += failed and has_indel
+            counts[COUNT_FAILED_NOISE] += failed and has_noise
         else:
             problem |= _write_status(plan, record, status, words)
             counts[COUNT_STATUS + status] += 1
@@ -572,6 +616,10 @@ def update_records(plan, thresholds, records, alt_first, is_block, alts, samples
             problem |= _write_bands(plan, record, first, end, alts, thresholds, words, scratch)
         elif scored and plan[PLAN_STALE_INFO]:
             problem |= _remove(plan, record, int64(PLAN_KEY_BAND), int64(PLAN_KEY_BAND))
+        if scored and plan[PLAN_WITH_BACKGROUND]:
+            problem |= _write_background(plan, record, first, end, alts, words, scratch)
+        elif scored and plan[PLAN_STALE_INFO]:
+            problem |= _remove(plan, record, int64(PLAN_KEY_BACKGROUND), int64(PLAN_KEY_BACKGROUND_READS))
         if plan[PLAN_STALE_FORMAT]:
             problem |= _remove_samples(plan, record)
         if scored and len(samples.columns) > 0:
@@ -583,9 +631,10 @@ def update_records(plan, thresholds, records, alt_first, is_block, alts, samples
         if not plan[PLAN_ANNOTATE_ONLY] and (scored or plan[PLAN_STALE_FILTER]):
             if bcf_unpack(record, UNPACK_FILTER) < 0:
                 return index
-            if load_int32(record + OFFSET_N_FILTER) + 2 > len(scratch.filters):
+            if load_int32(record + OFFSET_N_FILTER) + 3 > len(scratch.filters):
                 return index
-            problem |= _update_filter(plan, record, scored, failed and has_snv, failed and has_indel, scratch.filters)
+            fails_snv, fails_indel, fails_noise = failed and has_snv, failed and has_indel, failed and has_noise
+            problem |= _update_filter(plan, record, scored, fails_snv, fails_indel, fails_noise, scratch.filters)
         if problem < 0:
             return index
     return -1

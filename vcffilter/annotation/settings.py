@@ -16,6 +16,8 @@ SNV_FILTER = "LowPileupSNV"
 #: What is written of an ALT within the tier, and of the others.
 SURE, CONFIRM = "SURE", "CONFIRM"
 INDEL_FILTER = "LowPileupIndel"
+#: Of an ALT that would pass, and that others' reads explain as noise.
+BACKGROUND_FILTER = "BackgroundNoise"
 #: From so many informing reads on the thresholds of older checkpoints for many reads hold.
 DEEP_READS = 21
 _KEY = re.compile(r"[A-Za-z_][0-9A-Za-z_.]*")
@@ -85,6 +87,9 @@ class AnnotationKeys:
     alt_reason: str
     tier: str
     band: str
+    background: str
+    background_alt_reads: str
+    background_reads: str
 
 
 def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> AnnotationKeys:
@@ -93,7 +98,7 @@ def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> Ann
         raise UsageError("--info-prefix is empty", hint="Give a name, or leave it out")
     if score_key in _RESERVED_KEYS:
         raise UsageError(f"INFO/{score_key} means something else in every VCF", hint="Give another --score-key")
-    if score_key in (SNV_FILTER, INDEL_FILTER, "PASS"):
+    if score_key in (SNV_FILTER, INDEL_FILTER, BACKGROUND_FILTER, "PASS"):
         raise UsageError(f"{score_key} is the name of a FILTER", hint="Give another --score-key")
     keys = AnnotationKeys(
         probability=f"{prefix}_PROB",
@@ -107,6 +112,9 @@ def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> Ann
         alt_reason=f"{prefix}_ALT_REASON",
         tier=f"{prefix}_TIER",
         band=f"{prefix}_BAND",
+        background=f"{prefix}_BACKGROUND",
+        background_alt_reads=f"{prefix}_BACKGROUND_AD",
+        background_reads=f"{prefix}_BACKGROUND_DP",
     )
     for key in (keys.probability, keys.score):
         if not _KEY.fullmatch(key):
@@ -123,7 +131,8 @@ class AnnotationSettings:
 
     with_reasons: write why a failing record failed. with_samples: write scores of each sample;
     with_sample_verdicts: and verdicts. tier: say of each ALT whether it lies there; bands: in which of them;
-    None = not written.
+    None = not written. background: names of the samples whose reads are the background; () = none is written.
+    background_decides: what it explains as noise fails.
     """
 
     keys: AnnotationKeys
@@ -135,3 +144,5 @@ class AnnotationSettings:
     with_sample_verdicts: bool = False
     tier: Tier | None = None
     bands: Bands | None = None
+    background: tuple[str, ...] = ()
+    background_decides: bool = False

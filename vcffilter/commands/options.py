@@ -104,6 +104,12 @@ sample_map = option(
     "--sample-map", group=_INPUT, metavar="FILE",
     help="Lines of NAME, tab, SAMPLE: whose reads an @RG SM, or a file of -b, holds by the names of INPUT.",
 )  # fmt: skip
+background = option(
+    "--background", "background_paths", group=_INPUT, multiple=True, metavar="[NAME=]FILE",
+    help="BAM or CRAM of others on the same platform: unrelated people, samples of the same run, parents. Also write INFO "
+    "PILEUP_BACKGROUND: whether their reads show the ALT (support), some do as errors would (noise), or none. May be given "
+    "several times.",
+)  # fmt: skip
 supplementary = option(
     "--supplementary", "use_supplementary", group=_INPUT, is_flag=True, help="Use supplementary alignments too."
 )
@@ -172,6 +178,11 @@ tier = option(
     "--tier", "tier", group=_MODEL, type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="X",
     help="Also write INFO PILEUP_TIER: SURE for ALTs so probable and with so many reads that at most a share X of such calls was "
     "false where the model was measured (95% limit of its card), CONFIRM for the others.",
+)  # fmt: skip
+
+background_filter = option(
+    "--background-filter", group=_MODEL, is_flag=True,
+    help="An ALT that is noise in the --background, and in the sample less than twice as frequent, fails: BackgroundNoise.",
 )  # fmt: skip
 
 

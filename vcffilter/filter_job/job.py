@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from vcffilter.errors import UsageError
 from vcffilter.files import UnfinishedFile, refuse_overwriting
+from vcffilter.filter_job.background import background_warnings, check_background, open_run_background
 from vcffilter.filter_job.expected_rate import check_fdr, cut_for_rate
 from vcffilter.filter_job.opening import asked_regions, open_run_scorer, regions_of
 from vcffilter.filter_job.options import FilterOptions
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from vcffilter.inspection.before_run import AskedRegions
     from vcffilter.inspection.read_facts import ReadFacts
     from vcffilter.inspection.watch import RunWatch
+    from vcffilter.pipeline.background import Background
     from vcffilter.pipeline.evidence import EvidenceScorer
     from vcffilter.pipeline.summary import RunInputs, RunSummary
     from vcffilter.variants.allele_scores import AlleleScores
@@ -52,6 +54,7 @@ def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
         what = "closed" if sys.stdin is None else "a terminal"
         raise UsageError(f"no input: stdin is {what}", hint="Give a VCF, or pipe one in")
     check_fdr(chosen)
+    check_background(chosen)
     refuse_overwriting(chosen.output_paths, chosen.input_paths)
 
     def open_reader() -> VariantReader:
@@ -63,12 +66,15 @@ def run_filter(chosen: FilterOptions, started: float) -> RunSummary:
             declared_only=output.is_bcf,
         )
 
-    with open_reader() as reader:
+    with open_reader() as reader, ExitStack() as opened:
         scorer = open_run_scorer(chosen, reader)
-        try:
-            return filter_records(chosen, reader, scorer, output, started, asked=asked, open_again=open_reader)
-        finally:
-            scorer.close()
+        opened.callback(scorer.close)
+        background = open_run_background(chosen, reader, scorer)
+        if background is not None:
+            opened.callback(background.close)
+        return filter_records(
+            chosen, reader, scorer, output, started, asked=asked, open_again=open_reader, background=background
+        )
 
 
 def filter_records(
@@ -82,25 +88,30 @@ def filter_records(
     open_again: Callable[[], VariantReader] | None = None,
     facts: dict[str, ReadFacts] | None = None,
     go_on: Callable[[], None] | None = None,
+    background: Background | None = None,
 ) -> RunSummary:
     """The job with its input and scorer open already; they stay the caller's to close.
 
     asked: regions that the reader was opened with. open_again: opens the input once more, for --fdr. facts: of the reads, by the
     names that warnings call them; None = looked up in the files. go_on: called with every chunk; what it raises ends the run.
+    background: reads of others, open; None = none.
     """
     from vcffilter.scoring.network import one_intra_op_thread
 
     watch = watch_run(chosen, reader, scorer, asked, facts)
+    watch.warnings.add(*background_warnings(chosen))
     # Set before the workers start: parallelism comes from them, not from within torch.
     with one_intra_op_thread():
         if chosen.fdr is not None:
             if open_again is None:
                 raise UsageError("--fdr reads the calls twice, and these can be read once")
             chosen = cut_for_rate(chosen, chosen.fdr, open_again, scorer)
-        return _stream(chosen, reader, scorer, watch, output, started, go_on)
+        return _stream(chosen, reader, scorer, background, watch, output, started, go_on)
 
 
-def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer) -> Annotator:
+def _annotator(
+    chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer, background: Background | None
+) -> Annotator:
     from vcffilter.annotation.annotator import Annotator
     from vcffilter.annotation.declarations import Provenance
     from vcffilter.annotation.settings import AnnotationSettings, FilterMode, annotation_keys
@@ -133,6 +144,8 @@ def _annotator(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceSco
         with_sample_verdicts=scorer.columns is not None and chosen.sample_ft,
         tier=tier,
         bands=None if chosen.bands is None else choose_bands(scorer.operating_points, chosen.bands),
+        background=() if background is None else tuple(sample.name for sample in background.samples),
+        background_decides=chosen.background_filter,
     )
     scorer.explained_below = max(scorer.explained_below, *settings.thresholds.by_depth)
     provenance = Provenance(
@@ -166,17 +179,19 @@ def _stream(
     chosen: FilterOptions,
     reader: VariantReader,
     scorer: EvidenceScorer,
+    background: Background | None,
     watch: RunWatch,
     output: OutputSpec,
     started: float,
     go_on: Callable[[], None] | None,
 ) -> RunSummary:
+    from vcffilter.pipeline.background import BesideBackground
     from vcffilter.pipeline.run import run_stream
-    from vcffilter.pipeline.summary import RunSummary, peak_memory_bytes
+    from vcffilter.pipeline.summary import BackgroundFacts, RunSummary, peak_memory_bytes
     from vcffilter.progress import is_terminal, progress_line
     from vcffilter.variants.writer import VariantWriter
 
-    annotator = _annotator(chosen, reader, scorer)
+    annotator = _annotator(chosen, reader, scorer, background)
     if scorer.columns is not None:
         reader.share_room(len(scorer.columns))
     promise = watch_promise(chosen, scorer)
@@ -194,7 +209,7 @@ def _stream(
             n_records = _n_records(chosen) if is_terminal(sys.stderr) and not chosen.quiet else None
             stages = run_stream(
                 reader,
-                scorer,
+                scorer if background is None else BesideBackground(scorer, background),
                 annotator,
                 writer,
                 n_threads=chosen.n_threads,
@@ -226,6 +241,7 @@ def _stream(
             n_threads=chosen.n_threads,
             warnings=watch.warnings.all(),
             data=watch.data_to_json(),
+            background=None if background is None else BackgroundFacts(background.files, chosen.background_filter),
         )
         if summary_file is None:
             writer.commit()

@@ -22,6 +22,8 @@ class FilterOptions:
     samples: str | None = None
     samples_file: str | None = None
     sample_map: str | None = None
+    background_paths: tuple[str, ...] = ()
+    background_filter: bool = False
     use_supplementary: bool = False
     allow_ref_mismatch: bool = False
     output: str = "-"
@@ -58,10 +60,17 @@ class FilterOptions:
         return [reads_file(text).path for text in self.reads_paths]
 
     @property
+    def background_files(self) -> list[str]:
+        """The files of --background, without names."""
+        from vcffilter.pipeline.sample_reads import reads_file
+
+        return [reads_file(text).path for text in self.background_paths]
+
+    @property
     def input_paths(self) -> list[str]:
         """Files that are read, their indexes included, whether there or not."""
         optional = (self.regions_file, self.targets_file, self.samples_file, self.sample_map)
-        named = [self.variants, *self.reads_files, self.reference_path, self.model, *optional]
+        named = [self.variants, *self.reads_files, *self.background_files, self.reference_path, self.model, *optional]
         files = [name.removeprefix("^") for name in named if name not in (None, "-")]
         return [*files, *(os.path.splitext(file)[0] + end for file in files for end in _INDEX_ENDINGS),
                 *(file + end for file in files for end in _INDEX_ENDINGS)]  # fmt: skip

@@ -45,6 +45,7 @@ from vcffilter.variants.allele_chunk import AlleleChunk
 from vcffilter.variants.allele_scores import STATUS_CODE, AlleleScores, SampleScores
 
 if TYPE_CHECKING:
+    from vcffilter.kernels.htslib import Htslib
     from vcffilter.scoring.network import CalibratedNetwork
 
 logger = logging.getLogger(__name__)
@@ -160,6 +161,12 @@ class EvidenceScorer:
         self.operating_points = checkpoint.metadata.operating_points
         self.explained_below = max([_DOUBTFUL, *self.thresholds.values()])
         self.presets = checkpoint.metadata.presets
+
+    @property
+    def scored_names(self) -> frozenset[str]:
+        """Samples whose reads the scores are made of, by their names in the calls or by @RG SM."""
+        files = [file for sample in self._samples for file in sample.files]
+        return frozenset(name for header, names in files for name in (names or header.groups_of_sample) if name)
 
     def score(self, chunk: AlleleChunk) -> AlleleScores | SampleScores:
         """Score one chunk; raises VcffilterError where files disagree or cannot be read."""
@@ -318,23 +325,27 @@ def _encoder_pool(options: EvidenceOptions, checkpoint: Checkpoint) -> Pool[Samp
     htslib = load_reading_library()
     selection = ReadSelection(options.use_supplementary, "haplotype_tag" in spec.channels)
 
-    def open_files(sample: SampleReads) -> list[AlignmentFile]:
-        files: list[AlignmentFile] = []
-        try:
-            for header, names in sample.files:
-                files += open_alignment_files([header], options.reference_path, htslib, replace(selection, samples=names))
-        except BaseException:
-            _close(files)
-            raise
-        return files
-
     def open_encoder() -> SampleEncoder:
         encoder = ChunkEncoder(spec, (), ReferenceFile(options.reference_path))
-        return SampleEncoder(encoder, open_files)
+        return SampleEncoder(encoder, lambda sample: open_sample_files(sample, options.reference_path, htslib, selection))
 
     if spec.rows == 0:
         load_encoder()
     return Pool(open_encoder)
+
+
+def open_sample_files(
+    sample: SampleReads, reference_path: str, htslib: Htslib, selection: ReadSelection
+) -> list[AlignmentFile]:
+    """The files of a sample, opened for one thread, with its read groups chosen; where one cannot be, none stays open."""
+    files: list[AlignmentFile] = []
+    try:
+        for header, names in sample.files:
+            files += open_alignment_files([header], reference_path, htslib, replace(selection, samples=names))
+    except BaseException:
+        _close(files)
+        raise
+    return files
 
 
 def _whose_reads(options: EvidenceOptions) -> tuple[list[AlignmentHeader], tuple[SampleReads, ...]]:

@@ -24,6 +24,7 @@ WARNING_CODES = {
     "somatic_calls": "the calls come from a somatic caller, and the model is for germline calls",
     "foreign_data": "the reads look unlike those that the model was trained on",
     "contradicted_calls": "more calls that the caller was sure of find no support in the reads than chance allows",
+    "other_platform": "the background's reads are of another platform than the scored ones",
     "hardly_scored": "nothing or nearly nothing was scored",
 }
 #: Key of the header line.

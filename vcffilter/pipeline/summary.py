@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from vcffilter.annotation.annotator import AnnotationCounts
-from vcffilter.annotation.settings import Thresholds
+from vcffilter.annotation.background_tally import BackgroundAlts
+from vcffilter.annotation.settings import BACKGROUND_FILTER, Thresholds
 from vcffilter.files import UnfinishedFile
 from vcffilter.pipeline.run import StageSeconds
 from vcffilter.pipeline.run_warnings import RunWarning
@@ -33,12 +34,39 @@ class RunInputs:
 
 
 @dataclass(frozen=True)
+class BackgroundFacts:
+    """files: of each sample of the background, by its name. decides: what it explains as noise failed."""
+
+    files: dict[str, tuple[str, ...]]
+    decides: bool
+
+    def line(self, alts: BackgroundAlts) -> str:
+        """What was found there, and apart of it the alleles that nobody else has, which are left alone."""
+        found = ", ".join(f"{name if name != '.' else 'too few reads'} {one.n_alts}" for name, one in alts.alts.items())
+        rare = alts.alts["none"]
+        said = f"background of {len(self.files)}: {found}; of the rare (none) {rare.passed} passed, {rare.failed} failed"
+        n_explained = sum(one.explained for one in alts.alts.values())
+        return f"{said}; {n_explained} failed as {BACKGROUND_FILTER}" if self.decides else said
+
+    def to_json(self, alts: BackgroundAlts) -> dict[str, Any]:
+        """A plain dictionary."""
+        return {
+            "decides": self.decides,
+            "alts": {
+                name: {"passed": one.passed, "failed": one.failed, "failed_by_background": one.explained}
+                for name, one in alts.alts.items()
+            },
+            "samples": [{"name": name, "files": list(self.files[name]), "alts": found} for name, found in alts.samples.items()],
+        }
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """What a run did.
 
     inputs: what was filtered. counts: of records and alleles. stages: seconds by stage.
     elapsed_seconds: wall clock, start-up included. peak_bytes: of resident memory. warnings: all of the run.
-    data: the reads, and the ALTs outside the model's training data.
+    data: the reads, and the ALTs outside the model's training data. background: whose reads it is, and whether it decides.
     """
 
     inputs: RunInputs
@@ -52,6 +80,7 @@ class RunSummary:
     n_threads: int
     warnings: tuple[RunWarning, ...] = ()
     data: dict[str, Any] | None = None
+    background: BackgroundFacts | None = None
 
     @property
     def records_per_second(self) -> float:
@@ -71,6 +100,8 @@ class RunSummary:
         ]
         if counts.n_blocks:
             parts.append(f"{counts.n_blocks} gVCF blocks")
+        if self.background is not None and counts.background is not None:
+            parts.append(self.background.line(counts.background))
         parts.append(f"{self.elapsed_seconds:.1f} s, {self.records_per_second:.0f} records/s")
         parts.append(f"peak memory {self.peak_bytes / 2**20:.0f} MiB")
         return "; ".join(parts)
@@ -95,11 +126,13 @@ class RunSummary:
                 "failed": counts["n_failed"],
                 "failed_snv": counts["n_failed_snv"],
                 "failed_indel": counts["n_failed_indel"],
+                "failed_background": counts["n_failed_noise"],
                 "gvcf_blocks": counts["n_blocks"],
                 "not_scored": counts["unscored_records"],
             },
             "alleles": counts["alleles"],
             "alts": counts["alts"],
+            "background": self._background_json(),
             "data": self.data,
             "warnings": [warning.to_json() for warning in self.warnings],
             "seconds": {
@@ -114,6 +147,11 @@ class RunSummary:
             "peak_memory_bytes": self.peak_bytes,
             "threads": self.n_threads,
         }
+
+    def _background_json(self) -> dict[str, Any] | None:
+        if self.background is None or self.counts.background is None:
+            return None
+        return self.background.to_json(self.counts.background)
 
     def save(self, file: UnfinishedFile) -> None:
         """Write the JSON into a file that has no name yet. Raises OutputError."""

@@ -190,9 +190,12 @@ def refuse_duplicates(paths: Sequence[str]) -> None:
     for path in paths:
         _require_file(path)
         facts = os.stat(path)
-        earlier = seen.setdefault((facts.st_dev, facts.st_ino), path)
-        if earlier is not path:
-            raise UsageError(f"{path} is given twice (as {earlier}): its reads would count twice", hint="Give each file once")
+        identity = facts.st_dev, facts.st_ino
+        if identity in seen:
+            raise UsageError(
+                f"{path} is given twice (as {seen[identity]}): its reads would count twice", hint="Give each file once"
+            )
+        seen[identity] = path
 
 
 class AlignmentFile:

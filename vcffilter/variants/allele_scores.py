@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vcffilter.variants.background_counts import BackgroundCounts
+
 #: Why an ALT has no probability. The position in the tuple is the uint8 code; 0 means scored. Output vocabulary: never renumber.
 STATUS_NAMES = (
     "scored",
@@ -35,6 +37,7 @@ class SampleScores:
     columns: int64 (n_samples,), the samples' columns in the records. status: `no_carrier` where a sample does not have the ALT.
     features: "features" of the first carrier of each allele, float32 (n_alleles, n_features), once there are any, and "known",
     whose are there; not of every sample, which would fill the memory.
+    background: reads of others at the alleles; None when not asked for.
     """
 
     columns: np.ndarray
@@ -44,6 +47,7 @@ class SampleScores:
     status: np.ndarray
     reasons: np.ndarray
     features: dict[str, np.ndarray] = field(default_factory=dict)
+    background: BackgroundCounts | None = None
 
     @classmethod
     def without_carriers(cls, columns: np.ndarray, n_alleles: int) -> SampleScores:
@@ -85,6 +89,7 @@ class SampleScores:
             self.reasons[one],
             self.features.get("features"),
             samples=self,
+            background=self.background,
         )
 
 
@@ -100,6 +105,7 @@ class AlleleScores:
     reasons: uint32 (n_alleles,), bit i set = the i-th name of vcffilter.annotation.reason_vocabulary applies; None when
     not asked for. features: float32 (n_alleles, n_features), what the network was given, in the model's order; None when unknown.
     samples: scores of each sample, where these are those of the best one; None where reads are pooled.
+    background: reads of others at the alleles, which no score knows; None when not asked for.
     """
 
     probability: np.ndarray
@@ -109,6 +115,7 @@ class AlleleScores:
     reasons: np.ndarray | None = None
     features: np.ndarray | None = None
     samples: SampleScores | None = None
+    background: BackgroundCounts | None = None
 
     @classmethod
     def unscored(cls, status: Sequence[int]) -> AlleleScores:
