@@ -11,6 +11,7 @@ from vcffilter.filter_job.options import FilterOptions
 if TYPE_CHECKING:
     from vcffilter.pipeline.background import Background
     from vcffilter.pipeline.evidence import EvidenceScorer
+    from vcffilter.pipeline.protocol import ChunkScorer
     from vcffilter.pipeline.run_warnings import RunWarning
     from vcffilter.variants.reader import VariantReader
 
@@ -26,10 +27,10 @@ def check_background(chosen: FilterOptions) -> None:
 
 def open_run_background(chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer) -> Background | None:
     """The background of a run, its headers read; None where none is asked for. Raises VcffilterError."""
-    from vcffilter.pipeline.background import BackgroundOptions, open_background
-
     if not chosen.background_paths:
         return None
+    from vcffilter.pipeline.background import BackgroundOptions, open_background
+
     background = open_background(
         BackgroundOptions(
             variants_path=reader.name,
@@ -46,6 +47,15 @@ def open_run_background(chosen: FilterOptions, reader: VariantReader, scorer: Ev
         background.close()
         raise
     return background
+
+
+def beside_background(scorer: ChunkScorer, background: Background | None) -> ChunkScorer:
+    """The scorer, whose scores come with what the background shows where there is one."""
+    if background is None:
+        return scorer
+    from vcffilter.pipeline.background import BesideBackground
+
+    return BesideBackground(scorer, background)
 
 
 def _refuse_other_build(chosen: FilterOptions, scorer: EvidenceScorer) -> None:
@@ -65,11 +75,11 @@ def _refuse_other_build(chosen: FilterOptions, scorer: EvidenceScorer) -> None:
 
 def background_warnings(chosen: FilterOptions) -> Iterator[RunWarning]:
     """A warning for the first file whose reads are of another platform than the scored ones."""
+    if not chosen.background_paths:
+        return
     from vcffilter.inspection.model_choice import described, facts_of_files
     from vcffilter.pipeline.run_warnings import RunWarning
 
-    if not chosen.background_paths:
-        return
     scored = next(iter(facts_of_files(chosen.reads_files, chosen.reference_path).values()), None)
     for path, facts in facts_of_files(chosen.background_files, chosen.reference_path).items():
         if scored is not None and facts.platform != scored.platform:

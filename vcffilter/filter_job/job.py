@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING
 
 from vcffilter.errors import UsageError
 from vcffilter.files import UnfinishedFile, refuse_overwriting
-from vcffilter.filter_job.background import background_warnings, check_background, open_run_background
+from vcffilter.filter_job.background import (
+    background_warnings,
+    beside_background,
+    check_background,
+    open_run_background,
+)
 from vcffilter.filter_job.expected_rate import check_fdr, cut_for_rate
 from vcffilter.filter_job.opening import asked_regions, open_run_scorer, regions_of
 from vcffilter.filter_job.options import FilterOptions
@@ -185,7 +190,6 @@ def _stream(
     started: float,
     go_on: Callable[[], None] | None,
 ) -> RunSummary:
-    from vcffilter.pipeline.background import BesideBackground
     from vcffilter.pipeline.run import run_stream
     from vcffilter.pipeline.summary import BackgroundFacts, RunSummary, peak_memory_bytes
     from vcffilter.progress import is_terminal, progress_line
@@ -209,7 +213,7 @@ def _stream(
             n_records = _n_records(chosen) if is_terminal(sys.stderr) and not chosen.quiet else None
             stages = run_stream(
                 reader,
-                scorer if background is None else BesideBackground(scorer, background),
+                beside_background(scorer, background),
                 annotator,
                 writer,
                 n_threads=chosen.n_threads,
