@@ -41,6 +41,14 @@ class NormalisedAlleles(NamedTuple):
     segment: np.ndarray
     record: np.ndarray
 
+    def subset(self, chosen: np.ndarray) -> NormalisedAlleles:
+        """Those of these indices (int64, ascending)."""
+        lengths = np.diff(self.alt_offset)[chosen]
+        alt_offset = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        places = np.repeat(self.alt_offset[chosen] - alt_offset[:-1], lengths) + np.arange(alt_offset[-1])
+        of_each = {name: getattr(self, name)[chosen] for name in self._fields if not name.startswith("alt_")}
+        return NormalisedAlleles(**of_each, alt_offset=alt_offset, alt_codes=self.alt_codes[places])
+
 
 def empty_alleles(n_alleles: int, n_alt_bases: int) -> NormalisedAlleles:
     """Arrays for `n_alleles` ALTs, each a record of its own, with `n_alt_bases` bases in all."""

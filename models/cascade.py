@@ -30,14 +30,12 @@ from torch import nn
 
 from vcffilter.errors import ModelError
 from vcffilter.models import registry
-from vcffilter.models.encoder_spec import EncoderSpec
+from vcffilter.models.encoder_spec import FIRST_LOGIT, EncoderSpec
 from vcffilter.models.ensemble import Member
 from vcffilter.models.network import Network
 from vcffilter.models.plain_data import Range
 
 KINDS = ("other", "snv")
-#: The second stage's last site feature: what the first one says.
-FIRST_LOGIT = "first_logit"
 #: Site features that say an allele's kind and depth.
 _IS_SNV, _LOG_DEPTH = "is_snv", "log_depth"
 #: Share of a band over which the second stage fades, at either border.
@@ -151,7 +149,8 @@ class Cascade(Network):
         if not registry.takes_reads(config.second["architecture"], config.second.get("config", {})):
             raise ModelError("the second stage of a cascade must take reads")
         self.gate = Gate(config.gate, spec)
-        self._seen = [_position(spec, name) for name in config.second_features]
+        #: Places of the site features that the second stage sees; empty = all.
+        self.seen = tuple(_position(spec, name) for name in config.second_features)
         self.first = _stage(config.first, first_spec(spec)).requires_grad_(False)
         self.second = _stage(config.second, second_spec(config, spec))
 
@@ -191,9 +190,8 @@ class Cascade(Network):
         return cast(torch.Tensor, self.first(features, None))
 
     def second_features(self, features: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
-        """The site features that the second stage takes, `first_logit` last: float32 (n, n_second_features)."""
-        chosen = features[:, self._seen] if self._seen else features
-        return torch.cat((chosen, first[:, None]), 1)
+        """What the second stage takes beside reads; arguments and result as the function of this name."""
+        return second_features(self.seen, features, first)
 
     def second_logits(self, features: torch.Tensor, reads: torch.Tensor | None, first: torch.Tensor) -> torch.Tensor:
         """The second stage's output (delta), float32 (n,): what is to be added to the first stage's logits."""
@@ -209,6 +207,14 @@ class Cascade(Network):
         """Logits of both stages."""
         first = self.first_logits(features)
         return self.gate.combine(first, self.second_logits(features, reads, first), features)
+
+
+def second_features(seen: tuple[int, ...], features: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
+    """The site features of the second stage, `first_logit` last: float32 (n, n_second_features).
+
+    seen: `Cascade.seen`. features: float32 (n, n_features). first: float32 (n,), the first stage's logits.
+    """
+    return torch.cat((features[:, list(seen)] if seen else features, first[:, None]), 1)
 
 
 def first_spec(spec: EncoderSpec) -> EncoderSpec:

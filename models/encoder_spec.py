@@ -14,6 +14,8 @@ SUPPORT_CHANNEL = "support"
 COLUMN_CHANNELS = ("base", "differs", "base_quality", "insertion", "deletion", "soft_clip")
 #: Channel and features of read-backed phase: they need to be told how far from an allele heterozygous columns are looked for.
 PHASE_CHANNEL, PHASE_PREFIX = "phase", "phase_"
+#: The last site feature of a cascade's second stage: what the first one says. No encoder makes it.
+FIRST_LOGIT = "first_logit"
 #: Bytes of the tensor of one allele: a tile of them must fit into memory.
 _LARGEST_TENSOR = 1 << 22
 

@@ -90,11 +90,17 @@ class MapKnots(TypedDict):
     logit_out: list[float]
 
 
-class CalibrationMaps(TypedDict, total=False):
+class StageMaps(TypedDict, total=False):
     """`vcffilter.calibration.maps.Calibration.to_json()`."""
 
     depth_borders: list[int]
     maps: dict[str, list[MapKnots]]
+
+
+class CalibrationMaps(StageMaps, total=False):
+    """Of a cascade also, if fitted apart, the maps for its first stage where that decides alone (`vcffilter.models.stages`)."""
+
+    first_alone: StageMaps
 
 
 @dataclass(frozen=True)

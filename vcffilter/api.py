@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vcffilter.calibration.tiers import Tier
     from vcffilter.explanation.call_explainer import CallExplainer, CallExplanation
     from vcffilter.explanation.occlusion import Evidence
+    from vcffilter.models.checkpoint import Checkpoint
     from vcffilter.pictures.drawing import Drawing
     from vcffilter.pictures.facts import CallFacts
     from vcffilter.pictures.painter import PileupSource
@@ -47,7 +48,7 @@ class Scores:
     False where not scored. status: why an allele was not scored, "scored" otherwise. reasons: why it looks false, () where it
     does not or where it was not asked for. features: float32 (n, n_features), what the model was given; NaN where not scored.
     feature_names: of its columns (docs/method.md says what they are). tier, band: as PILEUP_TIER and PILEUP_BAND have them, "."
-    where not scored; () where the `Filter` was not asked for them.
+    where not scored; () where the `Filter` was not asked for them. stage: as PILEUP_STAGE; () of a model of one stage.
     """
 
     alleles: tuple[Allele, ...]
@@ -63,6 +64,7 @@ class Scores:
     feature_names: tuple[str, ...]
     tier: tuple[str, ...] = ()
     band: tuple[str, ...] = ()
+    stage: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.alleles)
@@ -73,7 +75,7 @@ class Scores:
         for name in ("probability", "log_odds", "n_reads", "ref_reads", "alt_reads", "passes"):
             frame[name] = getattr(self, name)
         frame = frame.assign(status=list(self.status), reasons=[",".join(names) for names in self.reasons])
-        return frame.assign(**{name: list(words) for name, words in (("tier", self.tier), ("band", self.band)) if words})
+        return frame.assign(**{name: list(words) for name in ("tier", "band", "stage") if (words := getattr(self, name))})
 
 
 class Filter:
@@ -83,7 +85,7 @@ class Filter:
     .safetensors file, or "auto". preset: cut of the model's card; None = its default. samples: of the reads' @RG lines; empty =
     all reads. reasons: whether they are looked for. tier: as --tier, the share of false calls among those that need no
     confirmation. bands: as --bands, but shares of true calls kept, such as (0.99, 0.999). A context manager; from one thread at
-    a time. Raises VcffilterError.
+    a time. stage: as --stage, "trees" or "both", of a model of two stages. Raises VcffilterError.
 
     >>> with Filter("reads.bam", "reference.fa") as model:
     ...     scores = model.score([("chr20", 10008921, "A", "G")])
@@ -102,11 +104,13 @@ class Filter:
         reasons: bool = True,
         tier: float | None = None,
         bands: Sequence[float] | None = None,
+        stage: str | None = None,
     ) -> None:
         several = [reads] if isinstance(reads, str | os.PathLike) else list(reads)
         self._reads = tuple(os.fspath(path) for path in several)
         self._reference = os.fspath(reference)
         self._preset, self._device, self._samples, self._want_reasons = preset, device, tuple(samples), reasons
+        self._stage = stage
         self._tier, self._bands = tier, None if bands is None else tuple(bands)
         self._model = self._chosen_model(model)
         self._scorer: EvidenceScorer | None = None
@@ -167,6 +171,7 @@ class Filter:
             "preset": self._preset,
             "tier": self._tier,
             "bands": self._bands,
+            "stage": self._stage,
             "with_reasons": self._want_reasons,
             "quiet": True,
             **options,
@@ -226,7 +231,7 @@ class Filter:
             from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
 
             options = EvidenceOptions(
-                "the alleles", self._reads, self._reference, self._samples, self._model, self._device,
+                "the alleles", self._reads, self._reference, self._samples, self._model, self._stage, self._device,
                 allow_ref_mismatch=True, want_reasons=self._want_reasons,
             )  # fmt: skip
             self._scorer = open_scorer(options)
@@ -265,10 +270,9 @@ class Filter:
             from vcffilter.explanation.covers import find_covers
             from vcffilter.explanation.nearest import find_examples
             from vcffilter.explanation.saliency import has_trees
-            from vcffilter.models.checkpoint import load_checkpoint
-            from vcffilter.scoring.network import NetworkScorer
+            from vcffilter.scoring.two_stages import open_network
 
-            checkpoint = load_checkpoint(self._model)
+            checkpoint = self._chosen_checkpoint()
             module = checkpoint.build()
             covers = find_covers(module, checkpoint.path) if has_trees(module) else None
             if covers is None and has_trees(module):
@@ -277,9 +281,16 @@ class Filter:
                     path=self._model,
                     hint="pileup-filter train writes NAME.covers.npz beside the weights; pileup-filter explain can do without",
                 )
-            scorer = NetworkScorer(checkpoint, "cpu")
+            scorer = open_network(checkpoint, "cpu")
             self._explainer = CallExplainer(module, scorer, covers, find_examples(checkpoint.path))
         return self._explainer
+
+    def _chosen_checkpoint(self) -> Checkpoint:
+        from vcffilter.models.checkpoint import load_checkpoint
+        from vcffilter.models.stages import first_alone, is_staged
+
+        checkpoint = load_checkpoint(self._model)
+        return first_alone(checkpoint) if self._stage == "trees" and is_staged(checkpoint) else checkpoint
 
     def _thresholds(self) -> Thresholds:
         from vcffilter.calibration.thresholds import choose_thresholds
@@ -382,7 +393,7 @@ def _collected(
         counts[:, READS_FOR_REF], counts[:, READS_FOR_ALT], passes,
         tuple(STATUS_NAMES[code] for code in status),
         tuple(tuple(name for bit, name in enumerate(REASON_NAMES) if int(mask) >> bit & 1) for mask in bits),
-        features, tuple(feature_names),
+        features, tuple(feature_names), stage=_stage_names(parts, place),
     )  # fmt: skip
 
 
@@ -390,6 +401,18 @@ def _is_snv(alleles: Sequence[Allele]) -> np.ndarray:
     import numpy as np
 
     return np.array([len(ref) == len(alt) == 1 for _, _, ref, alt in alleles], bool)
+
+
+def _stage_names(parts: Sequence[AlleleScores], place: np.ndarray) -> tuple[str, ...]:
+    """Of each allele the stage that decided; nothing of a model of one stage. place: as `_collected` has it."""
+    import numpy as np
+
+    from vcffilter.variants.allele_scores import STAGE_NAMES
+
+    if all(part.stage is None for part in parts):
+        return ()
+    codes = np.concatenate([np.zeros(len(part.status), np.uint8) if part.stage is None else part.stage for part in parts])
+    return tuple(STAGE_NAMES[code] for code in codes[place])
 
 
 def _tier_words(scores: Scores, tier: Tier | None) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from vcffilter.files import write_text
 from vcffilter.models.checkpoint import available_weights, load_checkpoint
 from vcffilter.models.golden_scores import GoldenScores, fixed_features, golden_path
 from vcffilter.models.training_ranges import training_ranges
-from vcffilter.scoring.network import NetworkScorer
+from vcffilter.scoring.two_stages import open_network
 
 N_ALLELES = 24
 
@@ -30,7 +30,7 @@ def golden(name: str) -> GoldenScores:
     spec = checkpoint.metadata.encoder
     features = fixed_features(ranges.features, spec.features, N_ALLELES)
     blank = GoldenScores(features, np.zeros(N_ALLELES))
-    return GoldenScores(features, NetworkScorer(checkpoint, "cpu").logits(features, blank.reads(spec)))
+    return GoldenScores(features, open_network(checkpoint, "cpu").logits(features, blank.reads(spec)))
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ class FakeScorer:
     metadata = SimpleNamespace(model_id="fake-model", description="", encoder=SimpleNamespace(features=()), training={})
     model_path = ""
     columns = None
+    stage = None
     explained_below = 0.5
     model_id = "fake-model"
     model_sha256 = "ab" * 32

@@ -14,6 +14,8 @@ from real_calls import LABELLED, UNLABELLED, RealSet, labelled_set, unlabelled_s
 from tiny_cases import CONTIG, OTHER_CONTIG, tiny_case
 from twin.normalised_alleles import Called
 
+from vcffilter.encoding.encoder import EncodedAlleles
+from vcffilter.kernels.encode import FEATURE_NAMES
 from vcffilter.kernels.tensor import ALL_CHANNELS
 
 _SHAPE = Shape(rows=12, columns=33)
@@ -84,6 +86,39 @@ def test_generated_reads(tmp_path: Path, seed: int) -> None:
     bam = write_bam(tmp_path / "tiny.bam", case.contigs, case.reads)
     _assert_parts_agree(bam, fasta, CONTIG, case.calls, n_draws=3)
     _assert_parts_agree(bam, fasta, CONTIG, case.calls, 3, _PHASED)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tensors_of_chosen_alleles_alone(tmp_path: Path, seed: int) -> None:
+    """They are those that a chunk with tensors of all has, whatever the pieces; features and counts stay the same."""
+    case = tiny_case(seed, n_fragments=40, contig_length=12_000, max_length=4000)
+    fasta = write_fasta(tmp_path / "tiny.fa", case.contigs)
+    bam = write_bam(tmp_path / "tiny.bam", case.contigs, case.reads)
+    whole = encode([bam], fasta, CONTIG, case.calls, _PHASED)
+    assert whole.reads is not None
+    encoder = open_encoder([bam], fasta, _PHASED)
+    log_depth = FEATURE_NAMES.index("log_depth")
+    for share, n_calls in ((0.0, len(case.calls)), (0.3, len(case.calls)), (1.0, len(case.calls)), (0.3, 3)):
+        calls = case.calls[:n_calls]
+        # A rule that looks at each allele alone, as a gate does.
+        cut = np.quantile(whole.features[:, log_depth], 1 - share) if share else np.inf
+        pieces = []
+
+        def choose(piece: EncodedAlleles, cut=cut, pieces=pieces) -> np.ndarray:
+            assert piece.reads is None
+            pieces.append(len(piece.problem))
+            return piece.features[:, log_depth] >= cut
+
+        for _ in range(2):  # the second time on what the first left
+            pieces.clear()
+            found = encoder.encode_chosen(chunk_of(CONTIG, calls), choose)
+            assert sum(pieces) == len(calls)
+            chosen = np.flatnonzero(whole.features[:n_calls, log_depth] >= cut)
+            assert np.array_equal(found.reads, whole.reads[chosen])
+            assert np.array_equal(found.features, whole.features[:n_calls])
+            assert np.array_equal(found.counts, whole.counts[:n_calls])
+            assert np.array_equal(found.problem, whole.problem[:n_calls])
+    encoder.close()
 
 
 def test_nothing_is_left_of_the_chunk_before(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import torch
 from model_arrays import make_arrays, make_spec
 
 from vcffilter.errors import ModelError
-from vcffilter.models.cascade import FIRST_LOGIT, Cascade, Gate, GateBand, second_spec
+from vcffilter.models.cascade import Cascade, Gate, GateBand, second_spec
 from vcffilter.models.checkpoint import decode_checkpoint, encode_checkpoint
+from vcffilter.models.encoder_spec import FIRST_LOGIT
 from vcffilter.models.metadata import CheckpointMetadata
 from vcffilter.models.registry import build, config_to_json, parse_config
 

@@ -31,9 +31,9 @@ class Gate:
         self._network = network
         self.is_open = threading.Event()
 
-    def logits(self, features, reads):
+    def logits(self, features, reads, first=None):
         self.is_open.wait(5)
-        return self._network.logits(features, reads)
+        return self._network.logits(features, reads, first)
 
 
 def ask_all(shared: SharedNetwork, gate: Gate, asked: list[np.ndarray]) -> list[np.ndarray | Exception]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from vcffilter.annotation.settings import (
 )
 from vcffilter.errors import VariantFileError
 from vcffilter.scoring.background_rules import BACKGROUND_NAMES, EXPLAINED_TIMES, UNKNOWN, judge, noise_share
-from vcffilter.variants.allele_scores import STATUS_NAMES, AlleleScores, SampleScores
+from vcffilter.variants.allele_scores import STAGE_NAMES, STATUS_NAMES, AlleleScores, SampleScores
 from vcffilter.variants.chunks import RecordChunk
 from vcffilter.variants.header import VariantHeader
 
@@ -49,6 +49,7 @@ class AnnotationCounts:
     n_failed: of these, below the thresholds; n_failed_snv, n_failed_indel: with such an ALT among theirs; n_failed_noise: with
     one that passes but for the background. unscored_records, alleles: numbers by status name. alts: of the scored ones, by type.
     background: of the scored ones, by what they are there; None where there is none.
+    stages: scored ALTs by the stage of the model that decided; empty where the model has none.
     """
 
     n_records: int
@@ -62,6 +63,7 @@ class AnnotationCounts:
     alts: dict[str, AltCounts]
     n_failed_noise: int = 0
     background: BackgroundAlts | None = None
+    stages: dict[str, int] = field(default_factory=dict)
 
 
 class Annotator:
@@ -87,6 +89,7 @@ class Annotator:
         self._counts = np.zeros(update.COUNT_SIZE, dtype=np.int64)
         self._tally = AltTally()
         self._background_tally = BackgroundTally(settings.background) if settings.background else None
+        self._stages = np.zeros(len(STAGE_NAMES), np.int64)
 
     def of_best_carriers(self, chunk: RecordChunk, samples: SampleScores) -> AlleleScores:
         """For each ALT the scores of the sample that stand for the site, by the rule of `record_update.judge_samples`."""
@@ -118,6 +121,7 @@ class Annotator:
                 pos1=chunk.records.pos0(failed_at) + 1,
             )
         scored = alts.status == 0
+        self._stages += np.bincount(alts.stage[scored], minlength=len(STAGE_NAMES))
         self._tally.add(alts.is_snv[scored], alts.verdict[scored] != update.VERDICT_PASS, alts.probability[scored])
         if self._background_tally is not None and scores.background is not None:
             self._background_tally.add(scores.background, scores.status == 0, alts.verdict[alts.is_sent])
@@ -137,6 +141,7 @@ class Annotator:
             alts=self._tally.counts(),
             n_failed_noise=int(counts[update.COUNT_FAILED_NOISE]),
             background=None if self._background_tally is None else self._background_tally.counts(),
+            stages=dict(zip(STAGE_NAMES[1:], map(int, self._stages[1:]), strict=True)) if self.settings.with_stage else {},
         )
 
     def _make_plan(self, header: VariantHeader, stale: Stale) -> np.ndarray:
@@ -167,6 +172,9 @@ class Annotator:
         if header.info_declaration(keys.background_reads) is not None:
             plan[update.PLAN_KEY_BACKGROUND_READS] = self._address(keys.background_reads)
         plan[update.PLAN_WITH_BACKGROUND] = len(settings.background) > 0
+        if header.info_declaration(keys.stage) is not None:
+            plan[update.PLAN_KEY_STAGE] = self._address(keys.stage)
+        plan[update.PLAN_WITH_STAGE] = settings.with_stage
         plan[update.PLAN_FILTER_PASS] = header.identifier("PASS")
         plan[update.PLAN_FILTER_SNV] = header.identifier(SNV_FILTER)
         plan[update.PLAN_FILTER_INDEL] = header.identifier(INDEL_FILTER)
@@ -182,7 +190,7 @@ class Annotator:
 
     def _make_words(self) -> update.Words:
         status = np.array([self._address(name) for name in STATUS_NAMES], dtype=np.int64)
-        vocabularies = _VERDICTS, REASON_NAMES, _TIERS, self._bands, BACKGROUND_NAMES
+        vocabularies = _VERDICTS, REASON_NAMES, _TIERS, self._bands, BACKGROUND_NAMES, STAGE_NAMES
         return update.Words(status, *(array for words in vocabularies for array in _joined(words)))
 
     def _judge(self, chunk: RecordChunk, samples: SampleScores) -> tuple[np.ndarray, np.ndarray]:
@@ -267,9 +275,12 @@ def _of_all_alts(chunk: RecordChunk, scores: AlleleScores, least_share: np.ndarr
     shares[sent] = least_share
     if np.isnan((probability + log_odds)[status == 0]).any():
         raise ValueError("the scorer calls an allele scored and gives it no probability")
+    stage = np.zeros(n_alts, dtype=np.uint8)
+    if scores.stage is not None:
+        stage[sent] = scores.stage
     verdict = np.empty(n_alts, dtype=np.uint8)
     known = status, probability, log_odds, counts, reasons, background, background_counts, shares
-    return update.AltScores(sent, chunk.alt_is_snv, *known, verdict)
+    return update.AltScores(sent, chunk.alt_is_snv, *known, verdict, stage)
 
 
 def _joined(words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -29,13 +29,17 @@ _SCORE_MEANING = "Log-odds of the best "
 
 @dataclass(frozen=True)
 class Provenance:
-    """model_id, model_sha256: what scored. info_prefix: of the keys. version, command: of the program; None = not recorded."""
+    """model_id, model_sha256: what scored. info_prefix: of the keys. version, command: of the program; None = not recorded.
+
+    stage: of a model of two stages, which of them decided: `both` or `trees`.
+    """
 
     model_id: str
     model_sha256: str
     info_prefix: str = "PILEUP"
     version: str | None = None
     command: str | None = None
+    stage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,9 @@ def _info_lines(settings: AnnotationSettings) -> Iterator[_Line]:
         yield _Line("INFO", keys.band, Declaration("A", "String"), meaning)
     if settings.background:
         yield from _background_lines(keys)
+    if settings.with_stage:
+        meaning = "Which stage of the model decided on each ALT: trees (site features), or network (its reads), where trees doubt"
+        yield _Line("INFO", keys.stage, Declaration("A", "String"), meaning)
     if settings.with_reasons:
         yield _Line("INFO", keys.reason, Declaration(".", "String"), "Why the record failed")
         yield _Line("INFO", keys.alt_reason, Declaration("A", "String"), "Why each failing ALT fails, values joined by &")
@@ -194,7 +201,7 @@ def _append_provenance(header: VariantHeader, settings: AnnotationSettings, prov
     header.remove_structured(_MODEL_LINE, identifier)
     header.append(
         f"##{_MODEL_LINE}=<ID={identifier},sha256={provenance.model_sha256},info_prefix={provenance.info_prefix},"
-        f"{_thresholds(settings.thresholds)}>"
+        f"{_thresholds(settings.thresholds)}{'' if provenance.stage is None else f',stage={provenance.stage}'}>"
     )
     _append_tier(header, settings)
     _append_bands(header, settings)

@@ -63,8 +63,10 @@ PROBABILITY_STEPS = 10_000
     PLAN_KEY_BACKGROUND_READS,  # 0 = not declared
     PLAN_WITH_BACKGROUND,
     PLAN_FILTER_NOISE,
-) = range(29)
-PLAN_SIZE = 29
+    PLAN_KEY_STAGE,  # 0 = not declared
+    PLAN_WITH_STAGE,
+) = range(31)
+PLAN_SIZE = 31
 
 # Slots of the counts, int64; two blocks per status code follow: records not scored, then ALTs.
 (
@@ -114,7 +116,7 @@ class AltScores(NamedTuple):
     probability, log_odds: float32 (n_alts,). counts: int32 (n_alts, 3), columns READS_*. reasons: uint32 (n_alts,).
     background: uint8 (n_alts,), place in the texts. background_counts: int32 (n_alts, 2), reads for the ALT, and that tell.
     least_share: float64 (n_alts,), share of ALT reads below which the background explains them; 0 where it does not decide.
-    verdict: uint8 (n_alts,), written.
+    verdict: uint8 (n_alts,), written. stage: uint8 (n_alts,), codes of STAGE_NAMES.
     """
 
     is_sent: np.ndarray
@@ -128,6 +130,7 @@ class AltScores(NamedTuple):
     background_counts: np.ndarray
     least_share: np.ndarray
     verdict: np.ndarray
+    stage: np.ndarray
 
 
 class SampleAlts(NamedTuple):
@@ -152,7 +155,7 @@ class Words(NamedTuple):
 
     status: int64, address of each status name, with a 0 at its end. verdict: by the codes of verdicts. reason: by bit.
     tier: by the codes of tiers. band: "." of an ALT that was not scored, then from the surest to the one below all thresholds.
-    background: by the codes of `scoring.background_rules`.
+    background: by the codes of `scoring.background_rules`. stage: by the codes of stages.
     """
 
     status: np.ndarray
@@ -166,6 +169,8 @@ class Words(NamedTuple):
     band_first: np.ndarray
     background: np.ndarray
     background_first: np.ndarray
+    stage: np.ndarray
+    stage_first: np.ndarray
 
 
 class Scratch(NamedTuple):
@@ -388,6 +393,18 @@ def _write_bands(plan, record, first, end, alts, thresholds, words, scratch):
 
 
 @inline_kernel
+def _write_stages(plan, record, first, end, alts, words, scratch):
+    """Say of each ALT which stage of the model decided."""
+    length = int64(0)
+    for alt in range(first, end):
+        if alt > first:
+            scratch.text[length] = _COMMA
+            length += 1
+        length = _append_word(int64(alts.stage[alt]), words.stage, words.stage_first, scratch.text, length)
+    return _write_text(plan, record, int64(PLAN_KEY_STAGE), scratch.text, length)
+
+
+@inline_kernel
 def _write_background(plan, record, first, end, alts, words, scratch):
     """Say of each scored ALT what it is in the background, and how many reads say so."""
     length = int64(0)
@@ -450,6 +467,7 @@ def _write_status(plan, record, status, words):
         problem |= _remove(plan, record, int64(PLAN_KEY_PROBABILITY), int64(PLAN_KEY_ALT_SCORE))
         problem |= _remove(plan, record, int64(PLAN_KEY_TIER), int64(PLAN_KEY_BAND))
         problem |= _remove(plan, record, int64(PLAN_KEY_BACKGROUND), int64(PLAN_KEY_BACKGROUND_READS))
+        problem |= _remove(plan, record, int64(PLAN_KEY_STAGE), int64(PLAN_KEY_STAGE))
     return problem | bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_STATUS], words.status[status], 1, TYPE_STRING)
 
 
@@ -620,6 +638,10 @@ def update_records(plan, thresholds, records, alt_first, is_block, alts, samples
             problem |= _write_background(plan, record, first, end, alts, words, scratch)
         elif scored and plan[PLAN_STALE_INFO]:
             problem |= _remove(plan, record, int64(PLAN_KEY_BACKGROUND), int64(PLAN_KEY_BACKGROUND_READS))
+        if scored and plan[PLAN_WITH_STAGE]:
+            problem |= _write_stages(plan, record, first, end, alts, words, scratch)
+        elif scored and plan[PLAN_STALE_INFO]:
+            problem |= _remove(plan, record, int64(PLAN_KEY_STAGE), int64(PLAN_KEY_STAGE))
         if plan[PLAN_STALE_FORMAT]:
             problem |= _remove_samples(plan, record)
         if scored and len(samples.columns) > 0:

@@ -90,6 +90,7 @@ class AnnotationKeys:
     background: str
     background_alt_reads: str
     background_reads: str
+    stage: str
 
 
 def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> AnnotationKeys:
@@ -115,6 +116,7 @@ def annotation_keys(prefix: str = "PILEUP", score_key: str | None = None) -> Ann
         background=f"{prefix}_BACKGROUND",
         background_alt_reads=f"{prefix}_BACKGROUND_AD",
         background_reads=f"{prefix}_BACKGROUND_DP",
+        stage=f"{prefix}_STAGE",
     )
     for key in (keys.probability, keys.score):
         if not _KEY.fullmatch(key):
@@ -133,6 +135,7 @@ class AnnotationSettings:
     with_sample_verdicts: and verdicts. tier: say of each ALT whether it lies there; bands: in which of them;
     None = not written. background: names of the samples whose reads are the background; () = none is written.
     background_decides: what it explains as noise fails.
+    with_stage: say of each ALT which stage of the model decided.
     """
 
     keys: AnnotationKeys
@@ -146,3 +149,4 @@ class AnnotationSettings:
     bands: Bands | None = None
     background: tuple[str, ...] = ()
     background_decides: bool = False
+    with_stage: bool = False

@@ -21,7 +21,8 @@ from vcffilter.errors import TrainingError
 from vcffilter.evaluation.counts import DEPTH_BANDS, band_name, within
 from vcffilter.models.checkpoint import Checkpoint
 from vcffilter.models.metadata import CheckpointMetadata
-from vcffilter.scoring.network import NetworkScorer
+from vcffilter.models.stages import FIRST_ALONE, is_staged
+from vcffilter.scoring.network import CalibratedNetwork
 from vcffilter.training.example_source import ExampleMaker, ExampleSource
 from vcffilter.training.metrics import expected_calibration_error, log_loss, summarise_groups
 
@@ -39,7 +40,8 @@ _NO_TRUTH = (
 class LabelledLogits:
     """n labelled alleles. logits: float32 (n,), uncalibrated. label: float32 (n,). is_snv, hard: bool (n,).
 
-    depth: int32 (n,). block: int64 (n,), id of the allele's 10 kb block.
+    depth: int32 (n,). block: int64 (n,), id of the allele's 10 kb block. first_logits: float32 (n,), of the first of two stages;
+    those of the whole model where it has one.
     """
 
     logits: np.ndarray
@@ -48,6 +50,7 @@ class LabelledLogits:
     hard: np.ndarray
     depth: np.ndarray
     block: np.ndarray
+    first_logits: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class Recalibration:
     quality: list[CalibrationQuality]
 
 
-def labelled_logits(source: ExampleSource, scorer: NetworkScorer) -> LabelledLogits:
+def labelled_logits(source: ExampleSource, scorer: CalibratedNetwork) -> LabelledLogits:
     """Score every labelled allele of the source at full depth. Raises TrainingError when none has reads."""
     columns: dict[str, list[np.ndarray]] = {field.name: [] for field in dataclasses.fields(LabelledLogits)}
     contig_codes: dict[str, int] = {}
@@ -102,7 +105,10 @@ def labelled_logits(source: ExampleSource, scorer: NetworkScorer) -> LabelledLog
             if len(piece) == 0:
                 continue
             codes = np.array([contig_codes.setdefault(name, len(contig_codes)) for name in piece.contig.tolist()], np.int64)
-            columns["logits"].append(scorer.logits(piece.features, piece.read_rows(np.arange(len(piece)))))
+            first = scorer.first_stage(piece.features)
+            logits = scorer.logits(piece.features, piece.read_rows(np.arange(len(piece))))
+            columns["logits"].append(logits)
+            columns["first_logits"].append(logits if first is None else first.logits)
             columns["block"].append(codes * 1_000_000 + piece.pos0 // _BLOCK_BASES)
             for name in ("label", "is_snv", "hard", "depth"):
                 columns[name].append(getattr(piece, name))
@@ -144,7 +150,7 @@ def recalibrate(
     metadata = dataclasses.replace(
         old,
         model_id=model_id,
-        calibration=calibration.to_json(),
+        calibration=calibration.to_json() | _first_alone(checkpoint, data, settings),
         thresholds=default_thresholds(presets),
         presets=presets,
         operating_points=_points(probabilities, data, settings),
@@ -167,6 +173,14 @@ def recalibrate(
         limits=[*([_NO_TRUTH] if without_truth else []), *old.limits],
     )
     return Recalibration(metadata, _quality(data, before, after))
+
+
+def _first_alone(checkpoint: Checkpoint, data: LabelledLogits, settings: RecalibrationSettings) -> dict[str, Any]:
+    """Maps for the first of two stages where it decides alone; nothing of a model of one."""
+    if not is_staged(checkpoint):
+        return {}
+    of_first = dataclasses.replace(data, logits=data.first_logits)
+    return {FIRST_ALONE: _fit(of_first, np.ones(len(data.label), bool), settings).to_json()}
 
 
 def _fit(data: LabelledLogits, chosen: np.ndarray, settings: RecalibrationSettings) -> Calibration:

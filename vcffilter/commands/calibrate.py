@@ -164,12 +164,12 @@ def _recalibrate(chosen: CalibrateOptions, reference: str, output: str) -> None:
     from vcffilter.labelling.files import has_no_truth
     from vcffilter.models.card import render_card
     from vcffilter.models.checkpoint import load_checkpoint, save_checkpoint
-    from vcffilter.scoring.network import NetworkScorer
+    from vcffilter.scoring.two_stages import open_network
 
     checkpoint = load_checkpoint(chosen.model)
     with tempfile.TemporaryDirectory() as folder:
         source = _source(chosen, reference, Path(folder))
-        data = labelled_logits(source, NetworkScorer(checkpoint, chosen.device))
+        data = labelled_logits(source, open_network(checkpoint, chosen.device))
     provenance = {"calls": Path(chosen.calls).name, "labels": Path(chosen.labels or chosen.truth or "").name}
     model_id = chosen.model_id or f"{checkpoint.metadata.model_id.removesuffix('-calibrated')}-calibrated"
     without_truth = chosen.labels is not None and has_no_truth(chosen.labels)

@@ -107,7 +107,7 @@ def explain(
     from vcffilter.pictures.painter import PileupSource
     from vcffilter.pictures.selection import CallFile
     from vcffilter.reads.tagged_copy import ReadValues, write_tagged_reads
-    from vcffilter.scoring.network import NetworkScorer
+    from vcffilter.scoring.two_stages import open_network
     from vcffilter.version import __version__
 
     options.start_logging(quiet=quiet, verbose=verbose)
@@ -119,7 +119,7 @@ def explain(
         _require_columns(checkpoint)
     examples = find_examples(checkpoint.path) if examples_path is None else examples_of_file(examples_path)
     read_values, column_values = ReadValues(), ColumnValues()
-    module, scorer = checkpoint.build(), NetworkScorer(checkpoint, "cpu")
+    module, scorer = checkpoint.build(), open_network(checkpoint, "cpu")
     with PileupSource(reads_paths, reference_path, tuple(samples.split(",")) if samples else ()) as source:
         covers = _covers(module, checkpoint, calls, source) if has_trees(module) else None
         explainer = CallExplainer(module, scorer, covers, examples)

@@ -38,6 +38,7 @@ from vcffilter.commands import options
         options.no_version,
         options.summary,
         options.model,
+        options.stage,
         options.device,
         options.min_prob_snv,
         options.min_prob_indel,

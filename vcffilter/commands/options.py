@@ -150,6 +150,10 @@ model = option(
     "--model", group=_MODEL, default="illumina-germline", show_default=True, metavar="NAME|FILE|auto",
     help="A model that ships, a .safetensors file, or auto: the one that fits the reads.",
 )  # fmt: skip
+stage = option(
+    "--stage", group=_MODEL, type=click.Choice(["trees", "both"]),
+    help="Of a model of two stages: let trees decide alone, or trees and, where these doubt, a network on reads. [default: both]",
+)  # fmt: skip
 device = option(
     "--device", group=_MODEL, type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
     help="Where the network runs.",

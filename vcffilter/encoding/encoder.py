@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,7 +60,8 @@ class EncodedAlleles:
     """Arrays of one chunk.
 
     features: float32 (n_alleles, n_features), in the order of the spec. reads: uint8 (n_alleles, rows, columns, channels) or
-    None; the encoder writes its next chunk over it. counts: int32 (n_alleles, N_COUNTS), reads as kernels.encode counts them.
+    None; the encoder writes its next chunk over it; where tensors were made of chosen alleles only, theirs in order.
+    counts: int32 (n_alleles, N_COUNTS), reads as kernels.encode counts them.
     problem: uint8 (n_alleles,), codes of kernels.normalised_alleles (FINE, ...).
     """
 
@@ -73,6 +74,10 @@ class EncodedAlleles:
     def n_informing(self) -> np.ndarray:
         """int32 (n_alleles,), reads counted."""
         return self.counts[:, N_INFORMING]
+
+
+#: Alleles without tensors -> bool (n_alleles,), those that need one.
+Choose = Callable[[EncodedAlleles], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,36 @@ class ChunkEncoder:
             self._piece_size = _next_piece_size(last - first, prepared.n_reads)
             first = last
         return _joined(pieces, self._tensor[: chunk.n_alleles] if self._spec.rows else None)
+
+    def encode_chosen(self, chunk: AlleleChunk, choose: Choose) -> EncodedAlleles:
+        """As `encode`, with tensors of the alleles that `choose` names alone, one after the other in `reads`.
+
+        choose: called with one piece of the chunk after the other, while its reads are in memory. What it says of an allele must
+        not depend on the others, as they may be cut otherwise.
+        """
+        pieces, n_tensors, first = [], 0, 0
+        while first < chunk.n_alleles:
+            last = _end_of_record(chunk.record_index, min(first + self._piece_size, chunk.n_alleles))
+            prepared = self.prepare(_alleles_of(chunk, first, last))
+            piece = self.encode_prepared(prepared, None)
+            chosen = np.flatnonzero(choose(piece))
+            if len(chosen):
+                end = n_tensors + len(chosen)
+                self._make_room(end)
+                self.encode_prepared(replace(prepared, alleles=prepared.alleles.subset(chosen)), self._tensor[n_tensors:end])
+                n_tensors = end
+            pieces.append(piece)
+            self._piece_size = _next_piece_size(last - first, prepared.n_reads)
+            first = last
+        return _joined(pieces, self._tensor[:n_tensors])
+
+    def _make_room(self, n_tensors: int) -> None:
+        """For so many tensors; what there are of them already is kept."""
+        n_had = len(self._tensor)
+        if n_had < n_tensors:
+            more = np.zeros((max(n_tensors, 2 * n_had), *self._tensor.shape[1:]), np.uint8)
+            more[:n_had] = self._tensor
+            self._tensor = more
 
     def encode_prepared(self, prepared: PreparedChunk, tensor: np.ndarray | None) -> EncodedAlleles:
         """Encode what `prepare` made. tensor: uint8 (n_alleles, rows, columns, channels), written over; None: none is wanted."""
@@ -305,7 +340,7 @@ def _alleles_of(chunk: AlleleChunk, first: int, last: int) -> AlleleChunk:
 def _joined(pieces: Sequence[EncodedAlleles], tensor: np.ndarray | None) -> EncodedAlleles:
     """Pieces of one chunk, in order, as one. tensor: of all of them."""
     if len(pieces) == 1:
-        return pieces[0]
+        return replace(pieces[0], reads=tensor)
     return EncodedAlleles(
         np.concatenate([piece.features for piece in pieces]),
         tensor,

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vcffilter.explanation.cascade_explainer import CascadeExplainer
 from vcffilter.explanation.explainer import Explainer, Explanation
 from vcffilter.explanation.nearest import Neighbours, ReferenceExamples, nearest_examples
 from vcffilter.explanation.network_explainer import NetworkExplainer, TensorMaps
 from vcffilter.explanation.occlusion import Evidence, Occlusion, occlude
 from vcffilter.explanation.saliency import channel_means, has_trees
+from vcffilter.models.cascade import Cascade
+from vcffilter.scoring.two_stages import CascadeScorer
 
 if TYPE_CHECKING:
     from vcffilter.explanation.covers import Covers
     from vcffilter.models.network import Network
-    from vcffilter.scoring.network import NetworkScorer
+    from vcffilter.scoring.two_stages import Scorer
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,21 @@ class CallExplainer:
     """
 
     def __init__(
-        self, module: Network, scorer: NetworkScorer, covers: Covers | None, examples: ReferenceExamples | None = None
+        self, module: Network, scorer: Scorer, covers: Covers | None, examples: ReferenceExamples | None = None
     ) -> None:
         self._scorer = scorer
         self._examples = examples
         self._means = channel_means(module) if scorer.encoder.rows else None
-        self._trees = Explainer(module, scorer, covers) if covers is not None else None
-        self._network = None if has_trees(module) else NetworkExplainer(module, scorer)
+        self._trees: Explainer | None = None
+        self._network: NetworkExplainer | CascadeExplainer | None = None
+        if isinstance(scorer, CascadeScorer):
+            assert isinstance(module, Cascade), "the scorer is of another model"
+            assert covers is not None, "trees need covers"
+            self._network = CascadeExplainer(module, scorer, covers)
+        elif covers is not None:
+            self._trees = Explainer(module, scorer, covers)
+        if self._network is None and not has_trees(module):
+            self._network = NetworkExplainer(module, scorer)
 
     def explain(self, evidence: Evidence, place: tuple[str, int]) -> CallExplanation:
         """evidence: of an ALT that reads inform. place: its contig and pos1, for it to be no neighbour of itself."""

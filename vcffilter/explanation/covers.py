@@ -18,6 +18,7 @@ import numpy as np
 
 from vcffilter.errors import ModelError
 from vcffilter.files import write_bytes
+from vcffilter.models.cascade import Cascade
 from vcffilter.models.checkpoint import WEIGHTS_DIR
 from vcffilter.models.forest import Forest
 
@@ -44,7 +45,12 @@ class Covers:
 
 
 def forests_of(module: Network) -> dict[str, Forest]:
-    """The forests within a network by their names; a network that is one itself has the name `forest`."""
+    """The forests within a network by their names; a network that is one itself has the name `forest`.
+
+    Of a cascade those of its first stage, under the names that they have in it, as of a model of that stage alone.
+    """
+    if isinstance(module, Cascade):
+        module = module.first_stage
     return {name or "forest": part for name, part in module.named_modules() if isinstance(part, Forest)}
 
 

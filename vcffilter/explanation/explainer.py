@@ -24,7 +24,7 @@ from vcffilter.scoring.reason_finder import (
 
 if TYPE_CHECKING:
     from vcffilter.models.network import Network
-    from vcffilter.scoring.network import NetworkScorer
+    from vcffilter.scoring.network import CalibratedNetwork
 
 _NO_ALT_READS = "no_alt_reads"
 
@@ -69,7 +69,7 @@ class Explanation:
 class Explainer:
     """Explains what a model of trees says. Raises ModelError where the model is none, or the covers are not of its trees."""
 
-    def __init__(self, module: Network, scorer: NetworkScorer, covers: Covers) -> None:
+    def __init__(self, module: Network, scorer: CalibratedNetwork, covers: Covers) -> None:
         check_covers(module, covers)
         self.feature_names: Sequence[str] = scorer.encoder.features
         self._forest = ForestExplainer(module, covers)
@@ -99,7 +99,7 @@ class Alleles:
     depth: np.ndarray
 
 
-def explained(scorer: NetworkScorer, found: Contributions, names: Sequence[str], alleles: Alleles) -> list[Explanation]:
+def explained(scorer: CalibratedNetwork, found: Contributions, names: Sequence[str], alleles: Alleles) -> list[Explanation]:
     """Contributions with the facts behind them, reasons and changes.
 
     found: to the calibrated log-odds. names: of its columns, the scorer's site features and then, if any, channels.

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from vcffilter.kernels.encode import ALL_FEATURES
+from vcffilter.models.encoder_spec import FIRST_LOGIT
 from vcffilter.scoring.reason_finder import COUNTERFACTUALS
 
 #: No reason: what is called, and where.
@@ -69,10 +70,10 @@ CHANNEL_PREFIX = "reads:"
 
 
 def family_of(name: str) -> str:
-    """Of a site feature, or of a channel under CHANNEL_PREFIX."""
+    """Of a site feature, of a channel under CHANNEL_PREFIX, or of what a cascade's first stage says."""
     if name.startswith(CHANNEL_PREFIX):
         return FAMILY_OF_CHANNEL[name.removeprefix(CHANNEL_PREFIX)]
-    return FAMILY_OF_FEATURE[name]
+    return OTHER if name == FIRST_LOGIT else FAMILY_OF_FEATURE[name]
 
 
 def by_family(of_column: np.ndarray, names: Sequence[str]) -> np.ndarray:

@@ -15,7 +15,7 @@ from vcffilter.scoring.network import one_intra_op_thread
 
 if TYPE_CHECKING:
     from vcffilter.models.network import Network
-    from vcffilter.scoring.network import NetworkScorer
+    from vcffilter.scoring.network import CalibratedNetwork
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class NetworkExplanation:
 class NetworkExplainer:
     """Explains what a network without trees says, one allele at a time. Raises ModelError where it has trees."""
 
-    def __init__(self, module: Network, scorer: NetworkScorer) -> None:
+    def __init__(self, module: Network, scorer: CalibratedNetwork) -> None:
         check_differentiable(module)
         self._module = module
         self._scorer = scorer

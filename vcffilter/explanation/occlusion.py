@@ -17,7 +17,7 @@ from vcffilter.kernels.support import N_COVERING
 
 if TYPE_CHECKING:
     from vcffilter.models.encoder_spec import EncoderSpec
-    from vcffilter.scoring.network import NetworkScorer
+    from vcffilter.scoring.network import CalibratedNetwork
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Evidence:
     is_snv: bool
 
 
-def occlude(evidence: Evidence, scorer: NetworkScorer, channel_means: np.ndarray | None) -> Occlusion:
+def occlude(evidence: Evidence, scorer: CalibratedNetwork, channel_means: np.ndarray | None) -> Occlusion:
     """Leave out each fragment, each strand, each channel. channel_means: float (n_channels,); None: no channel is left out."""
     fragments = _fragments(evidence.prepared)
     is_reverse = (evidence.prepared.reads.flag[: evidence.prepared.n_reads] & sam.FLAG_REVERSE) != 0
@@ -65,7 +65,7 @@ def _fragments(prepared: PreparedChunk) -> list[np.ndarray]:
     return [np.array(pair, np.int64) for pair in sorted(pairs)]
 
 
-def _without(evidence: Evidence, scorer: NetworkScorer, left_out: Sequence[np.ndarray]) -> np.ndarray:
+def _without(evidence: Evidence, scorer: CalibratedNetwork, left_out: Sequence[np.ndarray]) -> np.ndarray:
     """Log-odds without some reads each time, float64 (len(left_out),); NaN where none is left that informs."""
     pieces = []
     for reads in left_out:
@@ -87,12 +87,12 @@ def _room(spec: EncoderSpec) -> np.ndarray | None:
     return np.zeros((1, spec.rows, spec.columns, spec.n_channels), np.uint8) if spec.rows else None
 
 
-def _log_odds(evidence: Evidence, scorer: NetworkScorer, encoded: EncodedAlleles) -> np.ndarray:
+def _log_odds(evidence: Evidence, scorer: CalibratedNetwork, encoded: EncodedAlleles) -> np.ndarray:
     is_snv = np.full(len(encoded.features), evidence.is_snv)
     return scorer.log_odds(encoded.features, encoded.reads, is_snv, encoded.n_informing)
 
 
-def _channels(evidence: Evidence, scorer: NetworkScorer, means: np.ndarray) -> dict[str, float]:
+def _channels(evidence: Evidence, scorer: CalibratedNetwork, means: np.ndarray) -> dict[str, float]:
     tensor = evidence.encoded.reads
     assert tensor is not None
     n = tensor.shape[3]

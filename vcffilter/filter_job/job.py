@@ -151,12 +151,14 @@ def _annotator(
         bands=None if chosen.bands is None else choose_bands(scorer.operating_points, chosen.bands),
         background=() if background is None else tuple(sample.name for sample in background.samples),
         background_decides=chosen.background_filter,
+        with_stage=scorer.stage is not None,
     )
     scorer.explained_below = max(scorer.explained_below, *settings.thresholds.by_depth)
     provenance = Provenance(
         model_id=scorer.model_id,
         model_sha256=scorer.model_sha256,
         info_prefix=chosen.info_prefix,
+        stage=scorer.stage,
         version=None if chosen.no_version else __version__,
         command=None if chosen.no_version else f"{shlex.join(sys.argv[1:])}; Date={time.ctime()}",
     )

@@ -40,6 +40,7 @@ def open_run_scorer(chosen: FilterOptions, reader: VariantReader) -> EvidenceSco
             reference_path=chosen.reference_path,
             samples=reader.chosen_samples,
             model=_model_name(chosen),
+            stage=chosen.stage,
             device=chosen.device,
             use_supplementary=chosen.use_supplementary,
             allow_ref_mismatch=chosen.allow_ref_mismatch,

@@ -38,6 +38,7 @@ class FilterOptions:
     no_version: bool = False
     summary_path: str | None = None
     model: str = "illumina-germline"
+    stage: str | None = None
     device: str = "auto"
     min_prob_snv: float | None = None
     min_prob_indel: float | None = None

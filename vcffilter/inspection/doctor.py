@@ -135,7 +135,7 @@ def _models(findings: Findings) -> None:
 def _model(findings: Findings, name: str) -> None:
     from vcffilter.models.checkpoint import load_checkpoint
     from vcffilter.models.golden_scores import golden_path, read_golden
-    from vcffilter.scoring.network import NetworkScorer
+    from vcffilter.scoring.two_stages import open_network
 
     checkpoint = load_checkpoint(name)
     path = golden_path(checkpoint.path)
@@ -145,7 +145,8 @@ def _model(findings: Findings, name: str) -> None:
         )
         return
     golden = read_golden(path)
-    logits = NetworkScorer(checkpoint, "cpu").logits(golden.features, golden.reads(checkpoint.metadata.encoder))
+    scorer = open_network(checkpoint, "cpu")
+    logits = scorer.logits(golden.features, golden.reads(checkpoint.metadata.encoder))
     difference = float(np.abs(logits - golden.logits).max())
     if difference > MOST_DIFFERENCE:
         findings.fail(
@@ -154,4 +155,7 @@ def _model(findings: Findings, name: str) -> None:
             "Report it with the output of pileup-filter doctor; versions of torch or numba are the first to suspect",
         )
     else:
-        findings.ok("model", f"{name}: {len(logits)} fixed inputs score as when it was released (within {difference:.1g})")
+        first = scorer.first_stage(golden.features)
+        staged = "" if first is None else f"; {int(first.doubtful.sum())} of them by its second stage"
+        within = f"within {difference:.1g}{staged}"
+        findings.ok("model", f"{name}: {len(logits)} fixed inputs score as when it was released ({within})")

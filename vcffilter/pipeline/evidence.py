@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcffilter.encoding.encoder import ChunkEncoder, EncodedAlleles, check_spec
-from vcffilter.errors import ReferenceMismatchError
-from vcffilter.kernels.normalised_alleles import NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
+from vcffilter.encoding.encoder import Choose, ChunkEncoder, EncodedAlleles, check_spec
+from vcffilter.errors import ReferenceMismatchError, UsageError
+from vcffilter.kernels.normalised_alleles import FINE, NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
 from vcffilter.kernels.warm import load_encoder
 from vcffilter.models.checkpoint import Checkpoint, load_checkpoint
 from vcffilter.pipeline.pool import Pool
@@ -42,14 +42,16 @@ from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
 from vcffilter.scoring.reason_finder import ReasonFinder
 from vcffilter.variants.allele_chunk import AlleleChunk
-from vcffilter.variants.allele_scores import STATUS_CODE, AlleleScores, SampleScores
+from vcffilter.variants.allele_scores import STAGE_NETWORK, STAGE_NONE, STAGE_TREES, STATUS_CODE, AlleleScores, SampleScores
 
 if TYPE_CHECKING:
     from vcffilter.kernels.htslib import Htslib
-    from vcffilter.scoring.network import CalibratedNetwork
+    from vcffilter.scoring.network import CalibratedNetwork, FirstStage
 
 logger = logging.getLogger(__name__)
 
+#: Stages that decide, as --stage names them.
+TREES, BOTH = "trees", "both"
 #: From so many samples on each is scored by its own reads.
 _SEVERAL = 2
 #: Files with reads that a thread keeps open.
@@ -73,7 +75,7 @@ class EvidenceOptions:
     is not the reference's gets a status instead of ending the run. samples: of the reads' @RG lines; empty = all reads.
     sample_of: sample of the calls by @RG SM or by file. columns_of: the samples of the records; of two and more each is scored
     by its own reads, else all reads together. each_sample: also a lone sample gets scores of its own. known_samples: those of the
-    file with the calls, whichever are asked for.
+    file with the calls, whichever are asked for. stage: of a model with two, `trees` to leave the second out.
     """
 
     variants_path: str
@@ -81,6 +83,7 @@ class EvidenceOptions:
     reference_path: str
     samples: tuple[str, ...] = ()
     model: str = "illumina-germline"
+    stage: str | None = None
     device: str = "auto"
     use_supplementary: bool = False
     allow_ref_mismatch: bool = False
@@ -103,15 +106,15 @@ class SampleEncoder:
         self._open_files = open_files
         self._files: OrderedDict[int | None, list[AlignmentFile]] = OrderedDict()  # by column
 
-    def encode(self, sample: SampleReads, chunk: AlleleChunk) -> EncodedAlleles:
-        """Every allele of a chunk by a sample's reads."""
+    def encode(self, sample: SampleReads, chunk: AlleleChunk, choose: Choose | None = None) -> EncodedAlleles:
+        """Every allele of a chunk by a sample's reads. choose: which of them get tensors; None = all, or as the model asks."""
         if sample.column not in self._files:
             while self._files and sum(map(len, self._files.values())) + len(sample.files) > _MOST_OPEN_FILES:
                 _close(self._files.popitem(last=False)[1])
             self._files[sample.column] = self._open_files(sample)
         self._files.move_to_end(sample.column)
         self._encoder.read_from(self._files[sample.column])
-        return self._encoder.encode(chunk)
+        return self._encoder.encode(chunk) if choose is None else self._encoder.encode_chosen(chunk, choose)
 
     def close(self) -> None:
         """Close all files."""
@@ -126,13 +129,39 @@ def _close(files: Sequence[AlignmentFile]) -> None:
         file.close()
 
 
+class _Doubt:
+    """Asks a network's first stage about the pieces of a chunk, and keeps the answers."""
+
+    def __init__(self, network: CalibratedNetwork) -> None:
+        self._network = network
+        self._logits: list[np.ndarray] = []
+        self._doubtful: list[np.ndarray] = []
+
+    def choose(self, piece: EncodedAlleles) -> np.ndarray:
+        """bool (n_alleles,): those that are scored, and left to the second stage."""
+        logits, doubtful = np.zeros(len(piece.problem), np.float32), np.zeros(len(piece.problem), bool)
+        scored = np.flatnonzero((piece.problem == FINE) & (piece.n_informing > 0))
+        found = self._network.first_stage(piece.features[scored])
+        assert found is not None, "a network of one stage was asked for its first one"
+        logits[scored], doubtful[scored] = found.logits, found.doubtful
+        self._logits.append(logits)
+        self._doubtful.append(doubtful)
+        return doubtful
+
+    def of_chunk(self) -> FirstStage:
+        """The answers on all pieces."""
+        from vcffilter.scoring.network import FirstStage
+
+        return FirstStage(np.concatenate(self._logits), np.concatenate(self._doubtful))
+
+
 class EvidenceScorer:
     """Scores chunks of alleles by their reads. Called from several threads at once.
 
     headers: of the files with reads, under the samples' names in the calls. reference: open, for the calling thread. columns:
     int64, of the samples that are scored each by its own reads; None = reads are pooled. metadata, model_path, model_id,
     model_sha256: of the checkpoint. thresholds: probability below which an ALT fails, by type. operating_points, presets: from
-    the checkpoint's card. explained_below: probability below which ALTs get reasons.
+    the checkpoint's card. explained_below: probability below which ALTs get reasons. stage: as `LoadedModel` has it.
     """
 
     def __init__(
@@ -142,9 +171,9 @@ class EvidenceScorer:
         samples: Sequence[SampleReads],
         encoders: Pool[SampleEncoder],
         reference: ReferenceFile,
-        checkpoint: Checkpoint,
-        network: CalibratedNetwork,
+        model: LoadedModel,
     ) -> None:
+        checkpoint = model.checkpoint
         self._options = options
         self.headers = tuple(headers)
         self._samples = tuple(samples)
@@ -153,7 +182,7 @@ class EvidenceScorer:
         self._encoders = encoders
         self.reference = reference
         self._contigs = frozenset(reference.length_of_contig)
-        self._network = network
+        self._network, self.stage = model.network, model.stage
         self.metadata, self.model_path = checkpoint.metadata, checkpoint.path
         self.model_id = checkpoint.metadata.model_id
         self.model_sha256 = checkpoint.sha256
@@ -176,7 +205,7 @@ class EvidenceScorer:
         if chunk.n_alleles == 0 or missing:
             return AlleleScores.unscored([STATUS_CODE["contig_missing"]] * chunk.n_alleles)
         with self._encoders.lent() as encoder:
-            return self._score_encoded(chunk, encoder.encode(self._samples[0], chunk))
+            return self._score_by(encoder, self._samples[0], chunk)
 
     def _score_samples(self, columns: np.ndarray, chunk: AlleleChunk, *, missing: bool) -> SampleScores:
         """Each sample's ALTs by its own reads. missing: the contig is."""
@@ -190,38 +219,68 @@ class EvidenceScorer:
                 carried = np.flatnonzero(carriers[index])
                 if len(carried):
                     part = chunk.subset(carried)
-                    scores.put(index, carried, self._score_encoded(part, encoder.encode(sample, part)))
+                    scores.put(index, carried, self._score_by(encoder, sample, part))
         return scores
 
-    def _score_encoded(self, chunk: AlleleChunk, encoded: EncodedAlleles) -> AlleleScores:
+    def _score_by(self, encoder: SampleEncoder, sample: SampleReads, chunk: AlleleChunk) -> AlleleScores:
+        """Every ALT by one sample's reads; tensors are made of those that a model of two stages leaves in doubt alone."""
+        if self.stage != BOTH:
+            return self._score_encoded(chunk, encoder.encode(sample, chunk), None)
+        doubt = _Doubt(self._network)
+        return self._score_encoded(chunk, encoder.encode(sample, chunk, doubt.choose), doubt.of_chunk())
+
+    def _score_encoded(self, chunk: AlleleChunk, encoded: EncodedAlleles, first: FirstStage | None) -> AlleleScores:
         self._check_reference(chunk, encoded.problem)
         status = np.zeros(chunk.n_alleles, np.uint8)
         status[encoded.n_informing == 0] = STATUS_CODE["no_reads"]
         for problem, code in _STATUS_OF_PROBLEM.items():
             status[encoded.problem == problem] = code
         is_snv = (np.diff(chunk.ref_offset) == 1) & (np.diff(chunk.alt_offset) == 1)
-        return self._with_probabilities(encoded, is_snv, status)
+        return self._with_probabilities(encoded, is_snv, status, first)
 
-    def _with_probabilities(self, encoded: EncodedAlleles, is_snv: np.ndarray, status: np.ndarray) -> AlleleScores:
+    def _with_probabilities(
+        self, encoded: EncodedAlleles, is_snv: np.ndarray, status: np.ndarray, first: FirstStage | None
+    ) -> AlleleScores:
+        """first: of every ALT, not doubtful where it is not scored."""
         probability = np.full(len(status), np.nan, np.float32)
         log_odds = np.full(len(status), np.nan)
         scored = np.flatnonzero(status == 0)
         if len(scored):
+            every = encoded.reads if first is not None or encoded.reads is None else encoded.reads[scored]
             probability[scored], log_odds[scored] = self._network.scores(
                 encoded.features[scored],
-                None if encoded.reads is None else encoded.reads[scored],
+                every,
                 is_snv[scored],
                 encoded.n_informing[scored],
+                None if first is None else first.of(scored),
             )
-        reasons = self._reasons(encoded, is_snv, probability) if self._options.want_reasons else None
-        return AlleleScores(probability, log_odds, encoded.counts, status, reasons, encoded.features)
+        reasons = self._reasons(encoded, is_snv, probability, first) if self._options.want_reasons else None
+        return AlleleScores(
+            probability, log_odds, encoded.counts, status, reasons, encoded.features, self._stages(status, first)
+        )
 
-    def _reasons(self, encoded: EncodedAlleles, is_snv: np.ndarray, probability: np.ndarray) -> np.ndarray:
-        """Reasons of every doubtful ALT."""
+    def _stages(self, status: np.ndarray, first: FirstStage | None) -> np.ndarray | None:
+        """Which stage decided on each ALT."""
+        if self.stage is None:
+            return None
+        doubtful = np.zeros(len(status), bool) if first is None else first.doubtful
+        return np.where(status != 0, STAGE_NONE, np.where(doubtful, STAGE_NETWORK, STAGE_TREES)).astype(np.uint8)
+
+    def _reasons(
+        self, encoded: EncodedAlleles, is_snv: np.ndarray, probability: np.ndarray, first: FirstStage | None
+    ) -> np.ndarray:
+        """Reasons of every doubtful ALT. Of one that was settled without a tensor the first stage alone is asked."""
+        has_tensor = np.ones(len(is_snv), bool) if first is None else first.doubtful
+        place = np.cumsum(has_tensor) - 1
 
         def log_odds(features: np.ndarray, alleles: np.ndarray) -> np.ndarray:
-            reads = None if encoded.reads is None else encoded.reads[alleles]
-            return self._network.log_odds(features, reads, is_snv[alleles], encoded.n_informing[alleles])
+            own = self._network.first_stage(features)
+            seen = alleles
+            if own is not None:
+                own = replace(own, doubtful=own.doubtful & has_tensor[alleles])
+                seen = alleles[own.doubtful]
+            reads = None if encoded.reads is None else encoded.reads[place[seen]]
+            return self._network.log_odds(features, reads, is_snv[alleles], encoded.n_informing[alleles], own)
 
         finder = ReasonFinder(self._network.encoder.features, log_odds)
         return finder.find(encoded.features, np.flatnonzero(probability < self.explained_below))
@@ -266,10 +325,15 @@ class EvidenceScorer:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A checkpoint and the network built from it."""
+    """A checkpoint and the network built from it.
+
+    stage: of a model of two stages BOTH, or TREES where its first one decides alone and checkpoint and network are that; None of
+    a model of one stage.
+    """
 
     checkpoint: Checkpoint
     network: CalibratedNetwork
+    stage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -286,21 +350,35 @@ class Evidence:
 
     def scorer(self, options: EvidenceOptions, reference: ReferenceFile) -> EvidenceScorer:
         """A scorer of these reads. reference: for the thread that asks; whoever closes the scorer closes it and the reads."""
-        checkpoint, network = self.model.checkpoint, self.model.network
-        return EvidenceScorer(options, self.headers, self.samples, self.encoders, reference, checkpoint, network)
+        return EvidenceScorer(options, self.headers, self.samples, self.encoders, reference, self.model)
 
     def close(self) -> None:
         """Close the reads."""
         self.encoders.close()
 
 
-def load_model(name: str, device: str) -> LoadedModel:
-    """A model by name or file, ready to score. Raises ModelError."""
-    from vcffilter.scoring.network import NetworkScorer
+def load_model(name: str, device: str, stage: str | None = None) -> LoadedModel:
+    """A model by name or file, ready to score. stage: as `EvidenceOptions` has it. Raises ModelError, UsageError."""
+    from vcffilter.models.stages import first_alone, is_staged
+    from vcffilter.scoring.two_stages import open_network
 
     checkpoint = load_checkpoint(name)
     check_spec(checkpoint.metadata.encoder)
-    return LoadedModel(checkpoint, NetworkScorer(checkpoint, device))
+    if not is_staged(checkpoint):
+        _refuse_stage(checkpoint, stage)
+        return LoadedModel(checkpoint, open_network(checkpoint, device))
+    if stage == TREES:
+        checkpoint = first_alone(checkpoint)
+    return LoadedModel(checkpoint, open_network(checkpoint, device), stage or BOTH)
+
+
+def _refuse_stage(checkpoint: Checkpoint, stage: str | None) -> None:
+    """A model of one stage is what it is: said where it makes no difference, an error where something else was asked for."""
+    model_id = checkpoint.metadata.model_id
+    if stage == TREES and checkpoint.metadata.encoder.rows:
+        raise UsageError(f"{model_id} has one stage, a network on reads: no trees can decide alone", hint="Leave --stage out")
+    if stage is not None:
+        logger.warning("note: %s has one stage: --stage %s changes nothing", model_id, stage)
 
 
 def open_scorer(options: EvidenceOptions) -> EvidenceScorer:
@@ -308,7 +386,7 @@ def open_scorer(options: EvidenceOptions) -> EvidenceScorer:
     forbid_network_references()
     reference = ReferenceFile(options.reference_path)
     headers, samples = _whose_reads(options)
-    model = load_model(options.model, options.device)
+    model = load_model(options.model, options.device, options.stage)
     return Evidence(tuple(headers), samples, _encoder_pool(options, model.checkpoint), model).scorer(options, reference)
 
 

@@ -98,6 +98,10 @@ class RunSummary:
             f"{counts.n_failed} failed (SNV {counts.n_failed_snv}, indel {counts.n_failed_indel})",
             f"{n_unscored} not scored" + (f" ({unscored})" if unscored else ""),
         ]
+        if counts.stages:
+            total = sum(counts.stages.values())
+            shares = (f"{name} {number} ({_percent(number, total)})" for name, number in counts.stages.items())
+            parts.append(f"ALTs decided by {', '.join(shares)}")
         if counts.n_blocks:
             parts.append(f"{counts.n_blocks} gVCF blocks")
         if self.background is not None and counts.background is not None:
@@ -133,6 +137,7 @@ class RunSummary:
             "alleles": counts["alleles"],
             "alts": counts["alts"],
             "background": self._background_json(),
+            **({"stages": counts["stages"]} if counts["stages"] else {}),
             "data": self.data,
             "warnings": [warning.to_json() for warning in self.warnings],
             "seconds": {
@@ -156,6 +161,10 @@ class RunSummary:
     def save(self, file: UnfinishedFile) -> None:
         """Write the JSON into a file that has no name yet. Raises OutputError."""
         file.write((json.dumps(self.to_json(), indent=2) + "\n").encode())
+
+
+def _percent(number: int, total: int) -> str:
+    return f"{100 * number / total:.1f}%" if total else "-"
 
 
 def peak_memory_bytes() -> int:

@@ -105,18 +105,35 @@ class TileBuffers:
             self.reads.numpy()[len(reads) :] = 0
 
 
+@dataclass(frozen=True)
+class FirstStage:
+    """What the first of two stages says. logits: float32 (n,), uncalibrated. doubtful: bool (n,), left to the second stage."""
+
+    logits: np.ndarray
+    doubtful: np.ndarray
+
+    def of(self, alleles: np.ndarray) -> FirstStage:
+        """What it says of some of the alleles, by their indices."""
+        return FirstStage(self.logits[alleles], self.doubtful[alleles])
+
+
 class CalibratedNetwork(ABC):
     """A network and its calibration; safe to call from several threads at once. encoder: what it takes."""
 
     encoder: EncoderSpec
     calibration: Calibration
 
+    def first_stage(self, features: np.ndarray) -> FirstStage | None:
+        """What is settled without reads; None of a network of one stage. features: float32 (n, n_features)."""
+        return None
+
     @abstractmethod
-    def logits(self, features: np.ndarray, reads: np.ndarray | None) -> np.ndarray:
+    def logits(self, features: np.ndarray, reads: np.ndarray | None, first: FirstStage | None = None) -> np.ndarray:
         """Uncalibrated logits, float32 (n,).
 
         features: float32 (n, n_features). reads: uint8 (n, rows, columns, channels), or None when the network
-        takes none. Raises ModelError when the arrays are not what the checkpoint's encoder yields.
+        takes none. first: what `first_stage` said of the same alleles; then `reads` are of the doubtful ones alone.
+        Raises ModelError when the arrays are not what the checkpoint's encoder yields.
         """
 
     def probabilities(
@@ -134,30 +151,45 @@ class CalibratedNetwork(ABC):
         return self.scores(features, reads, is_snv, depth)[0]
 
     def scores(
-        self, features: np.ndarray, reads: np.ndarray | None, is_snv: np.ndarray, depth: np.ndarray | None = None
+        self,
+        features: np.ndarray,
+        reads: np.ndarray | None,
+        is_snv: np.ndarray,
+        depth: np.ndarray | None = None,
+        first: FirstStage | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`probabilities`, and the log-odds they come from, float64 (n,), rounded to 4 decimals; arguments as there."""
-        log_odds = self.log_odds(features, reads, is_snv, depth)
+        """`probabilities`, and the log-odds they come from, float64 (n,), rounded to 4 decimals; arguments as there.
+
+        first: as `logits` takes it.
+        """
+        log_odds = self.log_odds(features, reads, is_snv, depth, first)
         probability = np.round(sigmoid(log_odds), PROBABILITY_DECIMALS).astype(np.float32)
         return probability, np.round(log_odds, LOG_ODDS_DECIMALS)
 
     def log_odds(
-        self, features: np.ndarray, reads: np.ndarray | None, is_snv: np.ndarray, depth: np.ndarray | None = None
+        self,
+        features: np.ndarray,
+        reads: np.ndarray | None,
+        is_snv: np.ndarray,
+        depth: np.ndarray | None = None,
+        first: FirstStage | None = None,
     ) -> np.ndarray:
         """Calibrated log-odds (natural logarithm) that each ALT is real, float64 (n,), not rounded; arguments as
-        `probabilities`.
+        `scores`.
         """
-        return self.calibration.logits(self.logits(features, reads), is_snv, depth)
+        return self.calibration.logits(self.logits(features, reads, first), is_snv, depth)
 
 
 class NetworkScorer(CalibratedNetwork):
     """A network ready to score, on the threads that call.
 
-    checkpoint: weights and what they need. device: `auto`, `cpu` or `cuda`. Raises ModelError where the
-    checkpoint cannot be used.
+    checkpoint: weights and what they need. device: `auto`, `cpu` or `cuda`. tiles: alleles per tile on a CPU and on a GPU.
+    Raises ModelError where the checkpoint cannot be used.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, device: str = "auto", tiles: tuple[int, int] = (CPU_TILE, GPU_TILE)
+    ) -> None:
         self.device = choose_device(device)
         if self.device.type == "cpu":
             logger.info("network %s runs on the CPU", checkpoint.metadata.model_id)
@@ -168,14 +200,14 @@ class NetworkScorer(CalibratedNetwork):
         self._module = checkpoint.build().requires_grad_(False).to(self.device)
         if self.device.type == "cpu":
             walk_trees_by_kernel(self._module)
-        self._tile = CPU_TILE if self.device.type == "cpu" else GPU_TILE
+        self._tile = tiles[0] if self.device.type == "cpu" else tiles[1]
         self._local = threading.local()
         self._gpu_lock = threading.Lock()
         if self.device.type == "cuda":
             self._settle_tile()
 
-    def logits(self, features: np.ndarray, reads: np.ndarray | None) -> np.ndarray:
-        """As `CalibratedNetwork.logits`, by the calling thread."""
+    def logits(self, features: np.ndarray, reads: np.ndarray | None, first: FirstStage | None = None) -> np.ndarray:
+        """As `CalibratedNetwork.logits`, by the calling thread. first: never given, as there is one stage."""
         reads = self._check(features, reads)
         with contextlib.nullcontext() if self.device.type == "cpu" else self._gpu_lock, one_intra_op_thread():
             logits = self._run_within_memory(features, reads)
@@ -233,7 +265,7 @@ class NetworkScorer(CalibratedNetwork):
             try:
                 return self._run(features, reads, self._tile)
             except torch.cuda.OutOfMemoryError as error:
-                if self._tile == SMALL_TILE:
+                if self._tile <= SMALL_TILE:
                     raise ModelError(
                         f"the GPU's memory does not suffice for {SMALL_TILE} alleles", hint="Use --device cpu"
                     ) from error

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vcffilter.errors import ModelError
-from vcffilter.scoring.network import CalibratedNetwork, one_intra_op_thread
+from vcffilter.scoring.network import CalibratedNetwork, FirstStage, one_intra_op_thread
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +26,11 @@ _MOST_ALLELES = 4096
 
 @dataclass(frozen=True)
 class _Question:
-    """features, reads: as `CalibratedNetwork.logits` takes them. answer: float32 (n,)."""
+    """features, reads, first: as `CalibratedNetwork.logits` takes them. answer: float32 (n,)."""
 
     features: np.ndarray
     reads: np.ndarray | None
+    first: FirstStage | None
     answer: Future[np.ndarray] = field(default_factory=Future)
 
 
@@ -54,9 +55,13 @@ class SharedNetwork(CalibratedNetwork):
         """Whether questions are answered."""
         return self._worker.is_alive() and not self._is_closed
 
-    def logits(self, features: np.ndarray, reads: np.ndarray | None) -> np.ndarray:
+    def first_stage(self, features: np.ndarray) -> FirstStage | None:
+        """As `CalibratedNetwork.first_stage`, by the calling thread: what trees say of few alleles costs less than to wait."""
+        return self._network.first_stage(features)
+
+    def logits(self, features: np.ndarray, reads: np.ndarray | None, first: FirstStage | None = None) -> np.ndarray:
         """As `CalibratedNetwork.logits`; waits for the worker."""
-        question = _Question(features, reads)
+        question = _Question(features, reads, first)
         with self._lock:  # nothing is asked behind the end
             if self._is_closed:
                 raise ModelError("the model was closed")
@@ -111,11 +116,18 @@ class SharedNetwork(CalibratedNetwork):
 
     def _together(self, batch: Sequence[_Question]) -> list[np.ndarray]:
         if len(batch) == 1:
-            return [self._network.logits(batch[0].features, batch[0].reads)]
+            return [self._network.logits(batch[0].features, batch[0].reads, batch[0].first)]
         features = np.concatenate([question.features for question in batch])
         with_reads = [question.reads for question in batch if question.reads is not None]
         # Arrays of one kind only, or they would not fit each other: the network then says what is wrong with which.
         if len(with_reads) not in (0, len(batch)):
             raise ModelError("some come with reads and some without")
-        logits = self._network.logits(features, np.concatenate(with_reads) if with_reads else None)
+        firsts = [question.first for question in batch if question.first is not None]
+        if len(firsts) not in (0, len(batch)):
+            raise ModelError("some come with what the first stage says and some without")
+        first = None
+        if firsts:
+            joined = (np.concatenate([getattr(one, name) for one in firsts]) for name in ("logits", "doubtful"))
+            first = FirstStage(*joined)
+        logits = self._network.logits(features, np.concatenate(with_reads) if with_reads else None, first)
         return np.split(logits, np.cumsum([len(question.features) for question in batch])[:-1])

@@ -26,6 +26,9 @@ STATUS_NAMES = (
     "no_carrier",
 )
 STATUS_CODE = {name: code for code, name in enumerate(STATUS_NAMES)}
+#: Which stage of a model decided, by its uint8 code: none, trees on site features, or the network on reads.
+STAGE_NAMES = (".", "trees", "network")
+STAGE_NONE, STAGE_TREES, STAGE_NETWORK = range(3)
 #: Columns of read counts: reads that informed the score; of these those for REF against every ALT of the record, and for the ALT.
 READS_INFORMING, READS_FOR_REF, READS_FOR_ALT = range(3)
 
@@ -46,6 +49,7 @@ class SampleScores:
     counts: np.ndarray
     status: np.ndarray
     reasons: np.ndarray
+    stage: np.ndarray
     features: dict[str, np.ndarray] = field(default_factory=dict)
     background: BackgroundCounts | None = None
 
@@ -60,6 +64,7 @@ class SampleScores:
             np.zeros((*shape, 3), np.int32),
             np.full(shape, STATUS_CODE["no_carrier"], np.uint8),
             np.zeros(shape, np.uint32),
+            np.zeros(shape, np.uint8),
         )
 
     def put(self, sample: int, alleles: np.ndarray, scores: AlleleScores) -> None:
@@ -70,6 +75,8 @@ class SampleScores:
         self.status[sample, alleles] = scores.status
         if scores.reasons is not None:
             self.reasons[sample, alleles] = scores.reasons
+        if scores.stage is not None:
+            self.stage[sample, alleles] = scores.stage
         if scores.features is not None:
             kept = self.features.setdefault("features", np.zeros((self.status.shape[1], scores.features.shape[1]), np.float32))
             known = self.features.setdefault("known", np.zeros(self.status.shape[1], bool))
@@ -88,6 +95,7 @@ class SampleScores:
             self.status[one],
             self.reasons[one],
             self.features.get("features"),
+            self.stage[one],
             samples=self,
             background=self.background,
         )
@@ -104,6 +112,7 @@ class AlleleScores:
     status: uint8 (n_alleles,), code of STATUS_NAMES; 0 = scored.
     reasons: uint32 (n_alleles,), bit i set = the i-th name of vcffilter.annotation.reason_vocabulary applies; None when
     not asked for. features: float32 (n_alleles, n_features), what the network was given, in the model's order; None when unknown.
+    stage: uint8 (n_alleles,), code of STAGE_NAMES: which stage of the model decided; None of a model without stages.
     samples: scores of each sample, where these are those of the best one; None where reads are pooled.
     background: reads of others at the alleles, which no score knows; None when not asked for.
     """
@@ -114,6 +123,7 @@ class AlleleScores:
     status: np.ndarray
     reasons: np.ndarray | None = None
     features: np.ndarray | None = None
+    stage: np.ndarray | None = None
     samples: SampleScores | None = None
     background: BackgroundCounts | None = None
 
