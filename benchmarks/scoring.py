@@ -12,10 +12,11 @@ from vcffilter.simulation.tiling import Sample
 from vcffilter.variants.allele_chunk import AlleleChunk
 
 
-def open_warm(made: Sample, used: str) -> EvidenceScorer:
-    """The filter's own scorer on a sample, on the CPU; close it after use."""
+def open_warm(made: Sample, used: str, stage: str | None = None) -> EvidenceScorer:
+    """The filter's own scorer on a sample, on the CPU; close it after use. stage: as --stage."""
     forbid_network_references()
-    return open_scorer(EvidenceOptions("calls", (str(made.reads),), str(made.reference), model=used, device="cpu"))
+    options = EvidenceOptions("calls", (str(made.reads),), str(made.reference), model=used, stage=stage, device="cpu")
+    return open_scorer(options)
 
 
 def timed_scoring(scorer: EvidenceScorer, chunks: list[AlleleChunk], n_threads: int) -> tuple[float, float]:

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from vcffilter.models.checkpoint import Checkpoint
+from vcffilter.models.registry import parse_config
 
 
 def render_card(checkpoint: Checkpoint) -> str:
     """Markdown of one checkpoint: `train` and `calibrate` write it beside the weights, `pileup-filter models NAME` prints it.
 
-    The same checkpoint always gives the same text. Any checkpoint that `load_checkpoint` takes can be rendered.
+    The same checkpoint always gives the same text. Any checkpoint that `load_checkpoint` takes can be rendered, but for a cascade
+    whose settings are none: that raises ModelError.
     """
     metadata = checkpoint.metadata
     n_numbers = sum(tensor.numel() for tensor in checkpoint.tensors.values())
@@ -41,6 +43,7 @@ def render_card(checkpoint: Checkpoint) -> str:
         _calibration(metadata.calibration),
         _nested("## Training", metadata.training),
         "## Limits\n\n" + "\n".join(f"- {sentence}" for sentence in metadata.limits) + "\n" if metadata.limits else "",
+        _gate(metadata.architecture, metadata.config),
         "## Settings\n\n" + _table(("setting", "value"), sorted(metadata.config.items())),
         f"Channels: {', '.join(spec.channels) or 'none'}.\n\nSite features: {', '.join(spec.features)}.\n",
     ]
@@ -140,6 +143,23 @@ def _calibration(calibration: dict[str, Any]) -> str:
         for band, one in enumerate(bands)
     ]
     return f"## Calibration\n\nDepth borders: {borders}.\n\n" + _table(("type", "depth band", "knots"), rows)
+
+
+def gate_bands(architecture: str, config: dict[str, Any]) -> list[tuple[str, int, float, float]]:
+    """(kind, reads from, low, high) of a cascade's gate, in order; none of another model. Raises ModelError as `parse_config`."""
+    if architecture != "cascade":
+        return []
+    gate = parse_config(architecture, config).gate
+    return sorted((band.kind, band.reads_from, band.low, band.high) for band in gate)
+
+
+def _gate(architecture: str, config: dict[str, Any]) -> str:
+    """What the first of two stages leaves to the second."""
+    bands = gate_bands(architecture, config)
+    if not bands:
+        return ""
+    words = "Between these raw logits of the first stage an ALT is left to the second, which looks at its reads."
+    return f"## Gate\n\n{words}\n\n" + _table(("kind", "reads from", "above", "below"), bands)
 
 
 def _nested(title: str, data: dict[str, Any]) -> str:

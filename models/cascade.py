@@ -15,6 +15,7 @@ so `forward` needs nothing else. Who scores many alleles calls the parts, and ma
     first[doubtful] = cascade.gate.combine(first[doubtful], delta, features[doubtful])
 
 Who trains sets the first stage's weights beforehand (`cascade.first`): it takes part as it is, its parameters want no gradient.
+The share of ALTs that the gate lets through, where it was measured, is told as `gate_share` in the metadata's `evaluation`.
 """
 
 from __future__ import annotations

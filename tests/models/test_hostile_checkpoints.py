@@ -18,12 +18,14 @@ from vcffilter.calibration.maps import VARIANT_TYPES
 from vcffilter.calibration.thresholds import choose_thresholds
 from vcffilter.errors import ModelError
 from vcffilter.models.card import render_card
+from vcffilter.models.cascade import first_spec
 from vcffilter.models.checkpoint import METADATA_KEY, decode_checkpoint, encode_checkpoint
 from vcffilter.models.ensemble import combine
 from vcffilter.models.metadata import CheckpointMetadata
 from vcffilter.models.network import Network
 from vcffilter.models.registry import build
-from vcffilter.scoring.network import NetworkScorer
+from vcffilter.models.stages import first_alone, is_staged
+from vcffilter.scoring.two_stages import open_network
 
 NAME = "changed.safetensors"
 FOREST = {"n_trees": 2, "n_nodes": 8, "depth": 2}
@@ -74,6 +76,25 @@ def sound() -> bytes:
     return encode_checkpoint(module, metadata)
 
 
+@pytest.fixture(scope="module")
+def staged() -> bytes:
+    """A small checkpoint of two stages."""
+    spec = make_spec(rows=5, n_features=5, n_channels=3)
+    torch.manual_seed(0)
+    config = {
+        "first": {"architecture": "forest", "config": FOREST},
+        "second": {"architecture": "read_set", "config": SMALL},
+        "gate": [{"kind": kind, "reads_from": 0, "low": -3.0, "high": 3.0} for kind in ("snv", "other")],
+        "second_features": ["feature_1", "is_snv"],
+    }
+    module = build("cascade", config, spec)
+    module.first.load_state_dict(make_forest(first_spec(spec)).state_dict())
+    module.fit_inputs(*make_arrays(spec, 50))
+    knots = {"logit_in": [-1.0, 1.0], "logit_out": [-2.0, 1.0]}
+    maps = {"depth_borders": [], "maps": {name: [knots] for name in VARIANT_TYPES}}
+    return encode_checkpoint(module, CheckpointMetadata("two-1", "cascade", config, spec, {**maps, "first_alone": maps}))
+
+
 def parts(data: bytes) -> tuple[dict[str, torch.Tensor], dict]:
     checkpoint = decode_checkpoint(data)
     return dict(checkpoint.tensors), json.loads(checkpoint.metadata.to_json_text())
@@ -86,12 +107,15 @@ def joined(tensors: dict[str, torch.Tensor], metadata: object) -> bytes:
 def use(data: bytes) -> None:
     """All that the program does with a checkpoint."""
     checkpoint = decode_checkpoint(data, NAME)
-    scorer = NetworkScorer(checkpoint, "cpu")
+    scorer = open_network(checkpoint, "cpu")
     features, reads = make_arrays(checkpoint.metadata.encoder, 9)
     n = np.arange(9)
     probability, log_odds = scorer.scores(features, reads, n % 2 == 0, n * 3)
     assert np.isfinite(log_odds).all()
     assert ((probability >= 0) & (probability <= 1)).all()
+    if is_staged(checkpoint):
+        alone = open_network(first_alone(checkpoint), "cpu")
+        assert np.isfinite(alone.log_odds(features, None, n % 2 == 0, n * 3)).all()
     choose_thresholds(checkpoint.metadata.thresholds, checkpoint.metadata.operating_points)
     render_card(checkpoint).encode()
 
@@ -178,6 +202,43 @@ def test_two_hundred_changed_checkpoints_are_used_or_refused(sound):
         n_refused += refusal(joined(changed, said)) is not None
     assert 100 < n_refused < 190
     assert time.monotonic() - started < 60
+
+
+def test_a_changed_cascade_is_used_or_refused(staged):
+    assert refusal(staged) is None
+    tensors, metadata = parts(staged)
+    n_refused = 0
+    for seed in range(100):
+        draw = random.Random(seed)
+        changed, said = dict(tensors), copy.deepcopy(metadata)
+        if seed % 2:
+            change_tensor(changed, draw)
+        else:
+            change_metadata(said, draw)
+        n_refused += refusal(joined(changed, said)) is not None
+    assert 40 < n_refused < 98
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value", "said"),
+    [("root", 0, 8, "root"), ("feature", 0, 5, "feature"), ("left", 2, 2**31 - 1, "left"), ("value", 4, float("nan"), "finite")],
+)
+def test_trees_of_a_first_stage_must_be_trees(staged, name, place, value, said):
+    tensors, metadata = parts(staged)
+    tensors[f"first.{name}"] = tensors[f"first.{name}"].clone()
+    tensors[f"first.{name}"][place] = value
+    assert said in (refusal(joined(tensors, metadata)) or "")
+
+
+def test_stages_lie_in_no_endless_nest(staged):
+    """Neither a cascade in a cascade, nor one hidden in an ensemble, however deep."""
+    tensors, metadata = parts(staged)
+    inner = copy.deepcopy(metadata["config"])
+    for _ in range(30):
+        inner = {**metadata["config"], "first": {"architecture": "ensemble", "config": {"members": [
+            {"architecture": "cascade", "config": inner}]}}}  # fmt: skip
+    metadata["config"] = inner
+    assert refusal(joined(tensors, metadata)) is not None
 
 
 def test_changed_bytes_are_used_or_refused(sound):

@@ -40,6 +40,7 @@ def paragraph(name: str, checkpoint: Checkpoint) -> str:
     if ranges is not None:
         low, high = ranges.reads["read_length"]
         lines.append(f"  reads    {ranges.platform}, {low:.0f} to {high:.0f} bases (medians of the training samples)")
+    lines += _stages(checkpoint)
     lines.append(f"  default  {_cuts(metadata.thresholds)}")
     lines += _presets(getattr(metadata, "presets", {}))
     lines += _tiers(getattr(metadata, "presets", {}))
@@ -47,6 +48,20 @@ def paragraph(name: str, checkpoint: Checkpoint) -> str:
     if recalls:
         lines.append(f"  recall   --target-recall {', '.join(recalls)}; what each costs: pileup-filter models {name}")
     return "\n".join(lines)
+
+
+def _stages(checkpoint: Checkpoint) -> list[str]:
+    """Of a model of two stages what the second one sees, and its share where the model was measured."""
+    from vcffilter.models.card import gate_bands
+
+    metadata = checkpoint.metadata
+    bands = gate_bands(metadata.architecture, metadata.config)
+    if not bands:
+        return []
+    share = metadata.evaluation.get("gate_share")
+    measured = f"; {100 * share:.1f}% of the ALTs where it was measured" if isinstance(share, float) else ""
+    several = [f"{kind} of {reads} reads or more {low:g} to {high:g}" for kind, reads, low, high in bands]
+    return [f"  stages   trees, and a network on reads where the trees' logit is in doubt ({', '.join(several)}){measured}"]
 
 
 def _tiers(card: dict[str, Any]) -> list[str]:
