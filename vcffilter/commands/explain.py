@@ -216,6 +216,10 @@ def _features(calls: Iterator[CallFacts], source: PileupSource, encoder: Encoder
 
 def _compare(call: CallFacts, explanation: Explanation) -> None:
     """Warn where the file says something else than what is explained."""
+    from vcffilter.explanation.text import scored_by_parts
+
+    if scored_by_parts(explanation.log_odds, call):
+        return
     if not math.isnan(call.log_odds) and abs(call.log_odds - explanation.log_odds) > _SAME_LOG_ODDS:
         logger.warning(
             "%s: INPUT has log-odds %.2f, these reads and this model give %.2f: other reads, samples (-s) or --model?",

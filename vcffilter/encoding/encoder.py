@@ -19,7 +19,8 @@ from vcffilter.kernels.encode import (
     running_maximum,
 )
 from vcffilter.kernels.haplotypes import FLANK, empty_haplotypes
-from vcffilter.kernels.normalised_alleles import FINE, NormalisedAlleles, empty_alleles, normalise_alleles
+from vcffilter.kernels.linked_parts import find_together
+from vcffilter.kernels.normalised_alleles import FINE, MAX_ALLELE_LENGTH, NormalisedAlleles, empty_alleles, normalise_alleles
 from vcffilter.kernels.phase import PHASE_CHANNEL, PHASE_FEATURES, Columns, find_columns, no_columns
 from vcffilter.kernels.reads import N_CIGAR, N_READS, ReadArrays, empty_reads
 from vcffilter.kernels.reads_order import in_order
@@ -62,13 +63,15 @@ class EncodedAlleles:
     features: float32 (n_alleles, n_features), in the order of the spec. reads: uint8 (n_alleles, rows, columns, channels) or
     None; the encoder writes its next chunk over it; where tensors were made of chosen alleles only, theirs in order.
     counts: int32 (n_alleles, N_COUNTS), reads as kernels.encode counts them.
-    problem: uint8 (n_alleles,), codes of kernels.normalised_alleles (FINE, ...).
+    problem: uint8 (n_alleles,), codes of kernels.normalised_alleles (FINE, ...). together: bool (n_alleles,), whether it is a
+    substitution of several bases that the reads show together.
     """
 
     features: np.ndarray
     reads: np.ndarray | None
     counts: np.ndarray
     problem: np.ndarray
+    together: np.ndarray
 
     @property
     def n_informing(self) -> np.ndarray:
@@ -211,7 +214,7 @@ class ChunkEncoder:
         )
         if not self._all_features:
             features = np.ascontiguousarray(features[:, self._columns_of_features])
-        return EncodedAlleles(features, tensor, counts, prepared.alleles.problem)
+        return EncodedAlleles(features, tensor, counts, prepared.alleles.problem, _shown_together(prepared))
 
     def prepare(self, chunk: AlleleChunk, window: tuple[int, int] | None = None) -> PreparedChunk:
         """Reference windows, normalised alleles, reads and their differences for one chunk.
@@ -309,9 +312,25 @@ def _sorted_with(start0: np.ndarray, end0: np.ndarray, window: tuple[int, int] |
     return np.concatenate([[whole[0]], start0]), np.concatenate([[whole[1]], end0])
 
 
+def _shown_together(prepared: PreparedChunk) -> np.ndarray:
+    """bool (n_alleles,), as `EncodedAlleles` has it."""
+    together = np.zeros(len(prepared.alleles.problem), bool)
+    find_together(
+        prepared.alleles,
+        prepared.segments,
+        prepared.reads,
+        prepared.n_reads,
+        prepared.furthest_end0,
+        np.empty(MAX_ALLELE_LENGTH, np.uint8),
+        np.empty(MAX_ALLELE_LENGTH, np.int64),
+        together,
+    )
+    return together
+
+
 def _end_of_record(record_index: np.ndarray, end: int) -> int:
-    """The first border between records at or after `end`: the ALTs of one record stay together."""
-    while end < len(record_index) and record_index[end] == record_index[end - 1]:
+    """The first border between records at or after `end`: the ALTs of one record stay together, its parts (below 0) with them."""
+    while end < len(record_index) and (record_index[end] == record_index[end - 1] or record_index[end] < 0):
         end += 1
     return end
 
@@ -346,4 +365,5 @@ def _joined(pieces: Sequence[EncodedAlleles], tensor: np.ndarray | None) -> Enco
         tensor,
         np.concatenate([piece.counts for piece in pieces]),
         np.concatenate([piece.problem for piece in pieces]),
+        np.concatenate([piece.together for piece in pieces]),
     )

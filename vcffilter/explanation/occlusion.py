@@ -79,6 +79,7 @@ def _without(evidence: Evidence, scorer: CalibratedNetwork, left_out: Sequence[n
         np.concatenate(tensors) if tensors else None,
         np.concatenate([piece.counts for piece in pieces]),
         np.concatenate([piece.problem for piece in pieces]),
+        np.concatenate([piece.together for piece in pieces]),
     )
     return np.where(joined.n_informing > 0, _log_odds(evidence, scorer, joined), np.nan)
 
@@ -100,7 +101,8 @@ def _channels(evidence: Evidence, scorer: CalibratedNetwork, means: np.ndarray) 
     is_there = tensor[0].any(axis=2)
     for channel in range(n):
         changed[channel, :, :, channel][is_there] = np.clip(np.rint(means[channel]), 1, 255)
-    counts, problem = np.repeat(evidence.encoded.counts, n, 0), np.repeat(evidence.encoded.problem, n)
-    encoded = EncodedAlleles(np.repeat(evidence.encoded.features, n, 0), changed, counts, problem)
+    own = evidence.encoded
+    counts, problem, together = (np.repeat(array, n, 0) for array in (own.counts, own.problem, own.together))
+    encoded = EncodedAlleles(np.repeat(own.features, n, 0), changed, counts, problem, together)
     lost = _log_odds(evidence, scorer, evidence.encoded)[0] - _log_odds(evidence, scorer, encoded)
     return dict(zip(scorer.encoder.channels, lost.tolist(), strict=True))

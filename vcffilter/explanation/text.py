@@ -26,6 +26,11 @@ def threshold_log_odds(call: CallFacts) -> float | None:
     return math.log(call.threshold / (1 - call.threshold))
 
 
+def scored_by_parts(log_odds: float, call: CallFacts) -> bool:
+    """Whether the call's score is that of a part of it. log_odds: of the call by itself."""
+    return call.has_parts and call.log_odds > log_odds + _WORTH_SAYING
+
+
 def explanation_text(found: CallExplanation, call: CallFacts) -> str:
     """Lines of text: the call, the families' contributions with bars, the strongest facts, what would have to change, what the
     strands and channels are worth.
@@ -37,6 +42,8 @@ def explanation_text(found: CallExplanation, call: CallFacts) -> str:
     lines += [
         f"log-odds {explanation.log_odds:+.2f} = base {explanation.base:+.2f} and what the reads and the place add{threshold}"
     ]
+    if scored_by_parts(found.explanation.log_odds, call):
+        lines.append(f"scored {call.log_odds:+.2f}: as the least of its single bases, which reads show together; explain these")
     longest = max((abs(amount) for _, amount in explanation.families), default=1.0)
     lines += [_bar_line(name, amount, longest) for name, amount in explanation.families if abs(amount) >= 0.005]
     if abs(explanation.missed) >= _WORTH_SAYING:

@@ -38,6 +38,11 @@ class CallFacts:
         return f"{self.contig}:{self.pos1} {_short(self.ref)}>{_short(self.alt)}"
 
     @property
+    def has_parts(self) -> bool:
+        """Whether it is a substitution of several bases, which scores no lower than the least of them."""
+        return len(self.ref) == len(self.alt) and sum(a != b for a, b in zip(self.ref, self.alt, strict=True)) > 1
+
+    @property
     def file_stem(self) -> str:
         """A name for files of this call; nothing of a contig's or allele's name can lead out of a folder."""
         parts = (self.contig, str(self.pos1), self.ref[:12], self.alt[:12])

@@ -18,6 +18,7 @@ from vcffilter.errors import ReferenceMismatchError, UsageError
 from vcffilter.kernels.normalised_alleles import FINE, NOT_AN_ALLELE, OFF_REFERENCE, REF_MISMATCH, TOO_LONG
 from vcffilter.kernels.warm import load_encoder
 from vcffilter.models.checkpoint import Checkpoint, load_checkpoint
+from vcffilter.pipeline.linked_parts import with_parts
 from vcffilter.pipeline.pool import Pool
 from vcffilter.pipeline.sample_reads import (
     SampleReads,
@@ -223,11 +224,22 @@ class EvidenceScorer:
         return scores
 
     def _score_by(self, encoder: SampleEncoder, sample: SampleReads, chunk: AlleleChunk) -> AlleleScores:
-        """Every ALT by one sample's reads; tensors are made of those that a model of two stages leaves in doubt alone."""
+        """Every ALT by one sample's reads, those of several bases beside their parts."""
+        linked = with_parts(chunk)
+        scores, together = self._score_rows(encoder, sample, linked.chunk)
+        return linked.combined(scores, together, self.explained_below)
+
+    def _score_rows(self, encoder: SampleEncoder, sample: SampleReads, chunk: AlleleChunk) -> tuple[AlleleScores, np.ndarray]:
+        """Scores, and which are shown together (`EncodedAlleles`); tensors are made of those that a model of two stages leaves in
+        doubt alone.
+        """
         if self.stage != BOTH:
-            return self._score_encoded(chunk, encoder.encode(sample, chunk), None)
-        doubt = _Doubt(self._network)
-        return self._score_encoded(chunk, encoder.encode(sample, chunk, doubt.choose), doubt.of_chunk())
+            encoded, first = encoder.encode(sample, chunk), None
+        else:
+            doubt = _Doubt(self._network)
+            encoded = encoder.encode(sample, chunk, doubt.choose)
+            first = doubt.of_chunk()
+        return self._score_encoded(chunk, encoded, first), encoded.together
 
     def _score_encoded(self, chunk: AlleleChunk, encoded: EncodedAlleles, first: FirstStage | None) -> AlleleScores:
         self._check_reference(chunk, encoded.problem)

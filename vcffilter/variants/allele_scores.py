@@ -134,6 +134,18 @@ class AlleleScores:
         nothing = np.full(n, np.nan, np.float32)
         return cls(nothing, nothing.astype(np.float64), np.zeros((n, 3), np.int32), np.array(status, np.uint8))
 
+    def subset(self, chosen: np.ndarray) -> AlleleScores:
+        """Those of the alleles of these indices, as arrays of their own; without samples and background."""
+        return AlleleScores(
+            self.probability[chosen],
+            self.log_odds[chosen],
+            self.counts[chosen],
+            self.status[chosen],
+            None if self.reasons is None else self.reasons[chosen],
+            None if self.features is None else self.features[chosen],
+            None if self.stage is None else self.stage[chosen],
+        )
+
     @property
     def n_reads(self) -> np.ndarray:
         """int32 (n_alleles,), reads that informed the score."""
