@@ -35,8 +35,9 @@ class SharedLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(n_out, n_in).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(n_members, n_out).uniform_(-bound, bound))
         # Random signs where the members part, so that they start from different functions of the same input.
-        signs = torch.randint(0, 2, (n_members, n_in)).float() * 2 - 1 if random_signs else torch.ones(n_members, n_in)
-        self.scale_in = nn.Parameter(signs)
+        # In place: on the meta device, where checkpoints are checked, other forms load a library of symbols (1 s, 150 MB).
+        signs = torch.empty(n_members, n_in, dtype=torch.int64).random_(0, 2).float().mul_(2).sub_(1) if random_signs else None
+        self.scale_in = nn.Parameter(torch.ones(n_members, n_in) if signs is None else signs)
         self.scale_out = nn.Parameter(torch.ones(n_members, n_out))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

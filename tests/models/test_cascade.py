@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -189,3 +192,13 @@ def test_an_encoder_without_kind_and_depth_is_refused():
 def test_bands_are_checked_wherever_they_are_made():
     with pytest.raises(ModelError, match="from 1 to 0"):
         GateBand("snv", 1.0, 0.0)
+
+
+def test_a_checkpoint_is_opened_without_the_library_of_symbols(tmp_path):
+    """Which torch loads for some operations on the meta device: a second and 150 MB at the start of every run."""
+    path = tmp_path / "two.safetensors"
+    path.write_bytes(encode_checkpoint(make_cascade(), CheckpointMetadata("two-1", "cascade", CONFIG, SPEC)))
+    code = f"import sys; from vcffilter.models.checkpoint import load_checkpoint; load_checkpoint({str(path)!r}).build()"
+    command = [sys.executable, "-c", f"{code}; print('sympy' in sys.modules)"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

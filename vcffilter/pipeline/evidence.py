@@ -399,19 +399,19 @@ def open_scorer(options: EvidenceOptions) -> EvidenceScorer:
     reference = ReferenceFile(options.reference_path)
     headers, samples = _whose_reads(options)
     model = load_model(options.model, options.device, options.stage)
-    return Evidence(tuple(headers), samples, _encoder_pool(options, model.checkpoint), model).scorer(options, reference)
+    return Evidence(tuple(headers), samples, _encoder_pool(options, model), model).scorer(options, reference)
 
 
 def open_evidence(options: EvidenceOptions, model: LoadedModel) -> Evidence:
     """Open the reads for a model that is loaded already. Raises VcffilterError."""
     forbid_network_references()
     headers, samples = _whose_reads(options)
-    return Evidence(tuple(headers), samples, _encoder_pool(options, model.checkpoint), model)
+    return Evidence(tuple(headers), samples, _encoder_pool(options, model), model)
 
 
-def _encoder_pool(options: EvidenceOptions, checkpoint: Checkpoint) -> Pool[SampleEncoder]:
+def _encoder_pool(options: EvidenceOptions, model: LoadedModel) -> Pool[SampleEncoder]:
     """Encoders for the threads, each of which opens its own files when it first encodes."""
-    spec = checkpoint.metadata.encoder
+    spec = model.checkpoint.metadata.encoder
     htslib = load_reading_library()
     selection = ReadSelection(options.use_supplementary, "haplotype_tag" in spec.channels)
 
@@ -419,7 +419,7 @@ def _encoder_pool(options: EvidenceOptions, checkpoint: Checkpoint) -> Pool[Samp
         encoder = ChunkEncoder(spec, (), ReferenceFile(options.reference_path))
         return SampleEncoder(encoder, lambda sample: open_sample_files(sample, options.reference_path, htslib, selection))
 
-    if spec.rows == 0:
+    if spec.rows == 0 or model.stage == BOTH:
         load_encoder()
     return Pool(open_encoder)
 

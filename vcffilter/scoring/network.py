@@ -184,14 +184,16 @@ class NetworkScorer(CalibratedNetwork):
     """A network ready to score, on the threads that call.
 
     checkpoint: weights and what they need. device: `auto`, `cpu` or `cuda`. tiles: alleles per tile on a CPU and on a GPU.
-    Raises ModelError where the checkpoint cannot be used.
+    is_announced: say where it runs, which one of the parts of a model says for all. Raises ModelError where the checkpoint cannot
+    be used.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, device: str = "auto", tiles: tuple[int, int] = (CPU_TILE, GPU_TILE)
-    ) -> None:
+        self, checkpoint: Checkpoint, device: str = "auto", tiles: tuple[int, int] = (CPU_TILE, GPU_TILE),
+        *, is_announced: bool = True,
+    ) -> None:  # fmt: skip
         self.device = choose_device(device)
-        if self.device.type == "cpu":
+        if self.device.type == "cpu" and is_announced:
             logger.info("network %s runs on the CPU", checkpoint.metadata.model_id)
         self.encoder = checkpoint.metadata.encoder
         self._checkpoint = checkpoint

@@ -40,7 +40,7 @@ class CascadeScorer(CalibratedNetwork):
         self._gate = whole.gate
         self._seen = whole.seen
         self.first = NetworkScorer(first_of_two(checkpoint), device)
-        self._second = NetworkScorer(second_alone(checkpoint), device, SECOND_TILES)
+        self._second = NetworkScorer(second_alone(checkpoint), device, SECOND_TILES, is_announced=False)
         self.device = self.first.device
 
     def first_stage(self, features: np.ndarray) -> FirstStage:
