@@ -14,7 +14,7 @@ import numpy as np
 
 from vcffilter.kernels import sam
 from vcffilter.kernels.jit import inline_kernel, int64, kernel
-from vcffilter.kernels.normalised_alleles import SUBSTITUTION, NormalisedAlleles
+from vcffilter.kernels.normalised_alleles import NormalisedAlleles
 from vcffilter.kernels.reads import ReadArrays
 from vcffilter.kernels.reference import UNKNOWN_BASE, ReferenceSegments, reference_code
 from vcffilter.kernels.scan import ReadEvents, read_code
@@ -23,13 +23,15 @@ from vcffilter.kernels.support import MATE_COUNTED, N_COVERING, SUPPORTS_ALT, SU
 
 #: Bases of lower quality say nothing at a column; fragments of lower mapping quality do not make one.
 GOOD_QUALITY_PHRED, GOOD_MAPQ = 20, 20
-#: A column is heterozygous where so many fragments show ALT and so many REF, and ALT's share of both is 1/5 to 4/5.
-MIN_FRAGMENTS = 2
+#: A column is heterozygous where so many fragments show its other base, so many REF, and each has a fifth of both or more.
+MIN_FRAGMENTS, MIN_REF_FRAGMENTS = 2, 1
 #: Anchors of an allele: so many of the nearest columns on either side.
 ANCHORS_A_SIDE = 8
 MAX_ANCHORS = 2 * ANCHORS_A_SIDE
-#: Mismatches this close to an indel are of its own misaligned reads.
-INDEL_MARGIN = 10
+#: Columns this close to an allele are often of the same artefact (misaligned reads, a cluster of errors): they are no anchors.
+OWN_MARGIN = 10
+#: Share of fragments that show the other allele by error, and limit of the likelihood ratio (log10).
+ERROR_SHARE, LARGEST_LOG_RATIO = 0.02, 10.0
 #: An anchor joins where so many fragments agree, and at most a fifth as many say the opposite.
 MIN_AGREEING = 2
 #: Bytes of the tensor's channel: on the haplotype with more of the ALT fragments, on the other one, on neither.
@@ -156,7 +158,7 @@ def _look_at_columns(reads: ReadArrays, n_reads: int, segments: ReferenceSegment
     n_het = int64(0)
     for column in range(len(columns.pos0)):
         n_alt, n_ref = columns.n_alt[column], columns.n_ref[column]
-        if min(n_alt, n_ref) >= MIN_FRAGMENTS and 5 * min(n_alt, n_ref) >= n_alt + n_ref:
+        if n_alt >= MIN_FRAGMENTS and n_ref >= MIN_REF_FRAGMENTS and 5 * min(n_alt, n_ref) >= n_alt + n_ref:
             columns.het[n_het] = column
             columns.het_pos0[n_het] = columns.pos0[column]
             n_het += 1
@@ -244,8 +246,7 @@ def empty_phase_scratch(n_reads: int) -> PhaseScratch:
 @inline_kernel
 def _choose_anchors(allele: int, alleles: NormalisedAlleles, columns: Columns, scratch: PhaseScratch) -> int:
     """The nearest heterozygous columns on either side within the reach, by distance, the left one of two first. How many."""
-    margin = 0 if alleles.kind[allele] == SUBSTITUTION else INDEL_MARGIN
-    own0, own_end0 = alleles.start0[allele] - margin, alleles.shift_end0[allele] + margin
+    own0, own_end0 = alleles.start0[allele] - OWN_MARGIN, alleles.shift_end0[allele] + OWN_MARGIN
     first0, end0 = alleles.start0[allele] - columns.counts[REACH], alleles.shift_end0[allele] + columns.counts[REACH]
     het_pos0 = columns.het_pos0[: columns.counts[N_HET]]
     left, right = first_at_least(het_pos0, own0) - 1, first_at_least(het_pos0, own_end0)
@@ -375,7 +376,7 @@ def _assign_fragments(site: SiteReads, scratch: PhaseScratch) -> None:
 class PhaseFeature(IntEnum):
     """Places of the values that `write_phase_features` writes; their names in lower case are the features'.
 
-    Shares that nothing is known of are -1.
+    Shares that nothing is known of are -1. The ratio is 0 then: it alone needs no number of anchors beside it.
     """
 
     PHASE_ANCHORS = 0
@@ -387,6 +388,7 @@ class PhaseFeature(IntEnum):
     PHASE_ALT_HAPLOTYPES = 6
     PHASE_ALT_SHARE_MAX = 7
     PHASE_ALT_SHARE_MIN = 8
+    PHASE_LOG_LIKELIHOOD_RATIO = 9
 
 
 PHASE_FEATURES = tuple(one.name.lower() for one in PhaseFeature)
@@ -399,6 +401,21 @@ _NEITHER, _ALTS, _OTHER = range(3)
 @inline_kernel
 def _share(part: int, whole: int) -> float:
     return part / whole if whole > 0 else -1.0
+
+
+@inline_kernel
+def _log_likelihood_ratio(alt: np.ndarray, ref: np.ndarray) -> float:
+    """log10 of how likely the phased fragments are for a variant (on one haplotype or on both) over what is likely where ALT
+    falls on fragments whatever their haplotype. alt, ref: int64 (3,), rows of PhaseScratch.tally; 0 without a phased ALT.
+    """
+    n_alt, n_ref = alt[_ALTS] + alt[_OTHER], ref[_ALTS] + ref[_OTHER]
+    if n_alt == 0:
+        return 0.0
+    n = n_alt + n_ref
+    n_wrong = min(ref[_ALTS] + alt[_OTHER], n_ref)
+    variant = n_wrong * math.log10(ERROR_SHARE) + (n - n_wrong) * math.log10(1.0 - ERROR_SHARE)
+    random = n_alt * math.log10(n_alt / n) + (n_ref * math.log10(n_ref / n) if n_ref > 0 else 0.0)
+    return min(max(variant - random, -LARGEST_LOG_RATIO), LARGEST_LOG_RATIO)
 
 
 @inline_kernel
@@ -436,3 +453,4 @@ def write_phase_features(
     out[PhaseFeature.PHASE_ALT_HAPLOTYPES.value] = (1 if alt[_ALTS] > 0 else 0) + (1 if alt[_OTHER] > 0 else 0)
     out[PhaseFeature.PHASE_ALT_SHARE_MAX.value] = max(on_alts, on_other)
     out[PhaseFeature.PHASE_ALT_SHARE_MIN.value] = min(on_alts, on_other)
+    out[PhaseFeature.PHASE_LOG_LIKELIHOOD_RATIO.value] = _log_likelihood_ratio(alt, ref)

@@ -15,7 +15,8 @@ from twin.support import MATE_COUNTED, SUPPORTS_ALT, SUPPORTS_REF, Site
 
 _GOOD = 20
 _ANCHORS_A_SIDE = 8
-_INDEL_MARGIN = 10
+_OWN_MARGIN = 10
+_ERROR, _LARGEST = 0.02, 10.0
 
 #: Position, REF base, other base.
 Column = tuple[int, str, str]
@@ -64,15 +65,14 @@ def heterozygous_columns(reads: Sequence[Read], contig: Contig, start0: int, end
     for column in sorted(seen, key=lambda column: (column[0], "ACGT".find(column[2]))):
         shown = Counter(_shown(read, column) for read in _speakers(reads, column[0]))
         fewer = min(shown[1], shown[-1])
-        if fewer >= 2 and 5 * fewer >= shown[1] + shown[-1]:
+        if shown[1] >= 2 and shown[-1] >= 1 and 5 * fewer >= shown[1] + shown[-1]:
             found.append(column)
     return found
 
 
 def _anchors(columns: Sequence[Column], allele: Allele) -> list[Column]:
     """The nearest columns on either side, by distance, the left one of two first; of one position the left one by order."""
-    margin = 0 if allele.is_substitution else _INDEL_MARGIN
-    own0, own_end0 = allele.start0 - margin, allele.shift_end0 + margin
+    own0, own_end0 = allele.start0 - _OWN_MARGIN, allele.shift_end0 + _OWN_MARGIN
     left = [(own0 - column[0], 0, number, column) for number, column in enumerate(columns[::-1]) if column[0] < own0]
     right = [(column[0] - own_end0 + 1, 1, number, column) for number, column in enumerate(columns) if column[0] >= own_end0]
     return [one[-1] for one in sorted(left[:_ANCHORS_A_SIDE] + right[:_ANCHORS_A_SIDE])]
@@ -99,6 +99,18 @@ def _votes(shown: dict[int, list[int]], n_anchors: int) -> tuple[dict[int, int],
         if not clear:
             return votes, n_anchors - len(left)
         _, anchor, sign = min(clear)
+
+
+def _log_ratio(alt: list[int], ref: list[int]) -> float:
+    """alt, ref: fragments on the ALT's haplotype and on the other one."""
+    n_alt, n_ref = sum(alt), sum(ref)
+    if not n_alt:
+        return 0.0
+    n_wrong = min(ref[0] + alt[1], n_ref)
+    n = n_alt + n_ref
+    variant = n_wrong * math.log10(_ERROR) + (n - n_wrong) * math.log10(1 - _ERROR)
+    by_chance = n_alt * math.log10(n_alt / n) + (n_ref * math.log10(n_ref / n) if n_ref else 0.0)
+    return min(max(variant - by_chance, -_LARGEST), _LARGEST)
 
 
 def phase(allele: Allele, contig: Contig, site: Site, reads: Sequence[Read], reach: int) -> Phase:
@@ -132,5 +144,6 @@ def phase(allele: Allele, contig: Contig, site: Site, reads: Sequence[Read], rea
         "phase_alt_haplotypes": (n_alt[1] > 0) + (n_alt[-1] > 0),
         "phase_alt_share_max": max(shares),
         "phase_alt_share_min": min(shares),
+        "phase_log_likelihood_ratio": _log_ratio([n_alt[mine], n_alt[-mine]], [n_ref[mine], n_ref[-mine]]),
     }
     return Phase(features, {slot: {mine: 255, -mine: 120, 0: 60}[one] for slot, one in sign.items()})
