@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from vcffilter.pictures.facts import CallFacts
     from vcffilter.pictures.painter import PileupSource
     from vcffilter.pictures.pileup import Pileup
+    from vcffilter.pipeline.background import Background
     from vcffilter.pipeline.evidence import EvidenceScorer
     from vcffilter.pipeline.summary import RunSummary
     from vcffilter.variants.allele_scores import AlleleScores
+    from vcffilter.variants.background_counts import BackgroundCounts
 
 #: (contig, POS, REF, ALT), POS 1-based, as in a VCF.
 Allele = tuple[str, int, str, str]
@@ -49,6 +51,7 @@ class Scores:
     does not or where it was not asked for. features: float32 (n, n_features), what the model was given; NaN where not scored.
     feature_names: of its columns (docs/method.md says what they are). tier, band: as PILEUP_TIER and PILEUP_BAND have them, "."
     where not scored; () where the `Filter` was not asked for them. stage: as PILEUP_STAGE; () of a model of one stage.
+    background: as PILEUP_BACKGROUND has it, with the reads behind it; () and None where there is none.
     """
 
     alleles: tuple[Allele, ...]
@@ -65,6 +68,9 @@ class Scores:
     tier: tuple[str, ...] = ()
     band: tuple[str, ...] = ()
     stage: tuple[str, ...] = ()
+    background: tuple[str, ...] = ()
+    background_reads: np.ndarray | None = None
+    background_alt_reads: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.alleles)
@@ -75,7 +81,12 @@ class Scores:
         for name in ("probability", "log_odds", "n_reads", "ref_reads", "alt_reads", "passes"):
             frame[name] = getattr(self, name)
         frame = frame.assign(status=list(self.status), reasons=[",".join(names) for names in self.reasons])
-        return frame.assign(**{name: list(words) for name in ("tier", "band", "stage") if (words := getattr(self, name))})
+        words = {name: list(found) for name in ("tier", "band", "stage", "background") if (found := getattr(self, name))}
+        frame = frame.assign(**words)
+        for name in ("background_alt_reads", "background_reads"):
+            if getattr(self, name) is not None:
+                frame[name] = getattr(self, name)
+        return frame
 
 
 class Filter:
@@ -84,8 +95,9 @@ class Filter:
     reads: BAM or CRAM files with index, of one sample. reference: FASTA with .fai. model: a name (`pileup-filter models`), a
     .safetensors file, or "auto". preset: cut of the model's card; None = its default. samples: of the reads' @RG lines; empty =
     all reads. reasons: whether they are looked for. tier: as --tier, the share of false calls among those that need no
-    confirmation. bands: as --bands, but shares of true calls kept, such as (0.99, 0.999). A context manager; from one thread at
-    a time. stage: as --stage, "trees" or "both", of a model of two stages. Raises VcffilterError.
+    confirmation. bands: as --bands, but shares of true calls kept, such as (0.99, 0.999). stage: as --stage, "trees" or "both",
+    of a model of two stages. background: BAM or CRAM files of others, as --background; background_filter: as on the command
+    line, of `filter_file` and of `Scores.passes`. A context manager; from one thread at a time. Raises VcffilterError.
 
     >>> with Filter("reads.bam", "reference.fa") as model:
     ...     scores = model.score([("chr20", 10008921, "A", "G")])
@@ -105,15 +117,22 @@ class Filter:
         tier: float | None = None,
         bands: Sequence[float] | None = None,
         stage: str | None = None,
+        background: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+        background_filter: bool = False,
     ) -> None:
-        several = [reads] if isinstance(reads, str | os.PathLike) else list(reads)
-        self._reads = tuple(os.fspath(path) for path in several)
+        self._reads, self._background_paths = _paths(reads), _paths(background)
+        self._background_filter = background_filter
+        if background_filter and not self._background_paths:
+            from vcffilter.errors import UsageError
+
+            raise UsageError("the background is to decide, and there is none", hint="Give background=, or leave it out")
         self._reference = os.fspath(reference)
         self._preset, self._device, self._samples, self._want_reasons = preset, device, tuple(samples), reasons
         self._stage = stage
         self._tier, self._bands = tier, None if bands is None else tuple(bands)
         self._model = self._chosen_model(model)
         self._scorer: EvidenceScorer | None = None
+        self._background: Background | None = None
         self._source: PileupSource | None = None
         self._explainer: CallExplainer | None = None
 
@@ -128,6 +147,9 @@ class Filter:
         if self._scorer is not None:
             self._scorer.close()
             self._scorer = None
+        if self._background is not None:
+            self._background.close()
+            self._background = None
         if self._source is not None:
             self._source.close()
             self._source = None
@@ -147,7 +169,10 @@ class Filter:
     def score(self, alleles: Iterable[Allele]) -> Scores:
         """Score alleles: (contig, POS, REF, ALT), in any order. Scores are those of a VCF with these records."""
         tier, bands = self._chosen_tier(), self._chosen_bands()
-        scores = score_alleles(self._opened(), alleles, self._thresholds(), with_reasons=self._want_reasons)
+        scores = score_alleles(
+            self._opened(), alleles, self._thresholds(), with_reasons=self._want_reasons,
+            background=self._opened_background(), background_filter=self._background_filter,
+        )  # fmt: skip
         return replace(scores, tier=_tier_words(scores, tier), band=_band_names(scores, bands))
 
     def score_frame(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -172,6 +197,8 @@ class Filter:
             "tier": self._tier,
             "bands": self._bands,
             "stage": self._stage,
+            "background_paths": self._background_paths,
+            "background_filter": self._background_filter,
             "with_reasons": self._want_reasons,
             "quiet": True,
             **options,
@@ -236,6 +263,17 @@ class Filter:
             )  # fmt: skip
             self._scorer = open_scorer(options)
         return self._scorer
+
+    def _opened_background(self) -> Background | None:
+        if self._background is None and self._background_paths:
+            from vcffilter.pipeline.background import BackgroundOptions, open_background
+
+            options = BackgroundOptions(
+                "the alleles", self._background_paths, self._reference, reads_paths=self._reads,
+                scored_names=self._opened().scored_names,
+            )  # fmt: skip
+            self._background = open_background(options)
+        return self._background
 
     def _drawn(self) -> PileupSource:
         if self._source is None:
@@ -328,10 +366,13 @@ def score_alleles(
     *,
     with_reasons: bool,
     go_on: Callable[[], None] | None = None,
+    background: Background | None = None,
+    background_filter: bool = False,
 ) -> Scores:
     """Scores of alleles in any order, by a scorer that was opened for one sample or none and, with_reasons, finds them.
 
-    go_on: called now and then; what it raises ends the work.
+    go_on: called now and then; what it raises ends the work. background: others' reads, open; background_filter: what their noise
+    explains does not pass.
     """
     import numpy as np
 
@@ -352,11 +393,14 @@ def score_alleles(
             chunk = AlleleChunk.from_alleles(piece[0][0], [(pos1 - 1, ref, alt) for _, pos1, ref, alt in piece])
             scores = scorer.score(chunk)
             assert isinstance(scores, AlleleScores), "reads are pooled where no samples' columns are named"
-            parts.append(scores)
+            parts.append(scores if background is None else replace(scores, background=background.count(chunk)))
     parts.append(AlleleScores.unscored([STATUS_CODE[why] for why in unsent.values()]))
     place = np.empty(len(given), np.int64)
     place[[*order, *unsent]] = np.arange(len(given))
-    return _collected(given, parts, place, scorer.metadata.encoder.features, thresholds, with_reasons)
+    collected = _collected(given, parts, place, scorer.metadata.encoder.features, thresholds, with_reasons)
+    if background is None:
+        return collected
+    return _with_background(collected, _joined_background(parts, len(background.samples), place), decides=background_filter)
 
 
 def _collected(
@@ -397,6 +441,30 @@ def _collected(
     )  # fmt: skip
 
 
+def _joined_background(parts: list[AlleleScores], n_samples: int, place: np.ndarray) -> BackgroundCounts:
+    """Counts of all alleles; 0 of those that were not sent. place: as in `_collected`."""
+    import numpy as np
+
+    from vcffilter.variants.background_counts import BackgroundCounts
+
+    known = [part.background or BackgroundCounts.without_reads(n_samples, len(part.status)) for part in parts]
+    telling, showing = (np.hstack([getattr(counts, name) for counts in known])[:, place] for name in ("telling", "showing"))
+    return BackgroundCounts(telling, showing)
+
+
+def _with_background(scores: Scores, counts: BackgroundCounts, *, decides: bool) -> Scores:
+    """decides: what the background explains as noise does not pass."""
+    from vcffilter.scoring.background_rules import BACKGROUND_NAMES, judge, least_share
+
+    words = _where_scored(scores, [BACKGROUND_NAMES[code] for code in judge(counts)])
+    n_told = scores.alt_reads + scores.ref_reads
+    passes = scores.passes & ~(scores.alt_reads < least_share(counts) * n_told) if decides else scores.passes
+    return replace(
+        scores, passes=passes, background=words, background_reads=counts.telling.sum(axis=0),
+        background_alt_reads=counts.showing.sum(axis=0),
+    )  # fmt: skip
+
+
 def _is_snv(alleles: Sequence[Allele]) -> np.ndarray:
     import numpy as np
 
@@ -433,6 +501,11 @@ def _band_names(scores: Scores, bands: Bands | None) -> tuple[str, ...]:
 
 def _where_scored(scores: Scores, words: Iterable[str]) -> tuple[str, ...]:
     return tuple(word if status == "scored" else "." for status, word in zip(scores.status, words, strict=True))
+
+
+def _paths(given: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> tuple[str, ...]:
+    several = [given] if isinstance(given, str | os.PathLike) else list(given)
+    return tuple(os.fspath(path) for path in several)
 
 
 def _pandas() -> Any:

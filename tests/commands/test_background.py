@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import numpy as np
 import pysam
 import pytest
 
+from vcffilter import Filter
 from vcffilter.commands.main import run
+from vcffilter.errors import UsageError
 from vcffilter.pipeline.background import Background, BackgroundOptions, open_background
 from vcffilter.variants.allele_chunk import AlleleChunk
 
@@ -302,3 +305,33 @@ def test_reads_of_nobody_are_those_of_their_file(planted: Planted) -> None:
     text = filtered(planted, "--background", nameless)
     assert f'samples="{nameless}"' in text
     assert info(text)[_RARE]["PILEUP_BACKGROUND"] == "none"
+
+
+def test_de_novo_candidates_as_the_page_finds_them(planted: Planted, tmp_path: Path, bcftools: str) -> None:
+    """The page's expressions, run on a child whose parents both lack one allele, and one of whom hides another."""
+    father = planted.write("father", "father", {_SEEN: (12, 12), _STRONG: (0, 24), _RARE: (0, 24), _SPARSE: (1, 20)})
+    mother = planted.write("mother", "mother", {_SEEN: (0, 24), _STRONG: (0, 6), _RARE: (0, 24), _SPARSE: (0, 24)})
+    found = tmp_path / "found.vcf"
+    found.write_text(filtered(planted, "--background", father, "--background", mother, *_ALL_PASS))
+    page = (Path(__file__).parents[2] / "docs" / "background.md").read_text()
+    (asked,) = (line.split("'")[1] for line in page.splitlines() if line.strip().startswith("bcftools view -f PASS -i 'GT="))
+    without_genotypes = asked.removeprefix('GT="alt" && INFO/PILEUP_PROB>0.9 && ')
+    assert without_genotypes != asked
+    split = subprocess.run([bcftools, "norm", "-m", "-any", str(found)], capture_output=True, check=True)
+    command = [bcftools, "view", "-H", "-f", "PASS", "-i", without_genotypes]
+    candidates = subprocess.run(command, input=split.stdout, capture_output=True, check=True).stdout.decode()
+    alleles = [tuple(line.split("\t")[1:5:3]) for line in candidates.splitlines()]
+    # Nobody's: the child's own, and the ALT beside one that the father has.
+    assert alleles == [(str(_SEEN + 1), _THIRD[planted.bases[_SEEN]]), (str(_RARE + 1), _OTHER[planted.bases[_RARE]])]
+
+
+def test_python_says_the_same(planted: Planted, other: str) -> None:
+    alleles = [("chr1", pos0 + 1, planted.bases[pos0], _OTHER[planted.bases[pos0]]) for pos0 in (_STRONG, _SEEN, _NOISY)]
+    with Filter(planted.reads, planted.reference, background=other, background_filter=True, preset="sensitive") as model:
+        scores = model.score([*alleles, ("chr1", 5, planted.bases[4], "<DEL>")])
+    assert scores.background == ("noise", "support", "noise", ".")
+    assert scores.background_alt_reads.tolist() == [3, 11, 3, 0]
+    assert scores.background_reads.tolist() == [30, 24, 30, 0]
+    assert scores.passes.tolist() == [True, True, False, False]
+    with pytest.raises(UsageError, match="the background is to decide, and there is none"):
+        Filter(planted.reads, planted.reference, background_filter=True)

@@ -23,7 +23,7 @@ from vcffilter.annotation.settings import (
     AnnotationSettings,
 )
 from vcffilter.errors import VariantFileError
-from vcffilter.scoring.background_rules import BACKGROUND_NAMES, EXPLAINED_TIMES, UNKNOWN, judge, noise_share
+from vcffilter.scoring.background_rules import BACKGROUND_NAMES, UNKNOWN, judge, least_share
 from vcffilter.variants.allele_scores import STAGE_NAMES, STATUS_NAMES, AlleleScores, SampleScores
 from vcffilter.variants.chunks import RecordChunk
 from vcffilter.variants.header import VariantHeader
@@ -215,7 +215,7 @@ class Annotator:
         """float64 (n_alleles,), of the ALTs that were scored or might have been; see `record_update.AltScores`."""
         if scores.background is None or not self.settings.background_decides:
             return np.zeros(n_alleles)
-        return EXPLAINED_TIMES * noise_share(scores.background)
+        return least_share(scores.background)
 
     def _of_samples(self, chunk: RecordChunk, samples: SampleScores | None) -> update.SampleAlts:
         """What the kernel writes for each sample."""

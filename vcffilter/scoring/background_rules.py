@@ -68,6 +68,11 @@ def judge(counts: BackgroundCounts) -> np.ndarray:
     return judge_samples(counts).max(axis=0)
 
 
+def least_share(counts: BackgroundCounts) -> np.ndarray:
+    """float64 (n_alleles,): share of a sample's reads for the ALT below which noise explains them; 0 where there is none."""
+    return EXPLAINED_TIMES * noise_share(counts)
+
+
 def noise_share(counts: BackgroundCounts) -> np.ndarray:
     """float64 (n_alleles,): the largest share of ALT reads in a sample where the allele is noise; 0 where it is not `noise`."""
     values = judge_samples(counts)
