@@ -106,3 +106,13 @@ def test_samples_writes_format_beside_bcftools_and_scores_one_three_and_twenty(b
     assert all(row["all"] > 50 for row in table(report, "Peak memory"))
     scored = {row["samples"]: row["ALTs scored, over all samples"] for row in table(report, "Scoring samples")}
     assert scored[20] == 20 * scored[1] > 0
+
+
+@pytest.mark.long
+def test_two_stages_prints_what_the_second_one_costs(work: Path) -> None:
+    report = run("two_stages", work, "--network-alleles", "64", "--shares", "0.2")
+    assert all(row["tensors/s"] > 0 for row in table(report, "The network alone"))
+    trees, both = table(report, "Scoring")
+    assert (trees["stages"], trees["by the network"]) == ("trees", "0.0%")
+    assert both["stages"] == "both"
+    assert 10 < float(both["by the network"].rstrip("%")) < 30
