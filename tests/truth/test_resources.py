@@ -21,17 +21,24 @@ def resource(folder, rows):
 
 
 def test_alleles_near_calls_are_read_whoever_carries_them(tmp_path):
-    far = 2000 + NEAR_BASES + 10
-    rows = [(1000, "A", "C,<DEL>", "PASS"), (1001, "a", "g", "."), (1002, "A", "T", "bad"), (far, "A", "C", "PASS")]
+    rows = [(1000, "A", "C,<DEL>", "PASS"), (1001, "a", "g", "."), (1002, "A", "T", "bad"), (1003, "A", "C", "PASS")]
     with ResourceFile(resource(tmp_path, rows)) as known:
-        assert list(known.alleles_near("1", [(1999, 2000), (1100, 1101)])) == [(999, "A", "C"), (1000, "A", "G")]
+        assert list(known.alleles_near("1", [(1999, 2000), (999, 1002)])) == [(999, "A", "C"), (1000, "A", "G")]
+        assert list(known.alleles_near("1", [(1000, 1002)])) == [(999, "A", "C"), (1000, "A", "G")]
         assert list(known.alleles_near("1", [])) == []
         assert list(known.alleles_near("2", [(1, 2)])) == []
 
 
-def test_a_long_call_reaches_to_its_end(tmp_path):
-    with ResourceFile(resource(tmp_path, [(5000, "A", "C", ".")])) as known:
-        assert list(known.alleles_near("1", [(100, 4990), (200, 201)])) == [(4999, "A", "C")]
+@pytest.mark.parametrize(("ref", "alt", "reach"), [("A", "C", 0), ("A", "AC", NEAR_BASES), ("AC", "A", NEAR_BASES)])
+def test_what_can_be_shifted_is_read_from_further_away(tmp_path, ref, alt, reach):
+    with ResourceFile(resource(tmp_path, [(5000, ref, alt, ".")])) as known:
+        found = [(4999, ref, alt)]
+        after = 4999 + len(ref) + reach
+        assert list(known.alleles_near("1", [(after - 1, after)])) == found
+        assert list(known.alleles_near("1", [(after, after + 1)])) == []
+        # The end of a long call counts, though another call begins between.
+        assert list(known.alleles_near("1", [(100, 5000 - reach), (200, 201)])) == found
+        assert list(known.alleles_near("1", [(100, 4999 - reach), (200, 201)])) == []
 
 
 def test_a_resource_needs_an_index(tmp_path):

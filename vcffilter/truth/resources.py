@@ -13,7 +13,8 @@ from vcffilter.truth.normalise import Allele, is_sequence
 from vcffilter.truth.placement import is_on, place
 from vcffilter.truth.variant_file import VariantFile
 
-#: A resource's alleles further than this from every call (bp) are not kept: more than one allele can be shifted in most repeats.
+#: Insertions and deletions of a resource further than this from every call (bp) are not kept: more than they can be shifted in most
+#: repeats. Substitutions of one base stay where they are.
 NEAR_BASES = 300
 #: A called allele of several bases may be spelled by alleles that overlap it, and by nothing beside it: in a dense resource any
 #: haplotype could be put together from what lies around.
@@ -38,11 +39,11 @@ class ResourceFile(VariantFile):
             return
         starts0, reached0 = _reach(spans)
         for record in self.records(contig):
-            pos0 = record.POS - 1
-            before = bisect_right(starts0, pos0 + len(record.REF) + NEAR_BASES)
-            if before == 0 or reached0[before - 1] < pos0 - NEAR_BASES or record.FILTER is not None:
-                continue
             ref, alts = self.alleles_of(record, None)
+            pos0, near = record.POS - 1, 0 if len(ref) == 1 == max(map(len, alts), default=1) else NEAR_BASES
+            before = bisect_right(starts0, pos0 + len(ref) - 1 + near)
+            if before == 0 or reached0[before - 1] <= pos0 - near or record.FILTER is not None:
+                continue
             for alt in alts:
                 if is_sequence(ref.upper()) and is_sequence(alt.upper()):
                     yield pos0, ref.upper(), alt.upper()
