@@ -13,7 +13,7 @@ from vcffilter.truth.normalise import Allele, is_sequence
 from vcffilter.truth.placement import is_on, place
 from vcffilter.truth.variant_file import VariantFile
 
-#: Insertions and deletions of a resource further than this from every call (bp) are not kept: more than they can be shifted in most
+#: Insertions and deletions of a resource further than this from every call (bp) are not kept: more than they shift in most
 #: repeats. Substitutions of one base stay where they are.
 NEAR_BASES = 300
 #: A called allele of several bases may be spelled by alleles that overlap it, and by nothing beside it: in a dense resource any
