@@ -1,5 +1,6 @@
 """`pileup-filter calibrate`: with labels a new checkpoint, without them what each cut would do."""
 
+import dataclasses
 import gzip
 
 import numpy as np
@@ -25,7 +26,7 @@ def examples(n=6000, seed=0):
     depth = np.where(rng.random(n) < 0.5, 5, 30).astype(np.int32)
     label = (rng.random(n) < 1 / (1 + np.exp(-honest))).astype(np.float32)
     logits = (3 * honest + 2 * (depth < 8)).astype(np.float32)
-    return LabelledLogits(logits, label, rng.random(n) < 0.7, np.ones(n, bool), depth, np.arange(n) // 5)
+    return LabelledLogits(logits, label, rng.random(n) < 0.7, np.ones(n, bool), depth, np.arange(n) // 5, logits)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +104,7 @@ def test_a_precision_out_of_reach_is_left_out(shipped, caplog):
     caplog.set_level("WARNING", "vcffilter")
     data = examples()
     label = np.where(data.is_snv, data.label, data.logits < -5).astype(np.float32)  # the better the score, the falser
-    data = LabelledLogits(data.logits, label, data.is_snv, data.hard, data.depth, data.block)
+    data = dataclasses.replace(data, label=label)
     metadata = recalibrated(shipped, data, precisions=(0.999,)).metadata
     assert all("target_precision" not in point for point in metadata.operating_points)
     assert "0.999" in caplog.text
@@ -111,7 +112,7 @@ def test_a_precision_out_of_reach_is_left_out(shipped, caplog):
 
 def test_one_class_cannot_calibrate(shipped):
     data = examples()
-    data = LabelledLogits(data.logits, np.ones_like(data.label), data.is_snv, data.hard, data.depth, data.block)
+    data = dataclasses.replace(data, label=np.ones_like(data.label))
     with pytest.raises(TrainingError, match="all true"):
         recalibrated(shipped, data)
 
