@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +47,8 @@ def test_reads_that_exclude_a_heterozygous_genotype() -> None:
     for showing, fewest in enumerate(FEWEST_READS.tolist()):
         assert seldom(showing, fewest)
         assert not seldom(showing, fewest - 1)
+    page = (Path(__file__).parents[2] / "docs" / "background.md").read_text()
+    assert f"reads with the ALT, {', '.join(map(str, FEWEST_READS.tolist()))} reads that tell" in page
     # Beyond these the share alone is the stricter rule.
     for showing in range(len(FEWEST_READS), 200):
         assert seldom(showing, math.floor(showing / LEAST_SUPPORTING_SHARE) + 1)
