@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from vcffilter import Filter
 from vcffilter.commands.main import run
 from vcffilter.errors import UsageError
+from vcffilter.pipeline import evidence
 from vcffilter.pipeline.background import Background, BackgroundOptions, open_background
 from vcffilter.variants.allele_chunk import AlleleChunk
 
@@ -78,6 +81,14 @@ def _starts(plan: Plan) -> list[tuple[int, int, bool]]:
         for pos0, (n_showing, n_others) in plan.items()
         for number in range(n_showing + n_others)
     ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_model() -> Iterator[None]:
+    """The model is read once for all runs of this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evidence, "load_model", functools.lru_cache(evidence.load_model))
+        yield
 
 
 @pytest.fixture(scope="module")
