@@ -5,6 +5,8 @@
 OLD and NEW are two installed commands, such as /tmp/0.1.0/bin/pileup-filter and .venv/bin/pileup-filter. Each filters every
 real/<set>/<caller>.vcf.gz by the set's reads; sets of long reads by the HiFi weights. All that OLD wrote must stand in NEW with
 the same text: the fixed columns, FILTER, every INFO key and every FORMAT key. Keys that only NEW wrote are counted apart.
+--reliability TEXT leaves the count of call sets, and of those that differ, for the table of docs/reliability.md
+(benchmarks/reliability.py), as "Determinism: the same records, TEXT": such as "0.1.0 beside this version, its own weights".
 Exit code: 0 the same, 1 something differs, 2 nothing could be compared. Output goes to a temporary folder, and is removed.
 """
 
@@ -12,17 +14,22 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common import Table
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from common import RESULTS, Table  # noqa: E402
+from reliability_log import VARIABLE, Line, log  # noqa: E402
 
 #: A word in a set's name that stands for long reads.
 LONG_READS = {"hifi", "ont"}
@@ -61,6 +68,10 @@ class Difference:
     added: Counter[str] = field(default_factory=Counter)
     example: dict[str, str] = field(default_factory=dict)
     failure: str = ""
+
+    def differs(self, expected: set[str]) -> bool:
+        """Whether it could not be compared, or differs in more than these keys."""
+        return bool(self.failure or set(self.changed) - expected)
 
 
 def call_sets(data: Path, sets: list[str] | None, callers: list[str] | None) -> list[CallSet]:
@@ -171,7 +182,9 @@ def main() -> int:
     parser.add_argument("--new-arguments", default="", metavar="TEXT", help="more options for NEW alone")
     parser.add_argument("--expected", action="append", default=[], metavar="KEY", help="may differ, such as INFO/PILEUP_REASON")
     parser.add_argument("--jobs", type=int, default=1, help="call sets at a time")
+    parser.add_argument("--reliability", metavar="TEXT", help="leave the counts for docs/reliability.md; what was beside what")
     arguments = parser.parse_args()
+    began = time.monotonic()
     chosen = call_sets(arguments.data, arguments.sets, arguments.callers)
     if not chosen:
         print(f"no such call set under {arguments.data / 'real'}", file=sys.stderr)
@@ -182,7 +195,13 @@ def main() -> int:
     for table in tables(found, set(arguments.expected)):
         print(table.markdown())
     n_records, failed = sum(one.n_records for one in found.values()), [name for name, one in found.items() if one.failure]
-    unexpected = {key for one in found.values() for key in one.changed} - set(arguments.expected)
+    expected = set(arguments.expected)
+    if arguments.reliability:
+        os.environ.setdefault(VARIABLE, str(RESULTS.parents[1] / "build" / "reliability"))
+        n_different = sum(one.differs(expected) for one in found.values())
+        what = f"Determinism: the same records, {arguments.reliability}"
+        log("same-records", [Line(what, len(found), n_different, time.monotonic() - began)])
+    unexpected = {key for one in found.values() for key in one.changed} - expected
     print(f"{n_records} records of {len(found)} call sets compared; {len(failed)} call sets not; keys that differ: "
           f"{', '.join(sorted(unexpected)) or 'none'}")  # fmt: skip
     if unexpected or failed:

@@ -1,10 +1,12 @@
 """The comparison of two versions: what counts as the same record, and that every kind of difference is seen."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from reliability_log import read
 from same_records import differences
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "same_records.py"
@@ -53,10 +55,9 @@ def command(folder, name, line):
     return str(path)
 
 
-def compare(old, new, data, *options):
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), old, new, "--data", str(data), *options], capture_output=True, text=True, check=False
-    )
+def compare(old, new, data, *options, **environment):
+    command = [sys.executable, str(SCRIPT), old, new, "--data", str(data), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
 
 
 def test_exit_codes(tmp_path, data):
@@ -80,3 +81,25 @@ def test_exit_codes(tmp_path, data):
 def test_long_reads_get_their_weights(tmp_path, data):
     model = command(tmp_path, "model", 'case "$arguments" in *"--model hifi-germline"*) cp "$calls" "$out";; *) exit 1;; esac')
     assert compare(model, model, data).returncode == 0
+
+
+def test_counts_are_left_for_the_reliability_page(tmp_path, data):
+    same = command(tmp_path, "same", 'cp "$calls" "$out"')
+    one_other = command(
+        tmp_path, "one", 'case "$calls" in *other*) word=PASS;; *) word=NONE;; esac; sed s/$word/Low/ "$calls" > "$out"'
+    )
+    broken = command(tmp_path, "broken", "exit 3")
+    seen = {}
+    for name, new, options in (
+        ("same", same, ()), ("one", one_other, ()), ("expected", one_other, ("--expected", "FILTER")), ("broken", broken, ()),
+    ):  # fmt: skip
+        folder = tmp_path / f"{name}.log"
+        compare(same, new, data, "--reliability", "old beside new", *options, VCFFILTER_RELIABILITY=str(folder))
+        (line,) = read(folder)["same-records"]
+        assert line.line == "Determinism: the same records, old beside new"
+        assert "same_records.py" in line.command
+        seen[name] = line.cases, line.failures
+    assert seen == {"same": (2, 0), "one": (2, 1), "expected": (2, 0), "broken": (2, 2)}
+    folder = tmp_path / "none"
+    compare(same, same, data, VCFFILTER_RELIABILITY=str(folder))
+    assert not folder.exists()
