@@ -24,6 +24,7 @@ ARCHITECTURES = {
     "cnn2d": ("cnn2d", "Cnn2dConfig", "Cnn2d"),
     "wide_resnet": ("wide_resnet", "WideResnetConfig", "WideResnet"),
     "read_attention": ("read_attention", "ReadAttentionConfig", "ReadAttention"),
+    "read_contrast": ("read_contrast", "ReadContrastConfig", "ReadContrast"),
     "forest": ("forest", "ForestConfig", "Forest"),
     "ensemble": ("ensemble", "EnsembleConfig", "Ensemble"),
     "cascade": ("cascade", "CascadeConfig", "Cascade"),

@@ -34,6 +34,7 @@ step "simulated HiFi reads" simulated.py --work "$work/simulated-hifi" --kind hi
 step "simulated ONT reads" simulated.py --work "$work/simulated-ont" --kind ont
 for part in real simulated simulated-hifi simulated-ont; do
     step "examples: $part" examples.py --work "$work/$part"
+    step "examples with tensors: $part" examples.py --work "$work/$part" --pileup
 done
 
 train() { # CONFIG NAME [OPTION...]: weights and card, unless they are there
@@ -46,7 +47,7 @@ train() { # CONFIG NAME [OPTION...]: weights and card, unless they are there
     cp "$work/runs/$name/$name".{safetensors,md} "$work/weights/"
 }
 
-cp "$here"/{illumina,hifi,hifi-without-revio,ont}.yaml "$work/"
+cp "$here"/{illumina,illumina-pileup,hifi,hifi-pileup,hifi-without-revio,ont,ont-pileup}.yaml "$work/"
 train illumina.yaml illumina-germline
 for fold in chr20 chr21 chr22; do
     train illumina.yaml "illumina-germline-without-$fold" --without "$fold"
@@ -59,4 +60,7 @@ train hifi-without-revio.yaml hifi-germline-without-revio
 train ont.yaml ont-germline
 train ont.yaml ont-germline-without-quarter1-without-quarter2 --without quarter1 --without quarter2
 train ont.yaml ont-germline-without-quarter3-without-quarter4 --without quarter3 --without quarter4
+for platform in illumina hifi ont; do
+    train "$platform-pileup.yaml" "$platform-pileup"
+done
 ls -l "$work"/weights/*.safetensors >&2

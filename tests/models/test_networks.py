@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 
 import numpy as np
@@ -24,6 +25,7 @@ SMALL = {
     "cnn2d": {"widths": [8, 8]},
     "wide_resnet": {"stem": 8, "widths": [8, 16], "blocks": 1},
     "read_attention": {"width": 16, "depth": 1, "feed_forward": 16},
+    "read_contrast": {"width": 8, "filters": 4, "kernel": 3, "hidden": [16], "site_features": True},
     "ensemble": {
         "members": [{"architecture": "site_mlp", "config": {"hidden": [8]}}, {"architecture": "read_set"}],
         "weights": [0.25, 0.75],
@@ -80,8 +82,10 @@ def test_depends_on_reads(architecture):
     assert (run(module, features, 255 - reads) != run(module, features, reads)).any()
 
 
-@pytest.mark.parametrize("architecture", ["read_set", "read_attention"])
-@pytest.mark.parametrize("columns", [1, 5])
+@pytest.mark.parametrize(
+    ("architecture", "columns"),
+    [("read_set", 1), ("read_set", 5), ("read_attention", 1), ("read_attention", 5), ("read_contrast", 5)],
+)
 def test_order_of_reads_and_empty_rows_do_not_matter(architecture, columns):
     module, spec = ready(architecture, columns=columns)
     features, reads = make_arrays(spec, 30)
@@ -103,6 +107,46 @@ def test_read_set_tells_alt_supporting_from_other_reads():
         module.vectors.scale.inverse_deviation[1] = 0
     changed = run(module, features, switched) != run(module, features, reads)
     assert changed[reads[:, 1].reshape(10, -1).any(1)].all()
+
+
+def contrast(channels=(), **settings):
+    spec = make_spec(columns=5)
+    spec = dataclasses.replace(spec, channels=(*channels, *spec.channels[len(channels) :]))
+    torch.manual_seed(0)
+    module = build("read_contrast", SMALL["read_contrast"] | settings, spec)
+    features, reads = make_arrays(spec, 200)
+    reads[..., 1] = np.where(reads[..., :1, 1] > 128, 255, 128) * (reads[..., 1] > 0)
+    module.fit_inputs(features, reads)
+    return module, features[:30], reads[:30]
+
+
+def test_read_contrast_computes_the_same_while_it_learns():
+    # It leaves out empty rows then.
+    module, features, reads = contrast(dropout=0.0)
+    module.train()
+    learning = module(torch.from_numpy(features), torch.from_numpy(reads)).detach().numpy()
+    assert np.allclose(run(module, features, reads), learning, atol=1e-5)
+
+
+def test_read_contrast_does_not_see_the_level_of_qualities_nor_the_number_of_reads():
+    module, features, reads = contrast()
+    module.scale.mean[:], module.scale.inverse_deviation[:] = 0, 1 / 64
+    low = reads.copy()
+    low[..., 0] = np.where(reads[..., 0] > 0, 20 + reads[..., 0] // 4, 0)
+    high = low.copy()
+    high[:, 1:, :, 0] = np.where(low[:, 1:, :, 0] > 0, low[:, 1:, :, 0] + 100, 0)
+    assert np.allclose(run(module, features, high), run(module, features, low), atol=1e-4)
+    twice = np.concatenate([reads, reads[:, 1:]], axis=1)
+    assert np.allclose(run(module, features, twice), run(module, features, reads), atol=1e-5)
+
+
+def test_read_contrast_stays_within_its_limit():
+    module, features, reads = contrast(limit=0.5)
+    with torch.no_grad():
+        module.head.out_weight.mul_(1000)
+    logits = run(module, features, reads)
+    assert (np.abs(logits) <= 0.5).all()
+    assert np.ptp(logits) >= 0.5
 
 
 @pytest.mark.parametrize("architecture", SMALL)

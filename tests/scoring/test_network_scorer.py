@@ -58,6 +58,7 @@ def part(features, reads, chosen):
         ("cnn2d", 9),
         ("wide_resnet", 9),
         ("read_attention", 1),
+        ("read_contrast", 9),
     ],
 )
 def test_logits_are_bit_identical_however_they_are_batched(architecture, columns):

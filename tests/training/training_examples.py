@@ -10,8 +10,9 @@ from vcffilter.training.dataset import ArrayDataset
 ROWS, CHANNELS, FEATURES = 9, ("base_quality", "support", "mapping_quality"), 6
 
 
-def make_spec(with_reads=True):
-    features = tuple(f"feature_{i}" for i in range(FEATURES))
+def make_spec(with_reads=True, named=None):
+    """named: place -> name of site features that are called something."""
+    features = tuple((named or {}).get(i, f"feature_{i}") for i in range(FEATURES))
     return EncoderSpec(1, features, CHANNELS if with_reads else (), ROWS if with_reads else 0, 1 if with_reads else 0)
 
 

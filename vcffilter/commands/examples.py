@@ -74,6 +74,9 @@ class _ShareRange(click.ParamType):
 )  # fmt: skip
 @options.option("--columns", group=_ENCODER, type=click.IntRange(1), metavar="N", help="Columns of it, odd. [default: 1]")
 @options.option(
+    "--channels", group=_ENCODER, metavar="NAME,...", help="Channels of it, by name (a model's card lists them). [default: all]"
+)
+@options.option(
     "--phase-reach", group=_ENCODER, type=click.IntRange(0, 10_000), metavar="N",
     help="Haplotypes of the reads by heterozygous sites within N bases; short reads 500, long ones 3000. [default: 0 = none]",
 )  # fmt: skip
@@ -96,6 +99,7 @@ def examples(
     model: str | None,
     rows: int | None,
     columns: int | None,
+    channels: str | None,
     phase_reach: int | None,
     quiet: bool,
     verbose: bool,
@@ -115,7 +119,7 @@ def examples(
     options.start_logging(quiet=quiet, verbose=verbose)
     forbid_network_references()
     refuse_overwriting([output], [calls, labels, *reads_paths, reference_path])
-    spec = encoder_spec(model, rows, columns, phase_reach)
+    spec = encoder_spec(model, rows, columns, phase_reach, channels)
     source = ExampleSource(
         calls=calls,
         labels=labels,
@@ -149,21 +153,40 @@ def examples(
     )  # fmt: skip
 
 
-def encoder_spec(model: str | None, rows: int | None, columns: int | None, phase_reach: int | None = None) -> EncoderSpec:
-    """The encoder asked for: a model's, or everything the program makes with so many rows, columns, and reach of phase."""
+def encoder_spec(
+    model: str | None, rows: int | None, columns: int | None, phase_reach: int | None = None, channels: str | None = None
+) -> EncoderSpec:
+    """The encoder asked for: a model's, or everything the program makes with so many rows, columns, and reach of phase.
+
+    channels: names of those wanted, with commas; None = all.
+    """
     from vcffilter.kernels.encode import ALL_FEATURES, ENCODER_VERSION, FEATURE_NAMES
     from vcffilter.kernels.tensor import ALL_CHANNELS, CHANNEL_NAMES
     from vcffilter.models.checkpoint import load_checkpoint
     from vcffilter.models.encoder_spec import EncoderSpec
 
     if model is not None:
-        if rows is not None or columns is not None or phase_reach is not None:
-            raise UsageError("--model says what the encoder makes", hint="Leave --rows, --columns and --phase-reach out")
+        if any(option is not None for option in (rows, columns, phase_reach, channels)):
+            raise UsageError(
+                "--model says what the encoder makes", hint="Leave --rows, --columns, --channels and --phase-reach out"
+            )
         return load_checkpoint(model).metadata.encoder
     rows, columns = 49 if rows is None else rows, 1 if columns is None else columns
     if columns % 2 == 0:
         raise UsageError("--columns must be odd: as many on either side of the event")
-    features, channels = (ALL_FEATURES, ALL_CHANNELS) if phase_reach else (FEATURE_NAMES, CHANNEL_NAMES)
+    features, known = (ALL_FEATURES, ALL_CHANNELS) if phase_reach else (FEATURE_NAMES, CHANNEL_NAMES)
     if rows == 0:
         return EncoderSpec(ENCODER_VERSION, features, phase_reach=phase_reach or 0)
-    return EncoderSpec(ENCODER_VERSION, features, channels, rows, columns, phase_reach or 0)
+    chosen = _chosen_channels(channels, known)
+    return EncoderSpec(ENCODER_VERSION, features, chosen, rows, columns, phase_reach or 0)
+
+
+def _chosen_channels(names: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    if names is None:
+        return known
+    chosen = tuple(names.split(","))
+    unknown = [name for name in chosen if name not in known]
+    if unknown or len(set(chosen)) < len(chosen):
+        what = f"no channel is called {unknown[0]!r}" if unknown else "--channels names one twice"
+        raise UsageError(what, hint=f"There are: {', '.join(known)} (and phase, with --phase-reach)")
+    return chosen

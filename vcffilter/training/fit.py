@@ -246,7 +246,8 @@ class _Trainer:
             self._best = {name: tensor.clone() for name, tensor in self._average.values.items()}
         self._history.append(facts)
         self._next_epoch = epoch + 1
-        logger.info("epoch %d: training loss %.4f, %s %.5f", epoch, loss, self._config.metric, value)
+        measured = "" if self._validation is None else f", {self._config.metric} {value:.5f}"
+        logger.info("epoch %d: training loss %.4f%s", epoch, loss, measured)
         if self._world.is_first:
             self._save()
             if self._on_epoch is not None:

@@ -29,13 +29,15 @@ from vcffilter.models.network import Network
 from vcffilter.models.registry import build, config_to_json, count_parameters, parse_config, takes_reads
 from vcffilter.progress import ProgressCallback, no_progress
 from vcffilter.training.board import Board
+from vcffilter.training.cascades import ARCHITECTURE as CASCADE
+from vcffilter.training.cascades import CascadeTrainer, TrainedCascade, gate_shares, parse_cascade
 from vcffilter.training.config import TrainConfig
 from vcffilter.training.dataset import ArrayDataset, without_reads
 from vcffilter.training.distributed import is_first_process, leave_world
 from vcffilter.training.fit import EpochReport, FitResult, fit, predict
 from vcffilter.training.grown_trees import Grown, check_kind, grow_network, is_grown
 from vcffilter.training.metrics import summarise_groups
-from vcffilter.training.out_of_fold import calibrate, cross_fit, fold_of, locus_of
+from vcffilter.training.out_of_fold import HeldOut, calibrate, cross_fit, fold_of, locus_of
 from vcffilter.training.split import Split, load_split
 from vcffilter.version import __version__
 
@@ -63,8 +65,12 @@ def run_training(
     grows = is_grown(config.architecture)
     if grows:
         _check_growing(config, init)
+    elif config.architecture == CASCADE and init is None:
+        _check_cascade(config)
     elif config.out_of_fold.folds:
-        raise TrainingError("out_of_fold is for trees", hint="Hold examples out with validation: a network is trained only once")
+        raise TrainingError(
+            "out_of_fold is for trees and cascades", hint="Hold examples out with validation: a network is trained only once"
+        )
     with load_split(config, base, None if started_from is None else started_from.metadata.encoder) as split:
         return _train_split(config, split, run_folder, init, started_from, resume, progress)
 
@@ -79,7 +85,8 @@ def _train_split(
     progress: ProgressCallback,
 ) -> Path:
     grows = is_grown(config.architecture)
-    architecture, model_config = (config.architecture, {}) if grows else _architecture(config, started_from)
+    cascades = config.architecture == CASCADE and started_from is None
+    architecture, model_config = (config.architecture, {}) if grows or cascades else _architecture(config, started_from)
     spec = split.spec if architecture_takes_reads(architecture, model_config) else without_reads(split.spec)
     data_facts = _data_facts(split)
     if is_first_process():
@@ -87,9 +94,13 @@ def _train_split(
         _write_json(run_folder / "config.json", dataclasses.asdict(config) | {"init": init})
         _write_json(run_folder / "versions.json", versions())
         _write_json(run_folder / "data.json", data_facts)
+    cascade = None
     if grows:
         architecture, model_config, result = _grow(config, split, spec, run_folder)
         progress(1, len(config.out_of_fold.folds) + 1, "on everything")
+    elif cascades:
+        cascade = _train_cascade(config, split, spec, run_folder, progress)
+        model_config, result = cascade.config, dataclasses.replace(cascade.result, module=cascade.module)
     else:
         module = _starting_module(architecture, model_config, spec, started_from, config.fit.seed)
         result = _fit(config, split, module, spec, run_folder, started_from is not None)
@@ -97,10 +108,11 @@ def _train_split(
     target = run_folder / f"{config.model_id}.safetensors"
     if not is_first_process():
         return target
-    metadata = _metadata(config, architecture, model_config, spec, split, result, data_facts, started_from, progress)
+    calibrated = _calibrated(config, spec, split, result, cascade, progress)
+    metadata = _metadata(config, architecture, model_config, spec, split, result, data_facts, started_from, calibrated)
     save_checkpoint(target, result.module, metadata)
     write_text(target.with_suffix(".md"), render_card(load_checkpoint(target)))
-    if grows:
+    if grows or cascades:
         about = f"the {len(split.train):,} examples that {config.model_id} grew on"
         write_covers(covers_path(target), count_covers(result.module, np.nan_to_num(split.train.features), about))
     logger.info("weights and card written to %s", target)
@@ -108,8 +120,8 @@ def _train_split(
 
 
 def architecture_takes_reads(architecture: str, model_config: dict[str, Any]) -> bool:
-    """Whether an architecture, trees to be grown included, looks at the read tensor."""
-    return not is_grown(architecture) and takes_reads(architecture, model_config)
+    """Whether an architecture, trees to be grown and cascades to be trained included, looks at the read tensor."""
+    return architecture == CASCADE or not is_grown(architecture) and takes_reads(architecture, model_config)
 
 
 def versions() -> dict[str, str]:
@@ -228,6 +240,51 @@ def _grown_on(config: TrainConfig, examples: ArrayDataset, spec: EncoderSpec) ->
     return grown
 
 
+def _check_cascade(config: TrainConfig) -> None:
+    """Before anything is read: whether the settings can be understood, and there are folds to train the second stage by."""
+    parse_cascade(config.model)
+    if len(config.out_of_fold.folds) < 2:
+        raise TrainingError(
+            "a cascade needs two folds or more under out_of_fold",
+            hint="Its network learns from the logits of trees that never saw the allele's fold",
+        )
+
+
+def _train_cascade(
+    config: TrainConfig, split: Split, spec: EncoderSpec, run_folder: Path, progress: ProgressCallback
+) -> TrainedCascade:
+    done = itertools.count(1)
+    trainer = CascadeTrainer(
+        parse_cascade(config.model),
+        config.fit,
+        spec,
+        config.fit.threads or os.cpu_count() or 1,
+        run_folder,
+        lambda what: progress(next(done), 2 * len(config.out_of_fold.folds) + 1, what),
+    )
+    return trainer.train(split.train, fold_of(split.train, config.out_of_fold))
+
+
+def _calibrated(
+    config: TrainConfig,
+    spec: EncoderSpec,
+    split: Split,
+    result: FitResult,
+    cascade: TrainedCascade | None,
+    progress: ProgressCallback,
+) -> Calibrated:
+    """Calibration and thresholds from the held-out examples."""
+    if cascade is not None:
+        both = calibrate_held_out(config, cascade.held.both())
+        alone = calibrate_held_out(config, cascade.held.first_alone())
+        first = {f"{name}, first stage alone": facts for name, facts in alone.evaluation.items()}
+        shares = {"share of whole reads in doubt": gate_shares(cascade.held)}
+        return dataclasses.replace(both, evaluation=both.evaluation | first | shares)
+    if config.out_of_fold.folds:
+        return calibrate_out_of_fold(config, split.train, spec, progress)
+    return calibrate_on(config, split.validation, result.module)
+
+
 def _metadata(
     config: TrainConfig,
     architecture: str,
@@ -237,13 +294,9 @@ def _metadata(
     result: FitResult,
     data_facts: dict[str, Any],
     started_from: Checkpoint | None,
-    progress: ProgressCallback,
+    calibrated: Calibrated,
 ) -> CheckpointMetadata:
     """The card: calibration and thresholds from the held-out examples, provenance, numbers."""
-    if config.out_of_fold.folds:
-        calibrated = calibrate_out_of_fold(config, split.train, spec, progress)
-    else:
-        calibrated = calibrate_on(config, split.validation, result.module)
     training = {
         "data": data_facts,
         "versions": versions(),
@@ -251,7 +304,9 @@ def _metadata(
         "validation": dataclasses.asdict(config.validation),
         "exclude": dataclasses.asdict(config.exclude),
         "out_of_fold": dataclasses.asdict(config.out_of_fold) if config.out_of_fold.folds else None,
-        "grown": {"architecture": config.architecture, "model": config.model} if is_grown(config.architecture) else None,
+        "grown": {"architecture": config.architecture, "model": config.model}
+        if is_grown(config.architecture) or config.architecture == CASCADE
+        else None,
         "parameters": count_parameters(result.module),
         "best_epoch": result.best_epoch,
         "epochs_run": len(result.history),
@@ -323,7 +378,11 @@ def calibrate_out_of_fold(
         progress(next(n_grown), len(config.out_of_fold.folds) + 1, "without a fold")
         return module
 
-    held = cross_fit(examples, fold, grow)
+    return calibrate_held_out(config, cross_fit(examples, fold, grow))
+
+
+def calibrate_held_out(config: TrainConfig, held: HeldOut) -> Calibrated:
+    """As `calibrate_on`, from examples that weights without their fold scored. Every copy of a set is a call set."""
     calibration = calibrate(held, config.calibration)
     labels, snv, depth = held.examples.label, held.examples.is_snv, held.examples.depth
     calibrated = calibration.logits(held.logits, snv)

@@ -1,0 +1,105 @@
+"""Trials of the network behind the trees: docs/developers/pileup-network.md from the log of every run.
+
+    python benchmarks/network_runs.py [--docs docs/developers/pileup-network.md]
+
+The log (results/pileup_network_runs.jsonl) was written by throw-away code, one line a run: name, settings that differ from the
+first run's, AUROC of the trees (base) and of both stages (res) by fold and kind, log-loss within the gate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from common import RESULTS
+
+from vcffilter.files import write_text
+
+FOLDS = ("chr20", "chr21", "chr22", "pooled")
+#: What a trial's name means, in the order of the page; trials that only settled how to write the loop are left out.
+TRIALS = {
+    "mlp_b0": "no reads: site features and the trees' logit",
+    "rs_b0": "`read_set`",
+    "ra_b0": "`read_attention`",
+    "c_b0": "ALT reads against others (`read_contrast`) with site features",
+    "c_nofeat": "the same without site features",
+    "c_cen": "and qualities as differences from the site's mean",
+    "c_cen_reg": "and held back: decay, dropout, penalty on its output, thinned rows",
+    "c_cen_reg2": "the same with site features, without insert size and distances from the end",
+    "q_pre": "held back; pretrained on simulated alleles",
+    "q_prereal": "held back; pretrained on all labelled alleles, 3 epochs",
+    "q_cons": "held back; two random thinnings must agree",
+    "q_clip02": "held back less",
+    "q_bal": "held back; losses balanced by type, depth and label",
+    "r_sim": "pretrained on simulated alleles, then on all labelled ones",
+    "a_base": "pretrained on all labelled alleles, 3 epochs",
+    "a_pr8": "8 epochs",
+    "a_feat": "3 epochs, with site features",
+    "b_simpr8": "simulated alleles, then 8 epochs",
+    "b_pr16": "16 epochs: what is shipped",
+    "b_pr8s3": "8 epochs, three seeds averaged",
+    "b_adv": "8 epochs, an adversary must not guess the ALT count",
+    "b_cons": "8 epochs, two random thinnings must agree",
+}
+
+
+def row(trial: dict[str, Any], what: str) -> str:
+    """One line of the table: hard AUROC by fold, trees -> both; non-SNVs; log-loss."""
+    base, found = trial["base"], trial["res"]
+    cells = [what, *(change(base[f"{fold}_hard"], found[f"{fold}_hard"]) for fold in FOLDS)]
+    cells += [change(base[f"{fold}_non"], found[f"{fold}_non"]) for fold in FOLDS]
+    cells += [change(trial["ll_trees"], trial["ll"])]
+    return f"| {' | '.join(cells)} |"
+
+
+def change(before: float, after: float) -> str:
+    """The difference, in thousandths."""
+    return f"{1000 * (after - before):+.1f}"
+
+
+def render(trials: list[dict[str, Any]]) -> str:
+    """The page."""
+    of_name = {trial["name"]: trial for trial in trials}
+    parts = [
+        "# The network behind the trees: what was tried\n",
+        "Made by `python benchmarks/network_runs.py --docs docs/developers/pileup-network.md` from a log of throw-away code.\n",
+        "Every trial: trees are grown without each chromosome; a network learns from the other two what to add to their logit\n"
+        "where they doubt (-4.5 to 4), and is scored on the third. AUROC and log-loss, difference to the trees alone,\n"
+        "**in thousandths**; one seed unless said. AUROC: more is better; log-loss (within the gate): less. Three seeds of\n"
+        "one trial differ by 0.3 (hard, pooled): smaller differences are ties. False non-SNVs are few: 3 thousandths are one\n"
+        "or two loci.\n",
+    ]
+    for title, of_data in (("Half of the examples, without phase", False), ("All examples, with phase", True)):
+        chosen = [name for name in TRIALS if name in of_name and (of_name[name].get("data") == "phase") == of_data]
+        first = of_name[chosen[0]]
+        parts.append(
+            f"## {title} ({first['n']:,})\n\nTrees alone: hard AUROC "
+            + ", ".join(f"{fold} {first['base'][f'{fold}_hard']:.4f}" for fold in FOLDS)
+            + "; non-SNVs "
+            + ", ".join(f"{first['base'][f'{fold}_non']:.4f}" for fold in FOLDS)
+            + f"; log-loss {first['ll_trees']:.4f}.\n"
+        )
+        header = [*(f"hard, {fold}" for fold in FOLDS), *(f"non-SNV, {fold}" for fold in FOLDS), "log-loss"]
+        lines = [f"| trial | {' | '.join(header)} |", f"|---{'|---' * len(header)}|"]
+        parts.append("\n".join(lines + [row(of_name[name], TRIALS[name]) for name in chosen]) + "\n")
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Print or write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--docs", type=Path)
+    arguments = parser.parse_args()
+    lines = (arguments.results / "pileup_network_runs.jsonl").read_text().splitlines()
+    text = render([json.loads(line) for line in lines])
+    if arguments.docs is None:
+        print(text)
+    else:
+        write_text(arguments.docs, text)
+
+
+if __name__ == "__main__":
+    main()

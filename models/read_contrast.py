@@ -1,0 +1,162 @@
+"""Architecture `read_contrast`: each read a token of its facts and its bases, ALT reads held against the others of the site.
+
+    token  = facts + convolution over the columns                  every read alone
+    token' = token, told the mean of the ALT reads and of the others
+    pooled = mean and maximum of the tokens' of the ALT reads, and of the others
+
+What a library sets the level of (qualities, distances from the end, insert sizes, ...) is taken as the difference from the mean
+of the site's reads: a network that is to say what is odd about some reads must not learn the sequencer. How many reads there are
+is not told: the mean of three equals the mean of thirty. The order of the reads does not matter. The output is held within
+`-limit` and `limit`: made for the second stage of a `cascade`, which is to correct and not to overrule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import torch
+from torch import nn
+
+from vcffilter.models.encoder_spec import COLUMN_CHANNELS, SUPPORT_CHANNEL, EncoderSpec
+from vcffilter.models.members import MemberHead, average_members
+from vcffilter.models.network import Network
+from vcffilter.models.plain_data import Range
+from vcffilter.models.quantiles import QuantileEmbedding
+from vcffilter.models.read_rows import ChannelScale, channel_index, row_masks
+from vcffilter.models.settings import Average, Count, CountOrNone, Dropped, Widths
+
+#: The base itself is not convolved, only whether it differs: four letters on one scale mean nothing.
+_BASE = "base"
+#: Channels whose level the library sets.
+_CENTRED = (
+    *("base_quality", "mapping_quality", "event_quality", "end_distance", "clipped_bases"),
+    *("good_mismatches", "poor_mismatches", "other_indels", "insert_size"),
+)
+
+
+@dataclass(frozen=True)
+class ReadContrastConfig:
+    """width: of a token. filters, kernel: of the two convolutions over the columns. alt_minimum: value of the support channel
+    from which a read counts as ALT-supporting. site_features: whether all site features join the head, or only the last, a
+    first stage's logit. limit: of the output. n_bins, embedding, hidden, n_members, average, dropout: as in SiteMlpConfig.
+    """
+
+    width: Count = 16
+    filters: Count = 12
+    kernel: Annotated[int, Range(1, 99)] = 5
+    alt_minimum: Annotated[int, Range(1, 255)] = 200
+    site_features: bool = False
+    limit: Annotated[float, Range(0.01, 100)] = 3.0
+    n_bins: Count = 8
+    embedding: CountOrNone = 2
+    hidden: Widths = (32,)
+    n_members: Count = 4
+    average: Average = "logit"
+    dropout: Dropped = 0.3
+
+
+class ReadContrast(Network):
+    """(features float32 (n, F), reads uint8 (n, rows, columns, channels)) -> logits float32 (n,)."""
+
+    minimum_columns = 3
+    stem_prefixes = (
+        *("embedding.", "column_layers.", "column_code."),
+        *("fact_layer.", "token_layer.", "others_layer.", "pool_norm."),
+    )
+
+    def __init__(self, config: ReadContrastConfig, spec: EncoderSpec) -> None:
+        super().__init__()
+        self.config = config
+        width, filters = config.width, config.filters
+        self.support = channel_index(spec, SUPPORT_CHANNEL)
+        #: What says that a read has a base in a column; without that channel every column counts.
+        self._support_or_base = spec.channels.index(_BASE if _BASE in spec.channels else SUPPORT_CHANNEL)
+        self._columns = [i for i, name in enumerate(spec.channels) if name in COLUMN_CHANNELS and name != _BASE]
+        self._facts = [i for i, name in enumerate(spec.channels) if name not in COLUMN_CHANNELS]
+        self._centred = [i for i, name in enumerate(spec.channels) if name in _CENTRED]
+        self.scale = ChannelScale(spec.n_channels)
+        n_features = spec.n_features if config.site_features else 1
+        self.embedding = QuantileEmbedding(n_features, config.n_bins, config.embedding)
+        self.column_layers = nn.ModuleList(
+            (
+                nn.Conv1d(len(self._columns) + 1, filters, config.kernel, padding="same"),
+                nn.Conv1d(filters, filters, config.kernel, padding="same"),
+            )
+        )
+        self.column_code = nn.Linear(3 * filters, width)
+        self.fact_layer = nn.Linear(len(self._facts), width)
+        self.token_layer = nn.Linear(width, width)
+        self.others_layer = nn.Linear(2 * width, width)
+        self.pool_norm = nn.LayerNorm(4 * width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = MemberHead(self.embedding.out_features + 4 * width, config.hidden, config.n_members, config.dropout)
+
+    def fit_inputs(self, features: np.ndarray, reads: np.ndarray | None) -> None:
+        """Set knots and channel scales from the training data."""
+        self.embedding.fit(features if self.config.site_features else features[:, -1:])
+        if reads is not None:
+            self.scale.fit(reads)
+
+    def pooled_reads(self, reads: torch.Tensor) -> torch.Tensor:
+        """(n, 4 * width): mean and maximum of the tokens, ALT-supporting and others apart; 0 where there is none."""
+        present, alt = row_masks(reads, self.support, self.config.alt_minimum)
+        if self.training:
+            # Most rows of most alleles are empty. Who scores keeps them: one shape, one order of summation.
+            coded = self._tokens(reads[:, 1:][present], present.nonzero()[:, 0], len(reads))
+            tokens = coded.new_zeros(*present.shape, coded.shape[1]).index_put((present,), coded)
+        else:
+            tokens = self._tokens(reads[:, 1:].flatten(0, 1), None, len(reads)).unflatten(0, present.shape)
+        sides = torch.stack((alt, present & ~alt), 1).to(tokens.dtype)  # (n, 2, rows - 1)
+        n_of_side = sides.sum(2, keepdim=True).clamp_min(1.0)
+        others = torch.bmm(sides, tokens) / n_of_side
+        tokens = torch.relu(tokens + self.others_layer(others.flatten(1)).unsqueeze(1))
+        mean = torch.bmm(sides, tokens) / n_of_side
+        maximum = torch.stack([(tokens * sides[:, side, :, None]).amax(1) for side in (0, 1)], 1)
+        return torch.cat((mean, maximum), 2).flatten(1)
+
+    def _tokens(self, rows: torch.Tensor, site: torch.Tensor | None, n_sites: int) -> torch.Tensor:
+        """(n_rows, width) of rows, uint8 (n_rows, columns, channels).
+
+        site: int64 (n_rows,), which allele a row is of; None = every allele has as many rows, in order.
+        """
+        covered = (rows[..., self._support_or_base] > 0) & (rows[:, :1, self.support] > 0)
+        there = covered.to(self.scale.mean.dtype)[..., None]
+        values = self._centred_on_site(self.scale(rows), there, site, n_sites)
+        coded = torch.cat((values[..., self._columns] * there, there), 2).transpose(1, 2)  # (n_rows, channels, columns)
+        for layer in self.column_layers:
+            coded = torch.relu(layer(coded))
+        middle = coded.shape[2] // 2
+        coded = torch.cat((coded.mean(2), coded.amax(2), coded[:, :, middle]), 1)
+        facts = self.fact_layer(values[:, 0, self._facts])
+        return torch.relu(self.token_layer(torch.relu(facts + self.column_code(coded))))
+
+    def _centred_on_site(
+        self, values: torch.Tensor, there: torch.Tensor, site: torch.Tensor | None, n_sites: int
+    ) -> torch.Tensor:
+        """Standardised values (n_rows, columns, channels), of some channels as differences from the site's mean over all cells
+        with a base. there: (n_rows, columns, 1), 1 where there is one.
+        """
+        chosen = values[..., self._centred]
+        sums = torch.cat((chosen * there, there), 2).sum(1)  # (n_rows, centred channels + 1)
+        if site is None:
+            of_site = sums.unflatten(0, (n_sites, -1)).sum(1)
+            mean = (of_site[:, :-1] / of_site[:, -1:].clamp_min(1.0)).repeat_interleave(len(values) // n_sites, 0)
+        else:
+            of_site = sums.new_zeros(n_sites, sums.shape[1]).index_add(0, site, sums)
+            mean = (of_site[:, :-1] / of_site[:, -1:].clamp_min(1.0))[site]
+        index = torch.tensor(self._centred, dtype=torch.long, device=values.device)
+        return values.index_copy(2, index, chosen - mean[:, None])
+
+    def member_logits(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
+        """(n, n_members): trained each on its own loss."""
+        assert reads is not None
+        site = self.embedding(features if self.config.site_features else features[:, -1:])
+        pooled = self.dropout(self.pool_norm(self.pooled_reads(reads)))
+        limit = self.config.limit
+        return limit * torch.tanh(self.head(torch.cat((site, pooled), 1)) / limit)
+
+    def forward(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
+        """Average of the members."""
+        return average_members(self.member_logits(features, reads), self.config.average)
