@@ -392,6 +392,8 @@ class PhaseFeature(IntEnum):
 
 
 PHASE_FEATURES = tuple(one.name.lower() for one in PhaseFeature)
+#: The one of them that weighs the others.
+PHASE_RATIO = PhaseFeature.PHASE_LOG_LIKELIHOOD_RATIO.name.lower()
 #: The tensor's channel of it.
 PHASE_CHANNEL = "phase"
 #: Columns of PhaseScratch.tally.

@@ -6,12 +6,15 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from training_examples import make_examples, make_spec
 
 from vcffilter.commands.main import run
 from vcffilter.errors import TrainingError
 from vcffilter.explanation.covers import find_covers
+from vcffilter.kernels.phase import PHASE_FEATURES, PHASE_RATIO
 from vcffilter.models.checkpoint import load_checkpoint
+from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.scoring.network import NetworkScorer
 from vcffilter.training.dataset import concatenate, without_reads, write_examples
 from vcffilter.training.grown_trees import TreesConfig, grow_both, grow_network
@@ -113,6 +116,28 @@ def test_no_tree_sees_what_is_unseen():
     assert np.array_equal(features, before)
     with pytest.raises(TrainingError, match="unseen names no site feature: nothing"):
         grow_both(features, label, TreesConfig(unseen=("nothing",)), spec)
+
+
+def test_what_trees_see_of_phase():
+    """All of it, the ratio alone, or nothing: then the ratio is added to what they say, by its weight and within its limits."""
+    rng = np.random.default_rng(0)
+    spec = EncoderSpec(1, ("a", "b", *PHASE_FEATURES), phase_reach=500)
+    ratio = spec.features.index(PHASE_RATIO)
+    features = rng.normal(size=(600, len(spec.features))).astype(np.float32)
+    label = (features.sum(1) > 0).astype(int)
+    seen, logits = {}, {}
+    for use in ("all", "ratio", "added"):
+        grown = grow_both(features, label, TreesConfig(boosted_trees=20, extra_trees=5, left_out=(), phase=use), spec)
+        splits = [(forest, forest.left.numpy() != np.arange(len(forest.left))) for forest in list(grown.module.members)[:2]]
+        seen[use] = {int(one) for forest, split in splits for one in forest.feature.numpy()[split]}
+        tried = np.repeat(features[:1], 5, axis=0)
+        tried[:, ratio] = (-9, -2, 0, 1, 9)
+        logits[use] = grown.module(torch.from_numpy(tried), None).detach().numpy()
+    assert (len(seen["all"]), seen["ratio"], seen["added"]) == (len(spec.features), {0, 1, ratio}, {0, 1})
+    added = (logits["added"] - logits["added"][2]) / 0.9
+    assert added == pytest.approx(0.2 * np.log(10) * np.array([-3, -2, 0, 1, 3]), rel=1e-4)
+    with pytest.raises(TrainingError, match="phase is 'some'"):
+        TreesConfig(phase="some")
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,24 @@ def _lightgbm_tree(root: dict[str, Any]) -> Tree:
     return Tree(np.array(feature), np.array(threshold, np.float64), np.array(left), np.array(right), np.array(value))
 
 
+def step_tree(feature: int, centres: np.ndarray, values: np.ndarray) -> Tree:
+    """A function of one feature in steps: values[i] around centres[i], which rise. float64 both (n,), n of 2 or more."""
+    rows: list[tuple[int, float, int, int, float]] = []
+
+    def add(first: int, last: int) -> int:
+        index = len(rows)
+        rows.append((LEAF, 0.0, LEAF, LEAF, float(values[first])))
+        if last - first > 1:
+            middle = (first + last) // 2
+            left, right = add(first, middle), add(middle, last)
+            rows[index] = (feature, float(centres[middle - 1] + centres[middle]) / 2, left, right, 0.0)
+        return index
+
+    add(0, len(centres))
+    columns = [np.array(column) for column in zip(*rows, strict=True)]
+    return Tree(columns[0], columns[1].astype(np.float64), columns[2], columns[3], columns[4])
+
+
 def to_network(
     trees: Sequence[Tree], spec: EncoderSpec, output: str, base: float = 0.0, clip: float = 1e-3
 ) -> tuple[dict[str, Any], Network]:

@@ -12,16 +12,21 @@ import numpy as np
 
 from vcffilter.errors import MissingExtraError, TrainingError, install_hint
 from vcffilter.kernels.encode import ALL_FEATURES, LIBRARY_FEATURES
+from vcffilter.kernels.phase import PHASE_FEATURES, PHASE_RATIO
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.ensemble import combine
 from vcffilter.models.network import Network
 from vcffilter.training.config import parse_settings
 from vcffilter.training.dataset import ArrayDataset
-from vcffilter.training.forests import from_lightgbm, from_sklearn
+from vcffilter.training.forests import from_lightgbm, from_sklearn, step_tree, to_network
 
 #: Of architecture names that are grown and not trained by gradients.
 PREFIX = "trees:"
 KINDS = ("both", "lightgbm", "extratrees")
+PHASE_USES = ("all", "ratio", "added")
+#: An added ratio counts within these limits, in steps of a quarter; its share in the ensemble changes nothing but a factor.
+_RATIO_CENTRES = np.arange(-12, 13) / 4.0
+_RATIO_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,9 @@ class TreesConfig:
     boosted_*, leaves (of one tree), learning_rate: of LightGBM. extra_*: of ExtraTrees. *_depth: steps from the root, 0 = no
     limit. extra_weight: what ExtraTrees count beside LightGBM: their leaves are averages and shy of certainty, counted twice
     their logit has about the other's spread. left_out: site features that a second half of the same size does not see; empty =
-    no second half. unseen: site features that no tree sees.
+    no second half. unseen: site features that no tree sees. phase: what is done with the features of phase, where the examples
+    have them: trees see "all", the "ratio" alone, or none and the ratio is "added" to what they say, by phase_weight: a ratio
+    that tells little of most alleles is not chosen by trees where it tells much.
     """
 
     boosted_trees: int = 200
@@ -43,6 +50,19 @@ class TreesConfig:
     extra_weight: float = 2.0
     left_out: tuple[str, ...] = LIBRARY_FEATURES
     unseen: tuple[str, ...] = ()
+    phase: str = "ratio"
+    phase_weight: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.phase not in PHASE_USES:
+            raise TrainingError(f"phase is {self.phase!r}", hint=f"Known are: {', '.join(PHASE_USES)}")
+
+    @property
+    def unseen_of_phase(self) -> tuple[str, ...]:
+        """Features of phase that no tree sees."""
+        return {"all": (), "ratio": tuple(name for name in PHASE_FEATURES if name != PHASE_RATIO), "added": PHASE_FEATURES}[
+            self.phase
+        ]
 
 
 @dataclass(frozen=True)
@@ -122,7 +142,7 @@ def grow_both(
 
     Raises TrainingError when a feature to leave out has a name that no encoder gives.
     """
-    halves = [_blinded(features, spec, "unseen", config.unseen)]
+    halves = [_blinded(features, spec, "unseen", config.unseen + config.unseen_of_phase)]
     if config.left_out:
         halves.append(_blinded(halves[0], spec, "left_out", config.left_out))
     members = []
@@ -130,7 +150,17 @@ def grow_both(
         boosted, extra = fit_classifiers(seen, label, config, seed + number, threads, weight)
         members += [("forest", *from_lightgbm(boosted, spec)), ("forest", *from_sklearn(extra, spec))]
     shares = np.array([1.0, config.extra_weight] * len(halves))
-    return Grown("ensemble", *combine(members, spec, weights=(shares / shares.sum()).tolist()))
+    shares /= shares.sum()
+    if config.phase == "added" and PHASE_RATIO in spec.features:
+        members.append(("forest", *_added_ratio(config.phase_weight, spec)))
+        shares = np.append(shares * (1.0 - _RATIO_SHARE), _RATIO_SHARE)
+    return Grown("ensemble", *combine(members, spec, weights=shares.tolist()))
+
+
+def _added_ratio(weight: float, spec: EncoderSpec) -> tuple[dict[str, Any], Network]:
+    """A forest of one tree that gives the ratio of phase as log-odds, so that its share adds `weight` of it to the others'."""
+    values = weight * np.log(10.0) * _RATIO_CENTRES * (1.0 - _RATIO_SHARE) / _RATIO_SHARE
+    return to_network([step_tree(spec.features.index(PHASE_RATIO), _RATIO_CENTRES, values)], spec, "logit")
 
 
 def _blinded(features: np.ndarray, spec: EncoderSpec, setting: str, names: tuple[str, ...]) -> np.ndarray:
