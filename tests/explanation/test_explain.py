@@ -16,7 +16,7 @@ from vcffilter.errors import ModelError
 from vcffilter.explanation.bars import draw_bars
 from vcffilter.explanation.covers import count_covers, covers_path, find_covers, forests_of, read_covers, write_covers
 from vcffilter.explanation.explainer import Explainer
-from vcffilter.explanation.families import FAMILIES, FAMILY_OF_FEATURE, OTHER, VARIANT_KIND
+from vcffilter.explanation.families import FAMILIES, FAMILY_OF_FEATURE, OTHER, PHASE, VARIANT_KIND
 from vcffilter.explanation.forest_contributions import Contributions, ForestExplainer, rescaled
 from vcffilter.kernels.encode import ALL_FEATURES
 from vcffilter.models.checkpoint import WEIGHTS_DIR, available_weights, load_checkpoint, save_checkpoint
@@ -102,7 +102,7 @@ def test_a_step_scales_all_alike_and_takes_the_slope_where_nothing_changes():
 def test_every_feature_has_a_family_of_the_vocabulary():
     assert set(FAMILY_OF_FEATURE) == set(ALL_FEATURES)
     assert set(FAMILY_OF_FEATURE.values()) == set(FAMILIES)
-    assert set(FAMILIES) - {VARIANT_KIND, OTHER} == set(REASON_NAMES) - {"few_alt_reads", "no_alt_reads", OTHER}
+    assert set(FAMILIES) - {VARIANT_KIND, PHASE, OTHER} == set(REASON_NAMES) - {"few_alt_reads", "no_alt_reads", OTHER}
 
 
 @pytest.mark.parametrize("name", available_weights())

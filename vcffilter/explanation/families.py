@@ -12,11 +12,14 @@ from types import MappingProxyType
 import numpy as np
 
 from vcffilter.kernels.encode import ALL_FEATURES
+from vcffilter.kernels.phase import PHASE_FEATURES
 from vcffilter.models.encoder_spec import FIRST_LOGIT
 from vcffilter.scoring.reason_finder import COUNTERFACTUALS
 
 #: No reason: what is called, and where.
 VARIANT_KIND = "variant_kind"
+#: On which haplotypes the reads for ALT and for REF lie.
+PHASE = "phase"
 OTHER = "other"
 
 _BESIDE: dict[str, tuple[str, ...]] = {
@@ -24,6 +27,7 @@ _BESIDE: dict[str, tuple[str, ...]] = {
         *("is_snv", "is_insertion", "is_deletion", "is_complex", "length_change", "log_allele_length", "is_transition"),
         *("gc_50", "cpg"),
     ),
+    PHASE: PHASE_FEATURES,
     "linked_variants": ("linked_columns", "most_linked_share", "ref_linked_columns"),
     "read_end": ("all_end_distance", "all_near_end", "all_five_prime"),
     "homopolymer": ("all_lagging_run",),
@@ -45,7 +49,7 @@ def _families() -> Mapping[str, str]:
 #: Site feature -> its family.
 FAMILY_OF_FEATURE = _families()
 #: Families, in the order of the reasons.
-FAMILIES = (*(one.reason for one in COUNTERFACTUALS), VARIANT_KIND, OTHER)
+FAMILIES = (*(one.reason for one in COUNTERFACTUALS), VARIANT_KIND, PHASE, OTHER)
 #: What reads and reference spell, which only a network that looks at the tensor sees.
 BASES = "bases"
 #: Those of features and those of channels.
@@ -62,7 +66,7 @@ FAMILY_OF_CHANNEL: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("good_mismatches", "poor_mismatches"), "mismatch_load"),
         "other_indels": "nearby_indel",
         **dict.fromkeys(("present", "support", "margin", "exact_indel", "third_allele", "spans"), OTHER),
-        **dict.fromkeys(("haplotype_tag", "phase"), OTHER),
+        **dict.fromkeys(("haplotype_tag", "phase"), PHASE),
     }
 )
 #: Before a channel's name, as one of them has the name of a feature's reason.

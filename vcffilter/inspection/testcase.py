@@ -22,8 +22,8 @@ from vcffilter.truth.variant_file import VariantFile
 if TYPE_CHECKING:
     import pysam
 
-#: Bases on either side of the call whose reads go along; more than any model looks at.
-REACH = 1000
+#: Bases on either side of the call whose reads go along: more than any model looks at, the reach of phase in long reads included.
+REACH = 3500
 #: Reference beyond the reads' ends: what the encoder keeps around an allele, and its longest shift.
 _SLACK = 1200
 _KEPT_HEADER = re.compile(r"^##(fileformat|INFO|FORMAT|FILTER|ALT)=")
