@@ -29,6 +29,8 @@ from vcffilter.models.settings import Average, Count, CountOrNone, Dropped, Widt
 
 #: The base itself is not convolved, only whether it differs: four letters on one scale mean nothing.
 _BASE = "base"
+#: The least byte of a base.
+_LEAST_BASE = 30
 #: Channels whose level the library sets.
 _CENTRED = (
     *("base_quality", "mapping_quality", "event_quality", "end_distance", "clipped_bases"),
@@ -39,8 +41,9 @@ _CENTRED = (
 @dataclass(frozen=True)
 class ReadContrastConfig:
     """width: of a token. filters, kernel: of the two convolutions over the columns. alt_minimum: value of the support channel
-    from which a read counts as ALT-supporting. site_features: whether all site features join the head, or only the last, a
-    first stage's logit. limit: of the output. n_bins, embedding, hidden, n_members, average, dropout: as in SiteMlpConfig.
+    from which a read counts as ALT-supporting. site_features: whether they join the head; without them it sees the reads alone,
+    and cannot lean on what a first stage knows already. limit: of the output. n_bins, embedding, hidden, n_members, average,
+    dropout: as in SiteMlpConfig.
     """
 
     width: Count = 16
@@ -71,31 +74,34 @@ class ReadContrast(Network):
         self.config = config
         width, filters = config.width, config.filters
         self.support = channel_index(spec, SUPPORT_CHANNEL)
-        #: What says that a read has a base in a column; without that channel every column counts.
-        self._support_or_base = spec.channels.index(_BASE if _BASE in spec.channels else SUPPORT_CHANNEL)
+        #: The channel that says whether a read has a base in a column; without it every column counts.
+        self._covered = spec.channels.index(_BASE if _BASE in spec.channels else SUPPORT_CHANNEL)
         self._columns = [i for i, name in enumerate(spec.channels) if name in COLUMN_CHANNELS and name != _BASE]
         self._facts = [i for i, name in enumerate(spec.channels) if name not in COLUMN_CHANNELS]
         self._centred = [i for i, name in enumerate(spec.channels) if name in _CENTRED]
         self.scale = ChannelScale(spec.n_channels)
-        n_features = spec.n_features if config.site_features else 1
-        self.embedding = QuantileEmbedding(n_features, config.n_bins, config.embedding)
+        self.embedding = QuantileEmbedding(spec.n_features, config.n_bins, config.embedding) if config.site_features else None
         self.column_layers = nn.ModuleList(
             (
-                nn.Conv1d(len(self._columns) + 1, filters, config.kernel, padding="same"),
-                nn.Conv1d(filters, filters, config.kernel, padding="same"),
+                nn.Conv2d(len(self._columns) + 1, filters, (1, config.kernel), padding="same"),
+                nn.Conv2d(filters, filters, (1, config.kernel), padding="same"),
             )
         )
+        #: Gives the last map the reference row, which has no say, so that Grad-CAM finds every row in its place.
+        self.map = nn.ZeroPad2d((0, 0, 1, 0))
         self.column_code = nn.Linear(3 * filters, width)
         self.fact_layer = nn.Linear(len(self._facts), width)
         self.token_layer = nn.Linear(width, width)
         self.others_layer = nn.Linear(2 * width, width)
         self.pool_norm = nn.LayerNorm(4 * width)
         self.dropout = nn.Dropout(config.dropout)
-        self.head = MemberHead(self.embedding.out_features + 4 * width, config.hidden, config.n_members, config.dropout)
+        n_seen = 4 * width + (0 if self.embedding is None else self.embedding.out_features)
+        self.head = MemberHead(n_seen, config.hidden, config.n_members, config.dropout)
 
     def fit_inputs(self, features: np.ndarray, reads: np.ndarray | None) -> None:
         """Set knots and channel scales from the training data."""
-        self.embedding.fit(features if self.config.site_features else features[:, -1:])
+        if self.embedding is not None:
+            self.embedding.fit(features)
         if reads is not None:
             self.scale.fit(reads)
 
@@ -104,10 +110,11 @@ class ReadContrast(Network):
         present, alt = row_masks(reads, self.support, self.config.alt_minimum)
         if self.training:
             # Most rows of most alleles are empty. Who scores keeps them: one shape, one order of summation.
-            coded = self._tokens(reads[:, 1:][present], present.nonzero()[:, 0], len(reads))
+            rows, site = reads[:, 1:][present][None], present.nonzero()[:, 0]
+            coded = self._tokens(rows, site, len(reads))[0]
             tokens = coded.new_zeros(*present.shape, coded.shape[1]).index_put((present,), coded)
         else:
-            tokens = self._tokens(reads[:, 1:].flatten(0, 1), None, len(reads)).unflatten(0, present.shape)
+            tokens = self._tokens(reads[:, 1:], None, len(reads))
         sides = torch.stack((alt, present & ~alt), 1).to(tokens.dtype)  # (n, 2, rows - 1)
         n_of_side = sides.sum(2, keepdim=True).clamp_min(1.0)
         others = torch.bmm(sides, tokens) / n_of_side
@@ -117,45 +124,45 @@ class ReadContrast(Network):
         return torch.cat((mean, maximum), 2).flatten(1)
 
     def _tokens(self, rows: torch.Tensor, site: torch.Tensor | None, n_sites: int) -> torch.Tensor:
-        """(n_rows, width) of rows, uint8 (n_rows, columns, channels).
+        """(n, n_rows, width) of rows, uint8 (n, n_rows, columns, channels).
 
-        site: int64 (n_rows,), which allele a row is of; None = every allele has as many rows, in order.
+        site: int64 (n_rows,), which allele a row is of, where the rows of all alleles are one list (n is 1).
         """
-        covered = (rows[..., self._support_or_base] > 0) & (rows[:, :1, self.support] > 0)
-        there = covered.to(self.scale.mean.dtype)[..., None]
+        # 0 or 1, and no step between them: explanations walk from nothing to the read.
+        covered = (rows[..., self._covered].to(self.scale.mean.dtype) / _LEAST_BASE).clamp(max=1.0)
+        there = (covered * (rows[:, :, :1, self.support] > 0))[..., None]
         values = self._centred_on_site(self.scale(rows), there, site, n_sites)
-        coded = torch.cat((values[..., self._columns] * there, there), 2).transpose(1, 2)  # (n_rows, channels, columns)
+        coded = torch.cat((values[..., self._columns] * there, there), 3).permute(0, 3, 1, 2)  # (n, channels, n_rows, columns)
         for layer in self.column_layers:
             coded = torch.relu(layer(coded))
-        middle = coded.shape[2] // 2
-        coded = torch.cat((coded.mean(2), coded.amax(2), coded[:, :, middle]), 1)
-        facts = self.fact_layer(values[:, 0, self._facts])
+        if site is None:
+            coded = self.map(coded)[:, :, 1:]
+        middle = coded.shape[3] // 2
+        coded = torch.cat((coded.mean(3), coded.amax(3), coded[:, :, :, middle]), 1).transpose(1, 2)
+        facts = self.fact_layer(values[:, :, 0, self._facts])
         return torch.relu(self.token_layer(torch.relu(facts + self.column_code(coded))))
 
     def _centred_on_site(
         self, values: torch.Tensor, there: torch.Tensor, site: torch.Tensor | None, n_sites: int
     ) -> torch.Tensor:
-        """Standardised values (n_rows, columns, channels), of some channels as differences from the site's mean over all cells
-        with a base. there: (n_rows, columns, 1), 1 where there is one.
+        """Standardised values (n, n_rows, columns, channels), of some channels as differences from the site's mean over all cells
+        with a base. there: (n, n_rows, columns, 1), 1 where there is one.
         """
         chosen = values[..., self._centred]
-        sums = torch.cat((chosen * there, there), 2).sum(1)  # (n_rows, centred channels + 1)
-        if site is None:
-            of_site = sums.unflatten(0, (n_sites, -1)).sum(1)
-            mean = (of_site[:, :-1] / of_site[:, -1:].clamp_min(1.0)).repeat_interleave(len(values) // n_sites, 0)
-        else:
-            of_site = sums.new_zeros(n_sites, sums.shape[1]).index_add(0, site, sums)
-            mean = (of_site[:, :-1] / of_site[:, -1:].clamp_min(1.0))[site]
+        sums = torch.cat((chosen * there, there), 3).sum(2)  # (n, n_rows, centred channels + 1)
+        of_site = sums.sum(1) if site is None else sums.new_zeros(n_sites, sums.shape[2]).index_add(0, site, sums[0])
+        mean = of_site[:, :-1] / of_site[:, -1:].clamp_min(1.0)
+        mean = mean[:, None, None] if site is None else mean[site][None, :, None]
         index = torch.tensor(self._centred, dtype=torch.long, device=values.device)
-        return values.index_copy(2, index, chosen - mean[:, None])
+        return values.index_copy(3, index, chosen - mean)
 
     def member_logits(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """(n, n_members): trained each on its own loss."""
         assert reads is not None
-        site = self.embedding(features if self.config.site_features else features[:, -1:])
-        pooled = self.dropout(self.pool_norm(self.pooled_reads(reads)))
-        limit = self.config.limit
-        return limit * torch.tanh(self.head(torch.cat((site, pooled), 1)) / limit)
+        seen = self.dropout(self.pool_norm(self.pooled_reads(reads)))
+        if self.embedding is not None:
+            seen = torch.cat((self.embedding(features), seen), 1)
+        return self.config.limit * torch.tanh(self.head(seen) / self.config.limit)
 
     def forward(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """Average of the members."""

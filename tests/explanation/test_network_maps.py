@@ -34,12 +34,13 @@ SPEC = EncoderSpec(ENCODER_VERSION, FEATURE_NAMES[:6], CHANNEL_NAMES, 13, 15)
 SMALL = {
     "read_set": {"hidden": (8,)},
     "read_attention": {"width": 8, "heads": 2, "hidden": (8,)},
+    "read_contrast": {"width": 6, "filters": 4, "kernel": 3, "hidden": (8,), "site_features": True},
     "cnn2d": {"widths": (6, 8), "hidden": (8,)},
     "wide_resnet": {"stem": 6, "widths": (6, 8), "blocks": 1, "hidden": (8,)},
     "timm:resnet10t": {"hidden": (8,), "minimum_size": 32},
 }
 #: Networks whose last map has rows and columns.
-WITH_MAPS = ("cnn2d", "wide_resnet", "timm:resnet10t")
+WITH_MAPS = ("cnn2d", "read_contrast", "wide_resnet", "timm:resnet10t")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -113,7 +114,7 @@ def test_grad_cam_is_the_weighted_sum_of_the_last_map(name):
         assert cam is None
         return
     assert cam.shape == reads.shape[:2]
-    last = {"cnn2d": "convolutions", "wide_resnet": "stages", "timm:resnet10t": "backbone.layer4"}[name]
+    last = {"cnn2d": "convolutions", "read_contrast": "map", "wide_resnet": "stages", "timm:resnet10t": "backbone.layer4"}[name]
     kept = []
     handle = module.get_submodule(last).register_forward_hook(lambda *seen: kept.append(seen[-1]))
     logit = module(torch.from_numpy(features[None]), torch.from_numpy(reads[None]))

@@ -186,8 +186,20 @@ def test_names_are_kept_by_chance_and_seed():
     assert not (kept & ~kept_names(names, 0.5, 1)).any()
 
 
+def test_channels_are_chosen_by_name(make):
+    options = ("--rows", "5", "--columns", "3")
+    some, every = make(*options, "--channels", "support,base")[1], make(*options, output="all.h5")[1]
+    assert some.spec.channels == ("support", "base")
+    chosen = [every.spec.channels.index(name) for name in some.spec.channels]
+    assert np.array_equal(some.examples.reads, every.examples.reads[..., chosen])
+
+
 @pytest.mark.parametrize(
-    "options", [["--downsample", "2"], ["--downsample", "0.5-0.1"], ["--downsample", "x"], ["--columns", "2"], ["--rows", "-1"]]
+    "options",
+    [
+        *(["--downsample", "2"], ["--downsample", "0.5-0.1"], ["--downsample", "x"], ["--columns", "2"], ["--rows", "-1"]),
+        *(["--channels", "colour"], ["--channels", "base,base"], ["--channels", "base,phase"]),
+    ],
 )
 def test_wrong_options_are_usage_errors(make, options):
     assert make(*options)[0] == 2
