@@ -24,7 +24,7 @@ from vcffilter.models.members import MemberHead, average_members
 from vcffilter.models.network import Network
 from vcffilter.models.plain_data import Range
 from vcffilter.models.quantiles import QuantileEmbedding
-from vcffilter.models.read_rows import ChannelScale, channel_index, row_masks
+from vcffilter.models.read_rows import ChannelScale, as_slice, channel_index, row_masks
 from vcffilter.models.settings import Average, Count, CountOrNone, Dropped, Widths
 
 #: The base itself is not convolved, only whether it differs: four letters on one scale mean nothing.
@@ -69,6 +69,9 @@ class ReadContrast(Network):
         *("fact_layer.", "token_layer.", "others_layer.", "pool_norm."),
     )
 
+    centred_columns: torch.Tensor
+    centred_facts: torch.Tensor
+
     def __init__(self, config: ReadContrastConfig, spec: EncoderSpec) -> None:
         super().__init__()
         self.config = config
@@ -76,21 +79,25 @@ class ReadContrast(Network):
         self.support = channel_index(spec, SUPPORT_CHANNEL)
         #: The channel that says whether a read has a base in a column; without it every column counts.
         self._covered = spec.channels.index(_BASE if _BASE in spec.channels else SUPPORT_CHANNEL)
-        self._columns = [i for i, name in enumerate(spec.channels) if name in COLUMN_CHANNELS and name != _BASE]
-        self._facts = [i for i, name in enumerate(spec.channels) if name not in COLUMN_CHANNELS]
-        self._centred = [i for i, name in enumerate(spec.channels) if name in _CENTRED]
+        columns = [i for i, name in enumerate(spec.channels) if name in COLUMN_CHANNELS and name != _BASE]
+        facts = [i for i, name in enumerate(spec.channels) if name not in COLUMN_CHANNELS]
+        self._columns, self._facts = as_slice(columns), as_slice(facts)
+        #: Of those, which are taken as differences from the site's mean: 1, else 0.
+        for kind, chosen in (("columns", columns), ("facts", facts)):
+            centred = torch.tensor([float(spec.channels[i] in _CENTRED) for i in chosen])
+            self.register_buffer(f"centred_{kind}", centred, persistent=False)
         self.scale = ChannelScale(spec.n_channels)
         self.embedding = QuantileEmbedding(spec.n_features, config.n_bins, config.embedding) if config.site_features else None
         self.column_layers = nn.ModuleList(
             (
-                nn.Conv2d(len(self._columns) + 1, filters, (1, config.kernel), padding="same"),
+                nn.Conv2d(len(columns) + 1, filters, (1, config.kernel), padding="same"),
                 nn.Conv2d(filters, filters, (1, config.kernel), padding="same"),
             )
         )
         #: Gives the last map the reference row, which has no say, so that Grad-CAM finds every row in its place.
         self.map = nn.ZeroPad2d((0, 0, 1, 0))
         self.column_code = nn.Linear(3 * filters, width)
-        self.fact_layer = nn.Linear(len(self._facts), width)
+        self.fact_layer = nn.Linear(len(facts), width)
         self.token_layer = nn.Linear(width, width)
         self.others_layer = nn.Linear(2 * width, width)
         self.pool_norm = nn.LayerNorm(4 * width)
@@ -130,31 +137,26 @@ class ReadContrast(Network):
         """
         # 0 or 1, and no step between them: explanations walk from nothing to the read.
         covered = (rows[..., self._covered].to(self.scale.mean.dtype) / _LEAST_BASE).clamp(max=1.0)
-        there = (covered * (rows[:, :, :1, self.support] > 0))[..., None]
-        values = self._centred_on_site(self.scale(rows), there, site, n_sites)
-        coded = torch.cat((values[..., self._columns] * there, there), 3).permute(0, 3, 1, 2)  # (n, channels, n_rows, columns)
+        there = (covered * (rows[:, :, :1, self.support] > 0))[..., None]  # (n, n_rows, columns, 1)
+        n_bases = there.sum(2)
+        columns, facts = self._scaled(rows, self._columns) * there, self._scaled(rows[:, :, 0], self._facts)
+        of_site = _site_means(torch.cat((columns.sum(2), facts * n_bases), 2), n_bases, site, n_sites)
+        means_of_columns, means_of_facts = of_site.split((columns.shape[3], facts.shape[2]), 2)
+        columns = columns - (means_of_columns * self.centred_columns)[:, :, None] * there
+        coded = torch.cat((columns, there), 3).permute(0, 3, 1, 2)  # (n, channels, n_rows, columns)
         for layer in self.column_layers:
             coded = torch.relu(layer(coded))
         if site is None:
             coded = self.map(coded)[:, :, 1:]
         middle = coded.shape[3] // 2
         coded = torch.cat((coded.mean(3), coded.amax(3), coded[:, :, :, middle]), 1).transpose(1, 2)
-        facts = self.fact_layer(values[:, :, 0, self._facts])
+        facts = self.fact_layer(facts - means_of_facts * self.centred_facts)
         return torch.relu(self.token_layer(torch.relu(facts + self.column_code(coded))))
 
-    def _centred_on_site(
-        self, values: torch.Tensor, there: torch.Tensor, site: torch.Tensor | None, n_sites: int
-    ) -> torch.Tensor:
-        """Standardised values (n, n_rows, columns, channels), of some channels as differences from the site's mean over all cells
-        with a base. there: (n, n_rows, columns, 1), 1 where there is one.
-        """
-        chosen = values[..., self._centred]
-        sums = torch.cat((chosen * there, there), 3).sum(2)  # (n, n_rows, centred channels + 1)
-        of_site = sums.sum(1) if site is None else sums.new_zeros(n_sites, sums.shape[2]).index_add(0, site, sums[0])
-        mean = of_site[:, :-1] / of_site[:, -1:].clamp_min(1.0)
-        mean = mean[:, None, None] if site is None else mean[site][None, :, None]
-        index = torch.tensor(self._centred, dtype=torch.long, device=values.device)
-        return values.index_copy(3, index, chosen - mean)
+    def _scaled(self, rows: torch.Tensor, chosen: slice | list[int]) -> torch.Tensor:
+        """Some channels, standardised."""
+        mean, inverse_deviation = self.scale.mean[chosen], self.scale.inverse_deviation[chosen]
+        return (rows[..., chosen].to(mean.dtype) - mean) * inverse_deviation
 
     def member_logits(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """(n, n_members): trained each on its own loss."""
@@ -167,3 +169,14 @@ class ReadContrast(Network):
     def forward(self, features: torch.Tensor, reads: torch.Tensor | None) -> torch.Tensor:
         """Average of the members."""
         return average_members(self.member_logits(features, reads), self.config.average)
+
+
+def _site_means(sums: torch.Tensor, counts: torch.Tensor, site: torch.Tensor | None, n_sites: int) -> torch.Tensor:
+    """Means over all cells of a site, for each of its rows: (n, 1, values), or (1, n_rows, values) where `site` is given.
+
+    sums: (n, n_rows, values) over the cells of a row. counts: (n, n_rows, 1), its cells. site: as in `ReadContrast._tokens`.
+    """
+    both = torch.cat((sums, counts), 2)
+    of_site = both.sum(1) if site is None else both.new_zeros(n_sites, both.shape[2]).index_add(0, site, both[0])
+    means = of_site[:, :-1] / of_site[:, -1:].clamp_min(1.0)
+    return means[:, None] if site is None else means[site][None]

@@ -86,8 +86,8 @@ class RowVectors(nn.Module):
         super().__init__()
         self.scale = ChannelScale(spec.n_channels)
         varying = [i for i, name in enumerate(spec.channels) if name in COLUMN_CHANNELS] if spec.columns > 1 else []
-        self._varying = _as_slice(varying)
-        self._facts = _as_slice([i for i in range(spec.n_channels) if i not in varying])
+        self._varying = as_slice(varying)
+        self._facts = as_slice([i for i in range(spec.n_channels) if i not in varying])
         self.n_values = spec.columns * len(varying) + spec.n_channels - len(varying)
         self._has_columns = bool(varying)
 
@@ -107,7 +107,7 @@ class RowVectors(nn.Module):
         return (values[..., chosen].to(mean.dtype) - mean) * inverse_deviation
 
 
-def _as_slice(index: list[int]) -> slice | list[int]:
+def as_slice(index: list[int]) -> slice | list[int]:
     """The same channels as a slice where they are neighbours: much cheaper to take than a list."""
     if index and index == list(range(index[0], index[-1] + 1)):
         return slice(index[0], index[-1] + 1)
