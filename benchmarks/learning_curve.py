@@ -107,12 +107,13 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         ("hard_indel_auroc", "hard non-SNVs: AUROC"),
         ("log_loss", "all alleles: log-loss"),
     )
+    loci = [row["loci"] for row in rows]
     for axis, (name, title) in zip(axes, panels, strict=True):
         for stage in STAGES:
-            axis.plot(
-                [row["loci"] for row in rows], [row[stage]["all"][name] for row in rows], marker="o", markersize=3, label=stage
-            )
+            axis.plot(loci, [row[stage]["all"][name] for row in rows], marker="o", markersize=3, label=stage)
         axis.set(title=title, xlabel="loci trained on", xscale="log")
+        axis.set_xticks(loci, [f"{one:,}" for one in loci], fontsize=8)
+        axis.minorticks_off()
     axes[0].legend(fontsize=8)
     figure.savefig(path, metadata={"Date": None})
 
