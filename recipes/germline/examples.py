@@ -25,8 +25,9 @@ from vcffilter.commands.main import run
 logger = logging.getLogger("examples")
 
 #: Bases on either side in which heterozygous columns are looked for, by platform: about a fragment's length, and for long reads
-#: enough to meet two or three of them.
-PHASE_REACH = {"illumina": 500, "hifi": 3000, "ont": 3000}
+#: enough to meet two or three of them. The trees of illumina-germline were grown without phase, those of illumina-pileup with it.
+PHASE_REACH = {"illumina": 0, "hifi": 3000, "ont": 3000}
+PHASE_REACH_WITH_TENSORS = PHASE_REACH | {"illumina": 500}
 #: Of the reads' tensors, for cascades.
 TENSOR = [
     *("--rows", "33", "--columns", "33", "--channels"),
@@ -66,7 +67,8 @@ def make_examples(table: Path, data: Path, work: Path, with_tensors: bool = Fals
     if not any(row["label"] in ("TP", "FP") for row in rows):
         return None
     platform = platform_of(match["set"])
-    encoder = [*(TENSOR if with_tensors else ["--rows", "0"]), "--phase-reach", str(PHASE_REACH[platform])]
+    reach = (PHASE_REACH_WITH_TENSORS if with_tensors else PHASE_REACH)[platform]
+    encoder = [*(TENSOR if with_tensors else ["--rows", "0"]), "--phase-reach", str(reach)]
     target = work / ("pileups" if with_tensors else "examples") / platform / f"{table.stem}.h5"
     stamp = target.with_suffix(".made-of")
     made_of = hashlib.sha256(table.read_bytes() + kernels_source() + " ".join(encoder).encode()).hexdigest()

@@ -249,7 +249,7 @@ def _judge(probability, counts, is_snv, least_share, thresholds):
     if fails(probability, threshold):
         return VERDICT_SNV if is_snv else VERDICT_INDEL
     n_told = counts[READS_FOR_REF] + counts[READS_FOR_ALT]
-    return VERDICT_NOISE if counts[READS_FOR_ALT] < least_share * n_told else VERDICT_PASS
+    return VERDICT_NOISE if least_share > 0 and counts[READS_FOR_ALT] < least_share * n_told else VERDICT_PASS
 
 
 @kernel
