@@ -99,6 +99,13 @@ def test_the_reads_choose_the_model():
         choose_model({})
 
 
+def test_trees_alone_are_chosen_whatever_the_order_of_names(monkeypatch):
+    names = dict(sorted(shipped_platforms().items(), reverse=True))
+    assert next(name for name, platform in names.items() if platform == "illumina") == "illumina-pileup"
+    monkeypatch.setattr("vcffilter.inspection.model_choice.shipped_platforms", lambda: names)
+    assert choose_model({"a": ILLUMINA}) == "illumina-germline"
+
+
 @pytest.mark.parametrize("name", available_weights())
 def test_every_model_that_ships_has_ranges(name):
     checkpoint = load_checkpoint(name)

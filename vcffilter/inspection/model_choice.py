@@ -12,6 +12,8 @@ from vcffilter.reads.alignment_file import forbid_network_references, read_heade
 
 #: What `--model` takes for "choose by the reads".
 AUTO = "auto"
+#: Names of the models that are chosen end so: trees alone. Those of two stages (`-pileup`) are taken by name only.
+_CHOSEN = "-germline"
 #: Files looked at; more of one run are like these.
 _MOST_FILES = 4
 #: So many times the indels per kb of the training samples, and so many at least, are another chemistry (R10.4: 6.5, R9.4: 32).
@@ -28,8 +30,9 @@ def facts_of_files(reads_paths: Sequence[str], reference_path: str) -> dict[str,
 
 
 def models_for(platform: str) -> list[str]:
-    """Names of the models that ship for a platform."""
-    return [name for name, trained_on in shipped_platforms().items() if trained_on == platform]
+    """Names of the models that ship for a platform, the one that is chosen for it first."""
+    names = [name for name, trained_on in shipped_platforms().items() if trained_on == platform]
+    return sorted(names, key=lambda name: (not name.endswith(_CHOSEN), name))
 
 
 def choose_model(facts: dict[str, ReadFacts]) -> str:
