@@ -19,6 +19,14 @@ TOGETHER_SHARE = 4, 5
 
 
 @inline_kernel
+def _is_changed(allele: int, alleles: NormalisedAlleles, segments: ReferenceSegments, index: int) -> bool:
+    """Whether the base at `index` of the allele is another than the reference's."""
+    segment = alleles.segment[allele]
+    reference = segments.codes[segments.offset[segment] + alleles.start0[allele] + index - segments.start0[segment]]
+    return reference != alleles.alt_codes[alleles.alt_offset[allele] + index]
+
+
+@inline_kernel
 def _bases_shown(
     allele: int, alleles: NormalisedAlleles, segments: ReferenceSegments, reads: ReadArrays, read: int, shown: np.ndarray
 ) -> bool:
@@ -27,12 +35,10 @@ def _bases_shown(
     shown: uint8 (MAX_ALLELE_LENGTH,), 1 = the ALT base, from the allele's start on.
     """
     start0, end0 = alleles.start0[allele], alleles.end0[allele]
-    segment = alleles.segment[allele]
-    base = segments.offset[segment] - segments.start0[segment]
     n_missing = int64(0)
     for index in range(end0 - start0):
         shown[index] = 0
-        n_missing += segments.codes[base + start0 + index] != alleles.alt_codes[alleles.alt_offset[allele] + index]
+        n_missing += _is_changed(allele, alleles, segments, index)
     pos0 = reads.start0[read]
     query_index = 0
     for operation_index in range(reads.cigar_offset[read], reads.cigar_offset[read + 1]):
@@ -40,13 +46,13 @@ def _bases_shown(
         length = int64(reads.cigar[operation_index] >> 4)
         if operation in sam.ALIGNED:
             for column0 in range(max(pos0, start0), min(pos0 + length, end0)):
-                alternate = alleles.alt_codes[alleles.alt_offset[allele] + column0 - start0]
-                at = query_index + column0 - pos0
-                if segments.codes[base + column0] == alternate:
+                index = column0 - start0
+                if not _is_changed(allele, alleles, segments, index):
                     continue
+                at = query_index + column0 - pos0
                 if reads.quality_phred[reads.quality_offset[read] + at] < INFORMATIVE_PHRED:
                     return False
-                shown[column0 - start0] = read_code(reads, read, at) == alternate
+                shown[index] = read_code(reads, read, at) == alleles.alt_codes[alleles.alt_offset[allele] + index]
                 n_missing -= 1
             pos0 += length
             query_index += length
@@ -71,8 +77,6 @@ def _are_together(
     n_with: np.ndarray,
 ) -> bool:
     start0, end0 = alleles.start0[allele], alleles.end0[allele]
-    segment = alleles.segment[allele]
-    base = segments.offset[segment] + start0 - segments.start0[segment]
     n_with[: end0 - start0] = 0
     n_all = int64(0)
     first = first_above(furthest_end0[:n_reads], start0)
@@ -85,12 +89,12 @@ def _are_together(
         has_all = True
         for index in range(end0 - start0):
             n_with[index] += shown[index]
-            if shown[index] == 0 and segments.codes[base + index] != alleles.alt_codes[alleles.alt_offset[allele] + index]:
+            if shown[index] == 0 and _is_changed(allele, alleles, segments, index):
                 has_all = False
         n_all += has_all
     rarest = int64(n_reads)
     for index in range(end0 - start0):
-        if segments.codes[base + index] != alleles.alt_codes[alleles.alt_offset[allele] + index]:
+        if _is_changed(allele, alleles, segments, index):
             rarest = min(rarest, n_with[index])
     return n_all > 0 and n_all * TOGETHER_SHARE[1] >= rarest * TOGETHER_SHARE[0]
 

@@ -348,14 +348,15 @@ def _write_read_counts(plan, record, first, end, best, alts, scratch):
 
 
 @inline_kernel
-def _write_verdicts(plan, record, first, end, alts, words, scratch):
+def _write_words(plan, record, first, end, codes, word, word_first, key, scratch):
+    """Of each ALT the word of its code. word, word_first: a vocabulary of `Words`. key: the slot of the plan."""
     length = int64(0)
     for alt in range(first, end):
         if alt > first:
             scratch.text[length] = _COMMA
             length += 1
-        length = _append_word(int64(alts.verdict[alt]), words.verdict, words.verdict_first, scratch.text, length)
-    return _write_text(plan, record, int64(PLAN_KEY_VERDICT), scratch.text, length)
+        length = _append_word(int64(codes[alt]), word, word_first, scratch.text, length)
+    return _write_text(plan, record, key, scratch.text, length)
 
 
 @inline_kernel
@@ -393,27 +394,10 @@ def _write_bands(plan, record, first, end, alts, thresholds, words, scratch):
 
 
 @inline_kernel
-def _write_stages(plan, record, first, end, alts, words, scratch):
-    """Say of each ALT which stage of the model decided."""
-    length = int64(0)
-    for alt in range(first, end):
-        if alt > first:
-            scratch.text[length] = _COMMA
-            length += 1
-        length = _append_word(int64(alts.stage[alt]), words.stage, words.stage_first, scratch.text, length)
-    return _write_text(plan, record, int64(PLAN_KEY_STAGE), scratch.text, length)
-
-
-@inline_kernel
 def _write_background(plan, record, first, end, alts, words, scratch):
     """Say of each scored ALT what it is in the background, and how many reads say so."""
-    length = int64(0)
-    for alt in range(first, end):
-        if alt > first:
-            scratch.text[length] = _COMMA
-            length += 1
-        length = _append_word(int64(alts.background[alt]), words.background, words.background_first, scratch.text, length)
-    problem = _write_text(plan, record, int64(PLAN_KEY_BACKGROUND), scratch.text, length)
+    key = int64(PLAN_KEY_BACKGROUND)
+    problem = _write_words(plan, record, first, end, alts.background, words.background, words.background_first, key, scratch)
     for column in range(2):
         for alt in range(first, end):
             known = alts.status[alt] == _SCORED
@@ -452,7 +436,8 @@ def _write_scores(plan, record, first, end, best, alts, words, scratch):
     scratch.floats[0] = alts.log_odds[best]
     problem |= bcf_update_info(plan[PLAN_HEADER], record, plan[PLAN_KEY_SCORE], scratch.floats.ctypes.data, 1, TYPE_REAL)
     problem |= _write_read_counts(plan, record, first, end, best, alts, scratch)
-    problem |= _write_verdicts(plan, record, first, end, alts, words, scratch)
+    key = int64(PLAN_KEY_VERDICT)
+    problem |= _write_words(plan, record, first, end, alts.verdict, words.verdict, words.verdict_first, key, scratch)
     problem |= _write_floats(plan, record, int64(PLAN_KEY_ALT_SCORE), alts.log_odds, first, end, alts, scratch)
     if plan[PLAN_STALE_INFO]:
         problem |= _remove(plan, record, int64(PLAN_KEY_STATUS), int64(PLAN_KEY_STATUS))
@@ -639,7 +624,8 @@ def update_records(plan, thresholds, records, alt_first, is_block, alts, samples
         elif scored and plan[PLAN_STALE_INFO]:
             problem |= _remove(plan, record, int64(PLAN_KEY_BACKGROUND), int64(PLAN_KEY_BACKGROUND_READS))
         if scored and plan[PLAN_WITH_STAGE]:
-            problem |= _write_stages(plan, record, first, end, alts, words, scratch)
+            key = int64(PLAN_KEY_STAGE)
+            problem |= _write_words(plan, record, first, end, alts.stage, words.stage, words.stage_first, key, scratch)
         elif scored and plan[PLAN_STALE_INFO]:
             problem |= _remove(plan, record, int64(PLAN_KEY_STAGE), int64(PLAN_KEY_STAGE))
         if plan[PLAN_STALE_FORMAT]:

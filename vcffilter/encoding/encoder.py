@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -153,13 +153,10 @@ class ChunkEncoder:
         """
         if len(self._tensor) < chunk.n_alleles:
             self._tensor = np.zeros((chunk.n_alleles, *self._tensor.shape[1:]), np.uint8)
-        pieces = []
-        first = 0
-        while first < chunk.n_alleles:
-            last = _end_of_record(chunk.record_index, min(first + self._piece_size, chunk.n_alleles))
-            prepared = self.prepare(_alleles_of(chunk, first, last))
+        pieces, first = [], 0
+        for prepared in self._pieces(chunk):
+            last = first + len(prepared.alleles.problem)
             pieces.append(self.encode_prepared(prepared, self._tensor[first:last] if self._spec.rows else None))
-            self._piece_size = _next_piece_size(last - first, prepared.n_reads)
             first = last
         return _joined(pieces, self._tensor[: chunk.n_alleles] if self._spec.rows else None)
 
@@ -169,21 +166,26 @@ class ChunkEncoder:
         choose: called with one piece of the chunk after the other, while its reads are in memory. What it says of an allele must
         not depend on the others, as they may be cut otherwise.
         """
-        pieces, n_tensors, first = [], 0, 0
-        while first < chunk.n_alleles:
-            last = _end_of_record(chunk.record_index, min(first + self._piece_size, chunk.n_alleles))
-            prepared = self.prepare(_alleles_of(chunk, first, last))
-            piece = self.encode_prepared(prepared, None)
-            chosen = np.flatnonzero(choose(piece))
+        pieces, n_tensors = [], 0
+        for prepared in self._pieces(chunk):
+            pieces.append(self.encode_prepared(prepared, None))
+            chosen = np.flatnonzero(choose(pieces[-1]))
             if len(chosen):
                 end = n_tensors + len(chosen)
                 self._make_room(end)
-                self.encode_prepared(replace(prepared, alleles=prepared.alleles.subset(chosen)), self._tensor[n_tensors:end])
+                self._run_kernels(replace(prepared, alleles=prepared.alleles.subset(chosen)), self._tensor[n_tensors:end])
                 n_tensors = end
-            pieces.append(piece)
+        return _joined(pieces, self._tensor[:n_tensors])
+
+    def _pieces(self, chunk: AlleleChunk) -> Iterator[PreparedChunk]:
+        """A chunk in pieces of whole records, ready to be encoded: each holds until the next is asked for."""
+        first = 0
+        while first < chunk.n_alleles:
+            last = _end_of_record(chunk.record_index, min(first + self._piece_size, chunk.n_alleles))
+            prepared = self.prepare(_alleles_of(chunk, first, last))
+            yield prepared
             self._piece_size = _next_piece_size(last - first, prepared.n_reads)
             first = last
-        return _joined(pieces, self._tensor[:n_tensors])
 
     def _make_room(self, n_tensors: int) -> None:
         """For so many tensors; what there are of them already is kept."""
@@ -195,6 +197,13 @@ class ChunkEncoder:
 
     def encode_prepared(self, prepared: PreparedChunk, tensor: np.ndarray | None) -> EncodedAlleles:
         """Encode what `prepare` made. tensor: uint8 (n_alleles, rows, columns, channels), written over; None: none is wanted."""
+        features, counts = self._run_kernels(prepared, tensor)
+        if not self._all_features:
+            features = np.ascontiguousarray(features[:, self._columns_of_features])
+        return EncodedAlleles(features, tensor, counts, prepared.alleles.problem, _shown_together(prepared))
+
+    def _run_kernels(self, prepared: PreparedChunk, tensor: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """(features, float32 (n_alleles, all that are written); counts, int32 (n_alleles, N_COUNTS)); fills `tensor`."""
         n = len(prepared.alleles.problem)
         features = np.zeros((n, len(self._written)), np.float32)
         counts = np.zeros((n, N_COUNTS), np.int32)
@@ -212,9 +221,7 @@ class ChunkEncoder:
             tensor,
             counts,
         )
-        if not self._all_features:
-            features = np.ascontiguousarray(features[:, self._columns_of_features])
-        return EncodedAlleles(features, tensor, counts, prepared.alleles.problem, _shown_together(prepared))
+        return features, counts
 
     def prepare(self, chunk: AlleleChunk, window: tuple[int, int] | None = None) -> PreparedChunk:
         """Reference windows, normalised alleles, reads and their differences for one chunk.

@@ -26,8 +26,6 @@ from vcffilter.variants.allele_chunk import AlleleChunk
 _PIECE = 4096
 #: Base 2 logarithms of fragments on the allele's haplotype, and one more, as the encoder makes them.
 _PHASED = ("phase_log_agreeing_alt", "phase_log_contradicting")
-#: A feature that costs nothing: an encoder makes one at least.
-_UNPHASED = ("is_snv",)
 
 
 class ReadCounter:
@@ -46,7 +44,7 @@ class ReadCounter:
         self._headers = [read_header(path, reference) for path in reads]
         files = open_alignment_files(self._headers, reference, load_reading_library(), ReadSelection(samples=tuple(samples)))
         self._is_phased = phase_reach > 0
-        spec = EncoderSpec(ENCODER_VERSION, _PHASED if self._is_phased else _UNPHASED, phase_reach=phase_reach)
+        spec = EncoderSpec(ENCODER_VERSION, _PHASED if self._is_phased else (), phase_reach=phase_reach)
         self._encoder = ChunkEncoder(spec, files, ReferenceFile(reference))
 
     def __enter__(self) -> ReadCounter:

@@ -1,1 +1,1 @@
-"""Scoring: a loaded model in fixed-shape batches on one device, and why an ALT looks false. Knows no VCF and no reads."""
+"""Scoring: a loaded model in fixed-shape batches on one device, why an ALT looks false, what others' reads make of it. No VCF."""

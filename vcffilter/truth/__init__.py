@@ -1,1 +1,1 @@
-"""Call sets and truth sets: read, normalised and matched by haplotype. Must not know labels files, reports, reads or models."""
+"""Call sets, truth sets and resources: read, normalised, matched by haplotype. Must not know labels, reports, reads or models."""
