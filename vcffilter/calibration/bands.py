@@ -11,9 +11,6 @@ from vcffilter.errors import ModelError
 if TYPE_CHECKING:
     import numpy as np
 
-#: Probabilities are written, and judged, with 4 decimals: what float32 adds to them decides nothing.
-_SLACK = 5e-6
-
 
 @dataclass(frozen=True)
 class Bands:
@@ -33,9 +30,11 @@ class Bands:
         """The band of each ALT, int64 (n,), an index into the names. probability: float32 (n,), rounded to 4 decimals."""
         import numpy as np
 
+        from vcffilter.calibration.operating_points import is_below
+
         places = np.zeros(len(probability), np.int64)
         for snv, indel in zip(self.snv, self.indel, strict=True):
-            places += probability < np.where(is_snv, snv, indel) - _SLACK
+            places += is_below(probability, np.where(is_snv, snv, indel))
         return places
 
 

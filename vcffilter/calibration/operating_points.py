@@ -18,6 +18,12 @@ FEWEST_TRUE = 50
 WITHOUT_TRUE = 0.5
 
 
+def is_below(probability: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
+    """Whether probabilities of DECIMALS decimals are below a threshold, whatever float32 made of them: as the stream judges."""
+    steps = 10**DECIMALS
+    return np.rint(np.asarray(probability, np.float64) * steps) < np.asarray(threshold) * steps - 1e-6
+
+
 def types_of(is_snv: np.ndarray) -> dict[str, np.ndarray]:
     """Name of a threshold -> which ALTs it holds for, bool (n,). is_snv: bool (n,)."""
     return {"snv": is_snv, "indel": ~is_snv}

@@ -11,9 +11,6 @@ from vcffilter.errors import ModelError
 if TYPE_CHECKING:
     import numpy as np
 
-#: Probabilities are written, and judged, with 4 decimals: what float32 adds to them decides nothing.
-_SLACK = 5e-6
-
 
 @dataclass(frozen=True)
 class Tier:
@@ -30,7 +27,9 @@ class Tier:
 
     def holds(self, probability: np.ndarray, n_reads: np.ndarray) -> np.ndarray:
         """Which ALTs it holds, bool (n,). probability: float32 (n,), rounded to 4 decimals. n_reads: int32 (n,)."""
-        return (probability >= self.probability - _SLACK) & (n_reads >= self.n_reads)
+        from vcffilter.calibration.operating_points import is_below
+
+        return ~is_below(probability, self.probability) & (n_reads >= self.n_reads)
 
 
 def tiers_of(card: Mapping[str, Any]) -> list[tuple[Tier, float]]:
