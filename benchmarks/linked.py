@@ -29,11 +29,13 @@ from vcffilter.models.checkpoint import load_checkpoint
 from vcffilter.pipeline import evidence
 from vcffilter.pipeline.linked_parts import MAX_PARTS, LinkedChunk, with_parts
 from vcffilter.variants.allele_chunk import AlleleChunk
+from vcffilter.variants.allele_scores import READS_FOR_ALT, AlleleScores
 
 #: Their chromosomes are in no training set.
 _FOLD_OF_SET = {**FOLD_OF_SET, "na12878-pg-chr3-a": "chr20", "gm12878-rna-chr22": "chr22"}
 _SHARES = (1.0, 0.5, 0.25, 0.12)
 _REACH = 10
+_LINKED = 30
 _SEED = 7
 #: Of a pair's reads with one of its bases so many have both, or so few, where it is told at full depth.
 _MOST, _FEWEST = 0.8, 0.2
@@ -178,6 +180,58 @@ def _chosen(one: Scored, is_true: bool, called: bool) -> tuple[Scored, np.ndarra
     return one, np.array([mnp.is_true == is_true and mnp.called == called for mnp in one.mnps], bool)
 
 
+def _lost_indels(data: Path) -> Table:
+    """What is no substitution, at full depth by the fold's weights: with and without another ALT of the same caller nearby."""
+    cut = load_checkpoint("illumina-germline").metadata.thresholds["indel"]
+    columns = ["another ALT called within", "true", "lost", "of these no read for ALT", "false", "kept"]
+    table = Table(f"Indels and complex alleles at the default (probability {cut:g}), all callers", columns)
+    cells = {True: np.zeros(5, int), False: np.zeros(5, int)}
+    for name, fold in _FOLD_OF_SET.items():
+        folder = data / "real" / name
+        model = Path(__file__).parent / "folds" / f"illumina-germline-without-{fold}.safetensors"
+        label, linked = _called_indels(folder)
+        keys = sorted(label)
+        scores = _scores(model, folder, keys)
+        for at in np.flatnonzero(scores.status == 0):
+            passes = scores.probability[at] >= cut
+            if label[keys[at]] == "TP":
+                cells[keys[at] in linked][:3] += 1, not passes, not passes and scores.counts[at, READS_FOR_ALT] == 0
+            else:
+                cells[keys[at] in linked][3:] += 1, passes
+    for is_linked, counts in cells.items():
+        table.add(f"{_LINKED} bases" if is_linked else "none", *counts.tolist())
+    return table
+
+
+def _called_indels(folder: Path) -> tuple[dict[Key, str], set[Key]]:
+    """(label of each, TP or FP; those with another ALT of a caller that wrote them nearby)."""
+    label: dict[Key, str] = {}
+    linked: set[Key] = set()
+    for caller in SHORT_CALLERS:
+        labels = caller_labels(folder, caller)
+        places = np.sort([pos1 for pos1, _, _ in labels])
+        for key, word in labels.items():
+            if len(key[1]) == len(key[2]) or word not in ("TP", "FP"):
+                continue
+            label[key] = word
+            near = np.searchsorted(places, key[0] + len(key[1]) + _LINKED) - np.searchsorted(places, key[0] - _LINKED)
+            linked |= {key} if near > 1 else set()
+    return label, linked
+
+
+def _scores(model: Path, folder: Path, keys: list[Key]) -> AlleleScores:
+    options = evidence.EvidenceOptions(
+        "benchmark", (str(folder / "reads.bam"),), str(folder / "reference.fa.gz"), model=str(model), device="cpu"
+    )
+    scorer = evidence.open_scorer(options)
+    try:
+        scores = scorer.score(AlleleChunk.from_alleles(contig_of(folder), [(pos1 - 1, ref, alt) for pos1, ref, alt in keys]))
+    finally:
+        scorer.close()
+    assert isinstance(scores, AlleleScores)
+    return scores
+
+
 def _cost(data: Path) -> Table:
     """CPU seconds of scoring every ALT of two sets' files, best of five in turn."""
     columns = ["set", "caller", "ALTs", "of these MNPs", "parts", "own score", "now", "more"]
@@ -225,7 +279,7 @@ def main() -> None:
     arguments = options.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         scored = list(_scored(arguments.data, Path(scratch)))
-    print_tables([*_counts(scored), _cost(arguments.data)], arguments.document)
+    print_tables([*_counts(scored), _cost(arguments.data), _lost_indels(arguments.data)], arguments.document)
 
 
 if __name__ == "__main__":

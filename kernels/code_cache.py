@@ -21,16 +21,19 @@ _MARK = b"kernels.jit import"
 
 
 def source_digest(package: Path) -> str:
-    """Of every file beside a file with kernels, in the folders of a package.
+    """Of every file beside a file with kernels, in the folders of a package: what is in it, and when it was written.
 
     numba looks at the file of the function that it is asked for only, not at those of functions and constants that go into it.
+    It takes what it kept only where that file's time is the same. Two installations of one version have files of other times:
+    in one folder, each run of the one would make the other compile anew.
     """
     digest = hashlib.sha256()
     for folder in sorted({Path(__file__).parent, *(path for path in package.iterdir() if path.is_dir())}):
-        sources = [path.read_bytes() for path in sorted(folder.glob("*.py"))]
-        if any(_MARK in source for source in sources):
+        sources = sorted(folder.glob("*.py"))
+        if any(_MARK in source.read_bytes() for source in sources):
             for source in sources:
-                digest.update(source)
+                digest.update(source.read_bytes())
+                digest.update(source.stat().st_mtime_ns.to_bytes(8, "little"))
     return digest.hexdigest()[:16]
 
 

@@ -170,3 +170,8 @@ def test_the_digest_follows_every_file_beside_kernels(tmp_path: Path) -> None:
     assert source_digest(tmp_path) == before
     (tmp_path / "with" / "constants.py").write_text("A = 1\n")
     assert source_digest(tmp_path) != before
+    before = source_digest(tmp_path)
+    os.utime(tmp_path / "without" / "constants.py", ns=(5, 5))
+    assert source_digest(tmp_path) == before
+    os.utime(tmp_path / "with" / "constants.py", ns=(5, 5))
+    assert source_digest(tmp_path) != before, "an installation of the same version, with files of another time"

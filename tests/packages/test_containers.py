@@ -58,6 +58,20 @@ def test_what_is_copied_makes_a_wheel(tmp_path):
     assert len(list((tmp_path / "wheels").glob("vcffilter-*.whl"))) == 1
 
 
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.gpu"])
+def test_sources_have_times_that_a_layer_can_keep_before_kernels_are_compiled(tmp_path, name):
+    """numba takes what it kept only where the time of the source is the same to the fraction, which layers cut off."""
+    text = (DOCKER / name).read_text()
+    cut = re.search(r"&& (find \S+/vcffilter .*) \\\n  && { pileup-filter doctor --compile", text)
+    assert cut is not None
+    source = tmp_path / "kernels" / "one.py"
+    source.parent.mkdir()
+    source.touch()
+    os.utime(source, (7.75, 7.75))
+    subprocess.run(re.sub(r"(?<=find )\S+", str(tmp_path), cut[1]), shell=True, check=True)  # noqa: S602
+    assert source.stat().st_mtime_ns == 7_000_000_000
+
+
 @pytest.mark.reliability("containers: runs on a read-only root file system, as a user that owns nothing")
 @pytest.mark.parametrize("cache", ["none", "set"])
 def test_it_runs_where_nothing_can_be_written(sample, tmp_path_factory, cache):
