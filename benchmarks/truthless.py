@@ -345,7 +345,7 @@ def run_case(case: Case, data: Path, work: Path, draws: int) -> dict[str, Any]:
 
 def document(text: str, data: list[dict[str, Any]]) -> str:
     """The page with its block made anew."""
-    block = "\n".join(["", *_rules_table(data), "", *_figures_table(data), "", ""])
+    block = "\n".join(["", *_rules_table(data), "", *_figures_table(data), ""])
     return _BLOCK.sub(lambda match: match[1] + block + match[2], text)
 
 
@@ -373,12 +373,13 @@ def _rules_table(data: list[dict[str, Any]]) -> list[str]:
 def _figures_table(data: list[dict[str, Any]]) -> list[str]:
     """Figures of the weights, one case after the other."""
     header = ("weights", "labels by", "AUROC", "not SNVs", "false removed where 99% of the true are kept",
-              "at the default cut: true lost", "false removed", "ECE")  # fmt: skip
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+              "true lost at the default cut", "false removed at it", "ECE")  # fmt: skip
+    lines = []
     for case in data:
         first = case["rows"][0]["measured"][0]
-        lines.append(f"| **{case['case']}**: {first['true']} true, {first['false']} false |" + " |" * (len(header) - 1))
-        lines += ["| " + " | ".join(_cells(row)) + " |" for row in case["rows"]]
+        lines += [f"**{case['case']}**: {first['true']} true, {first['false']} false.", ""]
+        lines += ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+        lines += [*("| " + " | ".join(_cells(row)) + " |" for row in case["rows"]), ""]
     return lines
 
 
