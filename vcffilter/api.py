@@ -454,11 +454,12 @@ def _joined_background(parts: list[AlleleScores], n_samples: int, place: np.ndar
 
 def _with_background(scores: Scores, counts: BackgroundCounts, *, decides: bool) -> Scores:
     """decides: what the background explains as noise does not pass."""
-    from vcffilter.scoring.background_rules import BACKGROUND_NAMES, judge, least_share
+    from vcffilter.scoring.background_rules import BACKGROUND_NAMES, is_explained, judge, least_share
 
     words = _where_scored(scores, [BACKGROUND_NAMES[code] for code in judge(counts)])
-    n_told = scores.alt_reads + scores.ref_reads
-    passes = scores.passes & ~(scores.alt_reads < least_share(counts) * n_told) if decides else scores.passes
+    passes = scores.passes
+    if decides:
+        passes = passes & ~is_explained(scores.alt_reads, scores.ref_reads, least_share(counts))
     return replace(
         scores, passes=passes, background=words, background_reads=counts.telling.sum(axis=0),
         background_alt_reads=counts.showing.sum(axis=0),

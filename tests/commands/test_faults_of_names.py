@@ -241,6 +241,14 @@ def test_a_stuck_worker_does_not_hold_the_process(number, code, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("code", [0, 2])
+def test_what_a_signal_did_before_it_does_again_after(code):
+    """In a process that goes on, as a notebook or a test does."""
+    before = signal.getsignal(signal.SIGTERM)
+    assert run(["models"] if code == 0 else ["no-such-command"]) == code
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_a_main_thread_stuck_in_c_ends_too(tmp_path):
     """SIGTERM reaches no Python code while the main thread is inside a C function; here one that waits for a writer. What is
     half-written goes all the same.

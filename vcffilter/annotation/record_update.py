@@ -8,6 +8,7 @@ import numpy as np
 
 from vcffilter.kernels.htslib import load_int32, load_int64
 from vcffilter.kernels.jit import inline_kernel, int64, kernel
+from vcffilter.scoring.background_rules import is_explained
 from vcffilter.variants.allele_scores import READS_FOR_ALT, READS_FOR_REF, READS_INFORMING, STATUS_CODE, STATUS_NAMES
 from vcffilter.variants.htslib import (
     END_INT32,
@@ -238,6 +239,9 @@ def _update_filter(plan, record, scored, fails_snv, fails_indel, fails_noise, fi
     return bcf_update_filter(plan[PLAN_HEADER], record, filters.ctypes.data, n_new)
 
 
+_is_explained = inline_kernel(is_explained)
+
+
 @inline_kernel
 def _judge(probability, counts, is_snv, least_share, thresholds):
     """The verdict on a scored ALT. counts: int32 (3,), columns READS_*. least_share: see `AltScores`."""
@@ -248,8 +252,7 @@ def _judge(probability, counts, is_snv, least_share, thresholds):
         threshold = thresholds.deep_indel if is_deep else thresholds.indel
     if fails(probability, threshold):
         return VERDICT_SNV if is_snv else VERDICT_INDEL
-    n_told = counts[READS_FOR_REF] + counts[READS_FOR_ALT]
-    return VERDICT_NOISE if least_share > 0 and counts[READS_FOR_ALT] < least_share * n_told else VERDICT_PASS
+    return VERDICT_NOISE if _is_explained(counts[READS_FOR_ALT], counts[READS_FOR_REF], least_share) else VERDICT_PASS
 
 
 @kernel

@@ -103,7 +103,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     0 done; 1 data or input/output; 2 usage; 130 interrupted; 141 the reader of the output ended; 143 terminated.
     """
     _keep_standard_descriptors()
-    signal.signal(signal.SIGTERM, _raise_terminated)
+    earlier = signal.signal(signal.SIGTERM, _raise_terminated)
     watch = SignalWatch([signal.SIGINT, signal.SIGTERM])
     code = _EXIT_INTERRUPTED
     try:
@@ -112,6 +112,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         logging.shutdown()
         if code not in (_EXIT_INTERRUPTED, _EXIT_TERMINATED):  # else the process ends, whatever its workers do
             watch.stop()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if earlier is None else earlier)  # None: not of Python's making
     return code
 
 

@@ -45,6 +45,7 @@ class _Bytes(click.ParamType):
                help="BAM or CRAM with index, and the name by which requests call it; several of one name belong together."),
         options.reference,
         options.model,
+        options.stage,
         options.device,
         option("--host", group=_SERVER, default="127.0.0.1", show_default=True, metavar="ADDRESS",
                help="Where to listen. Other than this machine's own: a token is asked for."),
@@ -96,6 +97,7 @@ def serve(named: tuple[str, ...], quiet: bool, verbose: bool, **parsed: Any) -> 
         parsed["n_threads"],
         parsed["spool"],
         limits,
+        parsed["stage"],
     )
     token = web.token_in_force(parsed["host"], parsed["token_file"])
     is_new = token is not None and parsed["token_file"] is None and not os.environ.get(web.TOKEN_VARIABLE)

@@ -7,6 +7,7 @@ scored; no number of a run changes a rule.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -71,6 +72,11 @@ def judge(counts: BackgroundCounts) -> np.ndarray:
 def least_share(counts: BackgroundCounts) -> np.ndarray:
     """float64 (n_alleles,): share of a sample's reads for the ALT below which noise explains them; 0 where there is none."""
     return EXPLAINED_TIMES * noise_share(counts)
+
+
+def is_explained(n_alt: Any, n_ref: Any, least_share: Any) -> Any:
+    """Whether noise explains a sample's reads for an ALT and for REF. Of numbers, in a kernel too, or of arrays of one length."""
+    return (least_share > 0) & (n_alt < least_share * (n_alt + n_ref))
 
 
 def noise_share(counts: BackgroundCounts) -> np.ndarray:

@@ -363,15 +363,17 @@ def _invalid(errors: Any) -> Problem:
 def _rows(scores: Scores) -> list[dict[str, Any]]:
     numbers = zip(
         scores.alleles, scores.probability.tolist(), scores.log_odds.tolist(), scores.n_reads.tolist(),
-        scores.ref_reads.tolist(), scores.alt_reads.tolist(), scores.passes.tolist(), scores.status, scores.reasons, strict=True,
+        scores.ref_reads.tolist(), scores.alt_reads.tolist(), scores.passes.tolist(), scores.status, scores.reasons,
+        scores.stage or [None] * len(scores), strict=True,
     )  # fmt: skip
     return [
         {
             "contig": contig, "pos": pos1, "ref": ref, "alt": alt, "probability": _number(probability),
             "log_odds": _number(log_odds), "n_reads": n_reads, "ref_reads": ref_reads, "alt_reads": alt_reads,
-            "passes": passes, "status": status, "reasons": list(reasons),
+            "passes": passes, "status": status, "reasons": list(reasons), "stage": stage,
         }
-        for (contig, pos1, ref, alt), probability, log_odds, n_reads, ref_reads, alt_reads, passes, status, reasons in numbers
+        for (contig, pos1, ref, alt), probability, log_odds, n_reads, ref_reads, alt_reads, passes, status, reasons, stage
+        in numbers
     ]  # fmt: skip
 
 

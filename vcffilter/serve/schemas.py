@@ -77,7 +77,9 @@ class Model(BaseModel):
 
 
 class ScoredAllele(BaseModel):
-    """probability: calibrated; null where not scored. status: scored, or why not."""
+    """probability: calibrated; null where not scored. status: scored, or why not. stage: of a model of two stages, which one
+    decided ("." where not scored); null of any other.
+    """
 
     contig: str
     pos: int
@@ -91,6 +93,7 @@ class ScoredAllele(BaseModel):
     passes: bool
     status: str
     reasons: list[str]
+    stage: str | None
 
 
 class ScoreAnswer(BaseModel):

@@ -88,10 +88,10 @@ class Service:
         # Before any thread starts, and as long as they live: parallelism comes from them, not from within torch.
         self._open_things.enter_context(one_intra_op_thread())
         self.reads = {name: _read_set(name, paths, settings.reference) for name, paths in settings.reads.items()}
-        loaded = load_model(self._model_name(), settings.device)
+        loaded = load_model(self._model_name(), settings.device, settings.stage)
         self.checkpoint = loaded.checkpoint
         self.network = SharedNetwork(loaded.network, observe_batch)
-        self._model = LoadedModel(loaded.checkpoint, self.network)
+        self._model = LoadedModel(loaded.checkpoint, self.network, loaded.stage)
         self._references = Pool(lambda: ReferenceFile(settings.reference, _REFERENCE))
         self._lock = threading.Lock()
         self._evidence: OrderedDict[tuple[str, ...], Evidence] = OrderedDict()

@@ -36,7 +36,7 @@ class Limits:
 class ServeSettings:
     """reads: files by the names that requests call them. spool: folder for uploads; None = the system's for temporary files.
 
-    n_threads: scoring threads of one large upload. samples, preset: as `pileup-filter filter` takes them.
+    stage: of a model of two stages, as `pileup-filter filter` takes it. n_threads: scoring threads of one large upload.
     """
 
     reads: Mapping[str, tuple[str, ...]]
@@ -46,6 +46,7 @@ class ServeSettings:
     n_threads: int = 1
     spool: str | None = None
     limits: Limits = field(default_factory=Limits)
+    stage: str | None = None
 
 
 def named_reads(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
