@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vcffilter.annotation import record_update as update
+from vcffilter.annotation import record_layout as layout
+from vcffilter.annotation import record_verdicts as verdicts
 from vcffilter.annotation.annotator import Annotator
 from vcffilter.annotation.declarations import Provenance
 from vcffilter.annotation.reason_vocabulary import REASON_NAMES
@@ -193,9 +194,9 @@ def test_threshold_is_exact_in_spite_of_float32():
     is_snv = np.ones(len(steps), bool)
     for step in range(0, 10_001, 73):
         for beyond, threshold in ((0, step / 10_000), (1, step / 10_000 + 0.00001)):
-            limits = update.JudgedBy(*[threshold] * 4, deep_reads=21, sure=1.0, sure_reads=0, bands=np.zeros((2, 0)))
-            update.judge_samples(limits, is_snv, np.zeros(len(is_snv)), status, probability, log_odds, counts, verdict, best)
-            np.testing.assert_array_equal(verdict[0] == update.VERDICT_PASS, steps >= step + beyond)
+            limits = layout.JudgedBy(*[threshold] * 4, deep_reads=21, sure=1.0, sure_reads=0, bands=np.zeros((2, 0)))
+            verdicts.judge_samples(limits, is_snv, np.zeros(len(is_snv)), status, probability, log_odds, counts, verdict, best)
+            np.testing.assert_array_equal(verdict[0] == layout.VERDICT_PASS, steps >= step + beyond)
 
 
 def test_reasons_are_written_where_a_record_fails():

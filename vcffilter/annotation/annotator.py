@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vcffilter.annotation import record_update as update
+from vcffilter.annotation import record_layout as layout
+from vcffilter.annotation import record_verdicts as verdicts
 from vcffilter.annotation.alt_tally import AltCounts, AltTally
 from vcffilter.annotation.background_tally import BackgroundAlts, BackgroundTally
 from vcffilter.annotation.declarations import Provenance, Stale, declare
 from vcffilter.annotation.reason_vocabulary import REASON_NAMES
+from vcffilter.annotation.record_update import update_records
 from vcffilter.annotation.settings import (
     BACKGROUND_FILTER,
     CONFIRM,
@@ -31,10 +33,10 @@ from vcffilter.variants.header import VariantHeader
 #: Values in one record's FILTER that there is room for.
 _MOST_FILTERS = 65_536
 _FAILING = (SNV_FILTER, INDEL_FILTER, BACKGROUND_FILTER)
-#: By the codes of `record_update`: from the third on the names of the bits, several of a sample whose ALTs fail by several.
+#: By the codes of `record_layout`: from the third on the names of the bits, several of a sample whose ALTs fail by several.
 _VERDICTS = (
     *(".", "PASS"),
-    *(";".join(name for bit, name in enumerate(_FAILING) if code >> bit & 1) for code in range(1, update.N_VERDICTS - 1)),
+    *(";".join(name for bit, name in enumerate(_FAILING) if code >> bit & 1) for code in range(1, layout.N_VERDICTS - 1)),
 )
 _TIERS = (".", SURE, CONFIRM)
 #: Characters of all reasons together, joined.
@@ -81,18 +83,18 @@ class Annotator:
         snv, indel, deep_snv, deep_indel = map(float, settings.thresholds.by_depth)
         sure, sure_reads = (1.0, 0) if settings.tier is None else (float(settings.tier.probability), settings.tier.n_reads)
         bands = _band_thresholds(settings)
-        self._thresholds = update.JudgedBy(snv, indel, deep_snv, deep_indel, DEEP_READS, sure, sure_reads, bands)
+        self._thresholds = layout.JudgedBy(snv, indel, deep_snv, deep_indel, DEEP_READS, sure, sure_reads, bands)
         self._bands = (".", *(() if settings.bands is None else settings.bands.names))
         self._plan = self._make_plan(header, stale)
         self._words = self._make_words()
-        self._scratch = update.empty_scratch(0, 0, 0)
-        self._counts = np.zeros(update.COUNT_SIZE, dtype=np.int64)
+        self._scratch = layout.empty_scratch(0, 0, 0)
+        self._counts = np.zeros(layout.COUNT_SIZE, dtype=np.int64)
         self._tally = AltTally()
         self._background_tally = BackgroundTally(settings.background) if settings.background else None
         self._stages = np.zeros(len(STAGE_NAMES), np.int64)
 
     def of_best_carriers(self, chunk: RecordChunk, samples: SampleScores) -> AlleleScores:
-        """For each ALT the scores of the sample that stand for the site, by the rule of `record_update.judge_samples`."""
+        """For each ALT the scores of the sample that stand for the site, by the rule of `record_verdicts.judge_samples`."""
         _, best = self._judge(chunk, samples)
         return samples.of_samples(best)
 
@@ -101,7 +103,7 @@ class Annotator:
         alts = _of_all_alts(chunk, scores, self._least_share(scores, chunk.alleles.n_alleles))
         samples = self._of_samples(chunk, scores.samples)
         self._make_room(int(np.diff(chunk.alt_first).max(initial=0)), len(samples.columns) > 0)
-        failed_at = update.update_records(
+        failed_at = update_records(
             self._plan,
             self._thresholds,
             chunk.records.addresses,
@@ -122,7 +124,7 @@ class Annotator:
             )
         scored = alts.status == 0
         self._stages += np.bincount(alts.stage[scored], minlength=len(STAGE_NAMES))
-        self._tally.add(alts.is_snv[scored], alts.verdict[scored] != update.VERDICT_PASS, alts.probability[scored])
+        self._tally.add(alts.is_snv[scored], alts.verdict[scored] != layout.VERDICT_PASS, alts.probability[scored])
         if self._background_tally is not None and scores.background is not None:
             self._background_tally.add(scores.background, scores.status == 0, alts.verdict[alts.is_sent])
 
@@ -130,75 +132,75 @@ class Annotator:
         """What was written so far."""
         counts = self._counts
         return AnnotationCounts(
-            n_records=int(counts[update.COUNT_RECORDS]),
-            n_blocks=int(counts[update.COUNT_BLOCKS]),
-            n_scored=int(counts[update.COUNT_SCORED]),
-            n_failed=int(counts[update.COUNT_FAILED]),
-            n_failed_snv=int(counts[update.COUNT_FAILED_SNV]),
-            n_failed_indel=int(counts[update.COUNT_FAILED_INDEL]),
-            unscored_records=_by_status(counts[update.COUNT_STATUS : update.COUNT_ALT_STATUS]),
-            alleles=_by_status(counts[update.COUNT_ALT_STATUS :]),
+            n_records=int(counts[layout.COUNT_RECORDS]),
+            n_blocks=int(counts[layout.COUNT_BLOCKS]),
+            n_scored=int(counts[layout.COUNT_SCORED]),
+            n_failed=int(counts[layout.COUNT_FAILED]),
+            n_failed_snv=int(counts[layout.COUNT_FAILED_SNV]),
+            n_failed_indel=int(counts[layout.COUNT_FAILED_INDEL]),
+            unscored_records=_by_status(counts[layout.COUNT_STATUS : layout.COUNT_ALT_STATUS]),
+            alleles=_by_status(counts[layout.COUNT_ALT_STATUS :]),
             alts=self._tally.counts(),
-            n_failed_noise=int(counts[update.COUNT_FAILED_NOISE]),
+            n_failed_noise=int(counts[layout.COUNT_FAILED_NOISE]),
             background=None if self._background_tally is None else self._background_tally.counts(),
             stages=dict(zip(STAGE_NAMES[1:], map(int, self._stages[1:]), strict=True)) if self.settings.with_stage else {},
         )
 
     def _make_plan(self, header: VariantHeader, stale: Stale) -> np.ndarray:
         settings, keys = self.settings, self.settings.keys
-        plan = np.zeros(update.PLAN_SIZE, dtype=np.int64)
-        plan[update.PLAN_HEADER] = header.address
-        plan[update.PLAN_KEY_PROBABILITY] = self._address(keys.probability)
-        plan[update.PLAN_KEY_SCORE] = self._address(keys.score)
-        plan[update.PLAN_KEY_DEPTH] = self._address(keys.depth)
-        plan[update.PLAN_KEY_ALLELE_DEPTH] = self._address(keys.allele_depth)
-        plan[update.PLAN_KEY_VERDICT] = self._address(keys.verdict)
-        plan[update.PLAN_KEY_ALT_SCORE] = self._address(keys.alt_score)
-        plan[update.PLAN_KEY_STATUS] = self._address(keys.status)
+        plan = np.zeros(layout.PLAN_SIZE, dtype=np.int64)
+        plan[layout.PLAN_HEADER] = header.address
+        plan[layout.PLAN_KEY_PROBABILITY] = self._address(keys.probability)
+        plan[layout.PLAN_KEY_SCORE] = self._address(keys.score)
+        plan[layout.PLAN_KEY_DEPTH] = self._address(keys.depth)
+        plan[layout.PLAN_KEY_ALLELE_DEPTH] = self._address(keys.allele_depth)
+        plan[layout.PLAN_KEY_VERDICT] = self._address(keys.verdict)
+        plan[layout.PLAN_KEY_ALT_SCORE] = self._address(keys.alt_score)
+        plan[layout.PLAN_KEY_STATUS] = self._address(keys.status)
         if header.info_declaration(keys.reason) is not None:
-            plan[update.PLAN_KEY_REASON] = self._address(keys.reason)
+            plan[layout.PLAN_KEY_REASON] = self._address(keys.reason)
         if header.info_declaration(keys.alt_reason) is not None:
-            plan[update.PLAN_KEY_ALT_REASON] = self._address(keys.alt_reason)
+            plan[layout.PLAN_KEY_ALT_REASON] = self._address(keys.alt_reason)
         if header.info_declaration(keys.tier) is not None:
-            plan[update.PLAN_KEY_TIER] = self._address(keys.tier)
-        plan[update.PLAN_WITH_TIER] = settings.tier is not None
+            plan[layout.PLAN_KEY_TIER] = self._address(keys.tier)
+        plan[layout.PLAN_WITH_TIER] = settings.tier is not None
         if header.info_declaration(keys.band) is not None:
-            plan[update.PLAN_KEY_BAND] = self._address(keys.band)
-        plan[update.PLAN_WITH_BAND] = settings.bands is not None
+            plan[layout.PLAN_KEY_BAND] = self._address(keys.band)
+        plan[layout.PLAN_WITH_BAND] = settings.bands is not None
         if header.info_declaration(keys.background) is not None:
-            plan[update.PLAN_KEY_BACKGROUND] = self._address(keys.background)
+            plan[layout.PLAN_KEY_BACKGROUND] = self._address(keys.background)
         if header.info_declaration(keys.background_alt_reads) is not None:
-            plan[update.PLAN_KEY_BACKGROUND_ALT_READS] = self._address(keys.background_alt_reads)
+            plan[layout.PLAN_KEY_BACKGROUND_ALT_READS] = self._address(keys.background_alt_reads)
         if header.info_declaration(keys.background_reads) is not None:
-            plan[update.PLAN_KEY_BACKGROUND_READS] = self._address(keys.background_reads)
-        plan[update.PLAN_WITH_BACKGROUND] = len(settings.background) > 0
+            plan[layout.PLAN_KEY_BACKGROUND_READS] = self._address(keys.background_reads)
+        plan[layout.PLAN_WITH_BACKGROUND] = len(settings.background) > 0
         if header.info_declaration(keys.stage) is not None:
-            plan[update.PLAN_KEY_STAGE] = self._address(keys.stage)
-        plan[update.PLAN_WITH_STAGE] = settings.with_stage
-        plan[update.PLAN_FILTER_PASS] = header.identifier("PASS")
-        plan[update.PLAN_FILTER_SNV] = header.identifier(SNV_FILTER)
-        plan[update.PLAN_FILTER_INDEL] = header.identifier(INDEL_FILTER)
-        plan[update.PLAN_FILTER_NOISE] = header.identifier(BACKGROUND_FILTER)
-        plan[update.PLAN_MODE] = settings.mode
-        plan[update.PLAN_ANNOTATE_ONLY] = settings.annotate_only
-        plan[update.PLAN_STALE_INFO] = stale.info
-        plan[update.PLAN_STALE_FILTER] = stale.filters
-        plan[update.PLAN_STALE_FORMAT] = stale.formats and self._n_columns > 0
-        plan[update.PLAN_WITH_SAMPLE_VERDICTS] = settings.with_sample_verdicts
-        plan[update.PLAN_WITH_REASONS] = settings.with_reasons
+            plan[layout.PLAN_KEY_STAGE] = self._address(keys.stage)
+        plan[layout.PLAN_WITH_STAGE] = settings.with_stage
+        plan[layout.PLAN_FILTER_PASS] = header.identifier("PASS")
+        plan[layout.PLAN_FILTER_SNV] = header.identifier(SNV_FILTER)
+        plan[layout.PLAN_FILTER_INDEL] = header.identifier(INDEL_FILTER)
+        plan[layout.PLAN_FILTER_NOISE] = header.identifier(BACKGROUND_FILTER)
+        plan[layout.PLAN_MODE] = settings.mode
+        plan[layout.PLAN_ANNOTATE_ONLY] = settings.annotate_only
+        plan[layout.PLAN_STALE_INFO] = stale.info
+        plan[layout.PLAN_STALE_FILTER] = stale.filters
+        plan[layout.PLAN_STALE_FORMAT] = stale.formats and self._n_columns > 0
+        plan[layout.PLAN_WITH_SAMPLE_VERDICTS] = settings.with_sample_verdicts
+        plan[layout.PLAN_WITH_REASONS] = settings.with_reasons
         return plan
 
-    def _make_words(self) -> update.Words:
+    def _make_words(self) -> layout.Words:
         status = np.array([self._address(name) for name in STATUS_NAMES], dtype=np.int64)
         vocabularies = _VERDICTS, REASON_NAMES, _TIERS, self._bands, BACKGROUND_NAMES, STAGE_NAMES
-        return update.Words(status, *(array for words in vocabularies for array in _joined(words)))
+        return layout.Words(status, *(array for words in vocabularies for array in _joined(words)))
 
     def _judge(self, chunk: RecordChunk, samples: SampleScores) -> tuple[np.ndarray, np.ndarray]:
         """(verdict of each sample on each ALT, the sample that stands for the site)."""
         is_snv = chunk.alt_is_snv[chunk.alt_status == 0]
         verdict = np.empty(samples.status.shape, np.uint8)
         best = np.empty(len(is_snv), np.int64)
-        update.judge_samples(
+        verdicts.judge_samples(
             self._thresholds,
             is_snv,
             self._least_share(samples, len(is_snv)),
@@ -212,12 +214,12 @@ class Annotator:
         return verdict, best
 
     def _least_share(self, scores: AlleleScores | SampleScores, n_alleles: int) -> np.ndarray:
-        """float64 (n_alleles,), of the ALTs that were scored or might have been; see `record_update.AltScores`."""
+        """float64 (n_alleles,), of the ALTs that were scored or might have been; see `record_layout.AltScores`."""
         if scores.background is None or not self.settings.background_decides:
             return np.zeros(n_alleles)
         return least_share(scores.background)
 
-    def _of_samples(self, chunk: RecordChunk, samples: SampleScores | None) -> update.SampleAlts:
+    def _of_samples(self, chunk: RecordChunk, samples: SampleScores | None) -> layout.SampleAlts:
         """What the kernel writes for each sample."""
         if samples is None:
             samples = SampleScores.without_carriers(np.zeros(0, np.int64), 0)
@@ -226,7 +228,7 @@ class Annotator:
             verdict, _ = self._judge(chunk, samples)
         sent = chunk.alt_status == 0
         place = np.where(sent, np.cumsum(sent) - 1, -1)
-        return update.SampleAlts(samples.columns, self._n_columns, place, verdict, samples.probability, samples.counts)
+        return layout.SampleAlts(samples.columns, self._n_columns, place, verdict, samples.probability, samples.counts)
 
     def _make_room(self, n_alts: int, with_samples: bool) -> None:
         """Scratch for a record of so many ALTs, of every sample at once where they are written."""
@@ -237,7 +239,7 @@ class Annotator:
         n_text = (n_alts + 1) * (_LONGEST_REASONS if self.settings.with_reasons else longest)
         if self.settings.with_sample_verdicts:
             n_text = max(n_text, self._n_columns * max(map(len, _VERDICTS)))
-        self._scratch = update.empty_scratch(2 * n_values, 2 * n_text, _MOST_FILTERS)
+        self._scratch = layout.empty_scratch(2 * n_values, 2 * n_text, _MOST_FILTERS)
 
     def _address(self, text: str) -> int:
         self._texts.append(ctypes.create_string_buffer(text.encode()))
@@ -250,7 +252,7 @@ def _band_thresholds(settings: AnnotationSettings) -> np.ndarray:
     return np.zeros((2, 0)) if bands is None else np.array([bands.snv, bands.indel], np.float64)
 
 
-def _of_all_alts(chunk: RecordChunk, scores: AlleleScores, least_share: np.ndarray) -> update.AltScores:
+def _of_all_alts(chunk: RecordChunk, scores: AlleleScores, least_share: np.ndarray) -> layout.AltScores:
     """The scores, with those ALTs between them that were not sent to the scorer. least_share: of those that were."""
     sent = chunk.alt_status == 0
     n_alts = len(sent)
@@ -280,7 +282,7 @@ def _of_all_alts(chunk: RecordChunk, scores: AlleleScores, least_share: np.ndarr
         stage[sent] = scores.stage
     verdict = np.empty(n_alts, dtype=np.uint8)
     known = status, probability, log_odds, counts, reasons, background, background_counts, shares
-    return update.AltScores(sent, chunk.alt_is_snv, *known, verdict, stage)
+    return layout.AltScores(sent, chunk.alt_is_snv, *known, verdict, stage)
 
 
 def _joined(words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vcffilter.annotation import record_update as update
+from vcffilter.annotation import record_layout as layout
 from vcffilter.scoring.background_rules import BACKGROUND_NAMES, judge_samples
 from vcffilter.variants.background_counts import BackgroundCounts
 
@@ -43,15 +43,15 @@ class BackgroundTally:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = tuple(names)
-        self._verdicts = np.zeros((_N, update.N_VERDICTS), np.int64)
+        self._verdicts = np.zeros((_N, layout.N_VERDICTS), np.int64)
         self._of_sample = np.zeros((len(self._names), _N), np.int64)
 
     def add(self, counts: BackgroundCounts, scored: np.ndarray, verdict: np.ndarray) -> None:
-        """Take ALTs in that were sent to the scorer. scored: bool (n,). verdict: uint8 (n,), codes of `record_update`."""
+        """Take ALTs in that were sent to the scorer. scored: bool (n,). verdict: uint8 (n,), codes of `record_layout`."""
         values = judge_samples(counts)[:, scored].astype(np.int64)
         for sample, of_sample in enumerate(values):
             self._of_sample[sample] += np.bincount(of_sample, minlength=_N)
-        flat = values.max(axis=0) * update.N_VERDICTS + verdict[scored]
+        flat = values.max(axis=0) * layout.N_VERDICTS + verdict[scored]
         self._verdicts += np.bincount(flat, minlength=self._verdicts.size).reshape(self._verdicts.shape)
 
     def counts(self) -> BackgroundAlts:
@@ -65,5 +65,5 @@ class BackgroundTally:
 
     def _of_value(self, code: int) -> BackgroundVerdicts:
         row = self._verdicts[code]
-        failed = row[update.VERDICT_SNV] + row[update.VERDICT_INDEL]
-        return BackgroundVerdicts(int(row[update.VERDICT_PASS]), int(failed), int(row[update.VERDICT_NOISE]))
+        failed = row[layout.VERDICT_SNV] + row[layout.VERDICT_INDEL]
+        return BackgroundVerdicts(int(row[layout.VERDICT_PASS]), int(failed), int(row[layout.VERDICT_NOISE]))
