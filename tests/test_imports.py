@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,6 +111,12 @@ def violations() -> Iterator[str]:
 
 def test_imports_run_one_way():
     assert list(violations()) == []
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """pytest imports them by their name alone: the second one of a name ends the run."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_every_part_has_a_floor():
