@@ -6,31 +6,25 @@ Knows neither alleles nor scores.
 
 from __future__ import annotations
 
-import ctypes
-import os
-import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from types import TracebackType
 
 import numpy as np
 
-from vcffilter.errors import RegionError, UsageError, VariantFileError
-from vcffilter.file_kind import FIRST_BYTES, kind_of_bytes, refuse_other_kind
-from vcffilter.index_file import refuse_damaged_index_of_variants
+from vcffilter.errors import VariantFileError
 from vcffilter.variants import htslib
 from vcffilter.variants import record_kernels as kernels
 from vcffilter.variants.header import VariantHeader
-from vcffilter.variants.htslib import KString, library
-from vcffilter.variants.intervals import EMPTY, FIRST_POS0, Intervals, Regions
+from vcffilter.variants.htslib import library
+from vcffilter.variants.intervals import EMPTY, FIRST_POS0, Regions
+from vcffilter.variants.opening import open_descriptor, open_path
+from vcffilter.variants.record_index import RecordIndex, open_index
 from vcffilter.variants.record_kernels import BatchLimits, RecordRules, RecordSource, TargetsOnContig
 from vcffilter.variants.records import RecordBatch, RecordPool
 from vcffilter.variants.sample_choice import SampleChoice
 
 # hts_check_EOF: the file could be checked, and lacks its end-of-file block.
 _EOF_BLOCK_ABSENT = 0
-# hts_idx_load3: the index formats of BCF and of text; and silent about an index that is not there.
-_INDEX_CSI, _INDEX_TBI, _INDEX_SILENT = 0, 2, 2
 _ERRCODE_MEANING = {
     kernels.ERRCODE_CONTIG: "its contig is not declared in the header",
     kernels.ERRCODE_TAG: "it uses a FILTER, INFO or FORMAT key that is not declared in the header",
@@ -73,8 +67,8 @@ class VariantReader:
         self._limits = limits or BatchLimits()
         self._targets = targets
         self._tolerated = 0 if declared_only else kernels.ERRCODE_CONTIG | kernels.ERRCODE_TAG
-        self._file = _open(path, self.name) if descriptor is None else _open_descriptor(descriptor, self.name)
-        self._index: _Index | None = None
+        self._file = open_path(path, self.name) if descriptor is None else open_descriptor(descriptor, self.name)
+        self._index: RecordIndex | None = None
         self._pool: RecordPool | None = None
         self._state = np.zeros(kernels.STATE_SIZE, dtype=np.int64)
         self._finished_contigs: set[str] = set()
@@ -90,7 +84,7 @@ class VariantReader:
                 self._select_samples(samples if isinstance(samples, SampleChoice) else SampleChoice(tuple(samples)))
             self._n_samples = len(self.header.sample_names())
             if regions is not None:
-                self._index = self._open_index(regions)
+                self._index = open_index(self.path, self.name, self._file, self.header, regions)
         except BaseException:
             self.close()
             raise
@@ -174,31 +168,9 @@ class VariantReader:
         if self.all_samples:
             self.header.keep_samples(list(self.chosen_samples))
 
-    def _open_index(self, regions: Regions) -> _Index:
-        if self.path == "-" or stat.S_ISFIFO(os.stat(self.path).st_mode):
-            raise UsageError("regions by index (-r, -R) need a file, not a pipe", hint="Use -t or -T, which stream")
-        known = list(self._contigs.values())
-        if known and regions.by_contig and not set(known).intersection(regions.by_contig):
-            wanted = ", ".join(list(regions.by_contig)[:3])
-            raise RegionError(
-                f"no region is on a contig of this file: asked for {wanted}, the file has "
-                f"{', '.join(known[:3])}{', ...' if len(known) > 3 else ''}",
-                path=self.name,
-                hint="Name contigs as the calls do: bcftools view -h FILE",
-            )
-        kind, compression = htslib.file_format(self._file)
-        if compression != htslib.COMPRESSED_BGZF:
-            raise VariantFileError(
-                "regions by index (-r, -R) need a file compressed by bgzip",
-                path=self.name,
-                hint=f"Use -t or -T, or: bcftools view -Oz -o {self.path}.gz -W {self.path}",
-            )
-        index_type = _BcfIndex if kind == htslib.FORMAT_BCF else _TextIndex
-        return index_type(self.path, self._file, self.header, regions)
-
     # -- reading
 
-    def _indexed_batches(self, index: _Index) -> Iterator[RecordBatch]:
+    def _indexed_batches(self, index: RecordIndex) -> Iterator[RecordBatch]:
         for contig, intervals in index.contigs():
             self._state[kernels.STATE_MIN_POS0] = FIRST_POS0
             for start0, end0 in zip(intervals.start0, intervals.end0, strict=True):
@@ -318,166 +290,3 @@ class VariantReader:
         contig = self._current_contig() or None
         pos1 = int(self._state[kernels.STATE_POS0]) + 1 if contig else None
         return VariantFileError(what, path=self.name, contig=contig, pos1=pos1, record_number=self._record_number(), hint=hint)
-
-
-def _open(path: str, name: str) -> int:
-    """An htsFile for reading."""
-    if path != "-" and "://" not in path:
-        try:
-            # Only looked at: to open a pipe and close it again would end the program that writes to it.
-            is_folder = stat.S_ISDIR(os.stat(path).st_mode)
-        except OSError as error:
-            raise VariantFileError(
-                f"cannot be opened: {error.strerror}", path=name, hint="Give a VCF or BCF file, or - for stdin"
-            ) from error
-        if is_folder:
-            raise VariantFileError("is a folder", path=name, hint="Give a VCF or BCF file")
-        refuse_other_kind(path, ("VCF", "BCF"), "the place of the calls", VariantFileError)
-        # htslib looks for names of contigs in an index as soon as it reads the header, whether regions are asked for or not.
-        refuse_damaged_index_of_variants(path, VariantFileError)
-    ctypes.set_errno(0)
-    return _opened(library.hts_open(os.fsencode(path), b"r"), name)
-
-
-def _open_descriptor(descriptor: int, name: str) -> int:
-    """An htsFile for reading an open file from its beginning."""
-    kind = kind_of_bytes(os.pread(descriptor, FIRST_BYTES, 0))
-    if kind not in ("VCF", "BCF"):
-        # Never to htslib: what it takes for an htsget ticket names addresses that it would open.
-        raise VariantFileError(f"is {'no' if kind is None else f'a {kind} file, no'} VCF or BCF", path=name)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    own = os.dup(descriptor)
-    ctypes.set_errno(0)
-    stream = library.hdopen(own, b"r")
-    file = library.hts_hopen(stream, os.fsencode(name), b"r") if stream else None
-    if not stream:
-        os.close(own)
-    elif not file:
-        library.hclose(stream)
-    return _opened(file, name)
-
-
-def _opened(file: int | None, name: str) -> int:
-    if not file:
-        reason = os.strerror(ctypes.get_errno()) if ctypes.get_errno() else "it is empty or of an unknown format"
-        raise VariantFileError(f"cannot be opened: {reason}", path=name, hint="Give a VCF or BCF file, or - for stdin")
-    return file
-
-
-# -- sources of records
-
-
-class _Index:
-    """An index opened beside its file; `query` gives a source per region."""
-
-    def __init__(self, file: int, header: VariantHeader, regions: Regions) -> None:
-        self._file = file
-        self._header = header
-        self._regions = regions
-
-    def contigs(self) -> list[tuple[int, Intervals]]:
-        """(contig index, intervals) of the regions' contigs that the index has, in the order of the file."""
-        named = ((self._contig_index(name), intervals) for name, intervals in self._regions.by_contig.items())
-        return sorted((item for item in named if item[0] >= 0), key=lambda item: item[0])
-
-    @contextmanager
-    def query(self, contig_index: int, start0: int, end0: int) -> Iterator[RecordSource]:
-        """A source of the records that overlap a region."""
-        iterator = library.hts_itr_query(self._address(), contig_index, start0, end0, self._read_function())
-        if not iterator:
-            raise VariantFileError("the index cannot be searched", hint="Index the file again: bcftools index -f FILE")
-        try:
-            yield self._source(iterator)
-        finally:
-            library.hts_itr_destroy(iterator)
-
-    def close(self) -> None:
-        """Free the index."""
-        raise NotImplementedError
-
-    def _contig_index(self, name: str) -> int:
-        raise NotImplementedError
-
-    def _address(self) -> int:
-        raise NotImplementedError
-
-    def _read_function(self) -> int:
-        raise NotImplementedError
-
-    def _source(self, iterator: int) -> RecordSource:
-        raise NotImplementedError
-
-
-class _BcfIndex(_Index):
-    def __init__(self, path: str, file: int, header: VariantHeader, regions: Regions) -> None:
-        super().__init__(file, header, regions)
-        self._index = library.hts_idx_load3(os.fsencode(path), None, _INDEX_CSI, _INDEX_SILENT)
-        if not self._index:
-            raise _no_index(path)
-
-    def close(self) -> None:
-        if self._index:
-            library.hts_idx_destroy(self._index)
-            self._index = 0
-
-    def _contig_index(self, name: str) -> int:
-        return self._header.contig_index(name)
-
-    def _address(self) -> int:
-        return self._index
-
-    def _read_function(self) -> int:
-        return htslib.function_address(library, "bcf_readrec")
-
-    def _source(self, iterator: int) -> RecordSource:
-        return RecordSource(
-            kernels.SOURCE_BCF_INDEX,
-            self._file,
-            self._header.address,
-            bgzf=library.hts_get_bgzfp(self._file),
-            iterator=iterator,
-        )
-
-
-class _TextIndex(_Index):
-    def __init__(self, path: str, file: int, header: VariantHeader, regions: Regions) -> None:
-        super().__init__(file, header, regions)
-        self._line = KString()
-        # Loaded twice, so that nobody need know where within a tbx_t its index is.
-        self._index = library.hts_idx_load3(os.fsencode(path), None, _INDEX_TBI, _INDEX_SILENT)
-        self._tabix = library.tbx_index_load3(os.fsencode(path), None, _INDEX_SILENT)
-        if not self._index or not self._tabix:
-            self.close()
-            raise _no_index(path)
-
-    def close(self) -> None:
-        if self._index:
-            library.hts_idx_destroy(self._index)
-        if self._tabix:
-            library.tbx_destroy(self._tabix)
-        self._index = self._tabix = 0
-        htslib.text_of(self._line)
-
-    def _contig_index(self, name: str) -> int:
-        return library.tbx_name2id(self._tabix, name.encode("utf-8", "surrogateescape"))
-
-    def _address(self) -> int:
-        return self._index
-
-    def _read_function(self) -> int:
-        return htslib.function_address(library, "tbx_readrec")
-
-    def _source(self, iterator: int) -> RecordSource:
-        return RecordSource(
-            kernels.SOURCE_TEXT_INDEX,
-            self._file,
-            self._header.address,
-            bgzf=library.hts_get_bgzfp(self._file),
-            iterator=iterator,
-            tabix=self._tabix,
-            line=ctypes.addressof(self._line),
-        )
-
-
-def _no_index(path: str) -> VariantFileError:
-    return VariantFileError("there is no index", path=path, hint=f"Index it with: bcftools index -f {path}")
