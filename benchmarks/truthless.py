@@ -36,7 +36,8 @@ from vcffilter.labelling.from_resources import ResourceInputs, label_by_resource
 from vcffilter.models.checkpoint import Checkpoint, load_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.training.config import Selection, TrainConfig
-from vcffilter.training.dataset import ArrayDataset, concatenate, write_examples
+from vcffilter.training.dataset import ArrayDataset, concatenate
+from vcffilter.training.example_file import write_examples
 from vcffilter.training.example_source import ExampleMaker, ExampleSource
 from vcffilter.training.fit import predict
 from vcffilter.training.fit_config import FitConfig

@@ -19,7 +19,8 @@ import numpy as np
 
 from vcffilter.kernels.encode import ALL_FEATURES, LIBRARY_FEATURES
 from vcffilter.training.config import load_train_config
-from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples
+from vcffilter.training.dataset import ArrayDataset, concatenate
+from vcffilter.training.example_file import read_examples
 from vcffilter.training.metrics import auroc
 
 #: Alleles of one label that a set must have to be compared.

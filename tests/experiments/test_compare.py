@@ -26,7 +26,8 @@ from vcffilter.experiments.cross_validation import judge  # noqa: E402
 from vcffilter.experiments.filter_effect import FilteredCallSets  # noqa: E402
 from vcffilter.experiments.paired_test import paired_test, t_tail  # noqa: E402
 from vcffilter.models.encoder_spec import EncoderSpec  # noqa: E402
-from vcffilter.training.dataset import ArrayDataset, write_examples  # noqa: E402
+from vcffilter.training.dataset import ArrayDataset  # noqa: E402
+from vcffilter.training.example_file import write_examples  # noqa: E402
 
 SPEC = EncoderSpec(1, tuple(f"feature_{number}" for number in range(4)), ("base_quality", "support", "mapping_quality"), 5, 1)
 EXPERIMENTS = (Experiment("trees", "trees:extratrees", {"n_estimators": 20}), Experiment("mlp", "site_mlp", {"hidden": [8]}))

@@ -18,7 +18,8 @@ from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.registry import build
 from vcffilter.simulation.sample import simulate_sample
 from vcffilter.simulation.settings import preset, with_options
-from vcffilter.training.dataset import ArrayDataset, write_examples
+from vcffilter.training.dataset import ArrayDataset
+from vcffilter.training.example_file import write_examples
 
 CONTIG = "sim1"
 _TRAIN = {

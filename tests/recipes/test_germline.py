@@ -14,7 +14,8 @@ from examples import make_examples
 from vcffilter.commands.main import run
 from vcffilter.models.checkpoint import load_checkpoint
 from vcffilter.training.config import TrainConfig, load_train_config
-from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples
+from vcffilter.training.dataset import ArrayDataset, concatenate
+from vcffilter.training.example_file import read_examples
 from vcffilter.training.fit import predict
 from vcffilter.training.grown_trees import TreesConfig, grow_both
 from vcffilter.training.out_of_fold import fold_of

@@ -10,7 +10,8 @@ from training_examples import make_examples, make_spec
 
 from vcffilter.commands.main import run
 from vcffilter.models.checkpoint import load_checkpoint
-from vcffilter.training.dataset import concatenate, without_reads, write_examples
+from vcffilter.training.dataset import concatenate, without_reads
+from vcffilter.training.example_file import write_examples
 from vcffilter.training.fit import predict
 from vcffilter.training.metrics import log_loss
 

@@ -10,14 +10,8 @@ import pytest
 from training_examples import make_examples, make_spec
 
 from vcffilter.errors import TrainingError
-from vcffilter.training.dataset import (
-    COLUMNS,
-    ArrayDataset,
-    ExampleWriter,
-    concatenate,
-    read_examples,
-    write_examples,
-)
+from vcffilter.training.dataset import COLUMNS, ArrayDataset, concatenate
+from vcffilter.training.example_file import ExampleWriter, read_examples, write_examples
 
 h5py = pytest.importorskip("h5py")
 

@@ -16,8 +16,8 @@ from vcffilter.errors import TrainingError
 from vcffilter.kernels.encode import ENCODER_VERSION, FEATURE_NAMES
 from vcffilter.models.checkpoint import load_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
-from vcffilter.training.dataset import read_examples
 from vcffilter.training.downsampled_reads import kept_names
+from vcffilter.training.example_file import read_examples
 from vcffilter.training.example_source import ExampleMaker, ExampleSource
 
 yaml = pytest.importorskip("yaml")

@@ -18,7 +18,7 @@ from vcffilter.errors import TrainingError
 from vcffilter.models.ensemble import combine
 from vcffilter.models.registry import build
 from vcffilter.training.augmentation import Augmentation
-from vcffilter.training.dataset import read_examples, write_examples
+from vcffilter.training.example_file import read_examples, write_examples
 from vcffilter.training.fit import FitConfig, fit, learning_rate, predict
 from vcffilter.training.fit_config import AugmentationConfig
 from vcffilter.training.forests import LEAF, Tree, to_network

@@ -16,7 +16,8 @@ from vcffilter.kernels.phase import PHASE_FEATURES, PHASE_RATIO
 from vcffilter.models.checkpoint import load_checkpoint
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.scoring.network import NetworkScorer
-from vcffilter.training.dataset import concatenate, without_reads, write_examples
+from vcffilter.training.dataset import concatenate, without_reads
+from vcffilter.training.example_file import write_examples
 from vcffilter.training.grown_trees import TreesConfig, grow_both, grow_network
 
 yaml = pytest.importorskip("yaml")

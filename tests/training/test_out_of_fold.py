@@ -14,7 +14,8 @@ from vcffilter.commands.main import run
 from vcffilter.errors import TrainingError
 from vcffilter.models.checkpoint import load_checkpoint
 from vcffilter.training.config import ExampleFiles, OutOfFold, Selection
-from vcffilter.training.dataset import ArrayDataset, concatenate, without_reads, write_examples
+from vcffilter.training.dataset import ArrayDataset, concatenate, without_reads
+from vcffilter.training.example_file import write_examples
 from vcffilter.training.fit import predict
 from vcffilter.training.grown_trees import TreesConfig, grow_both
 from vcffilter.training.out_of_fold import copies_of, cross_fit, fold_of

@@ -14,7 +14,8 @@ from vcffilter.errors import TrainingError
 from vcffilter.models.checkpoint import load_checkpoint
 from vcffilter.scoring.network import NetworkScorer
 from vcffilter.training.config import Selection, load_train_config
-from vcffilter.training.dataset import concatenate, write_examples
+from vcffilter.training.dataset import concatenate
+from vcffilter.training.example_file import write_examples
 from vcffilter.variants.intervals import parse_region
 
 yaml = pytest.importorskip("yaml")

@@ -113,7 +113,7 @@ def examples(
     from vcffilter.labelling.files import has_no_truth
     from vcffilter.progress import progress_line
     from vcffilter.reads.alignment_file import forbid_network_references
-    from vcffilter.training.dataset import ExampleWriter
+    from vcffilter.training.example_file import ExampleWriter
     from vcffilter.training.example_source import ExampleMaker, ExampleSource
 
     options.start_logging(quiet=quiet, verbose=verbose)

@@ -23,7 +23,8 @@ from vcffilter.experiments.paired_test import PairedTest, paired_test
 from vcffilter.files import write_bytes
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.progress import ProgressCallback, no_progress
-from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples
+from vcffilter.training.dataset import ArrayDataset, concatenate
+from vcffilter.training.example_file import read_examples
 
 logger = logging.getLogger(__name__)
 

@@ -167,7 +167,7 @@ def examples_of_file(path: str | Path) -> ReferenceExamples:
     """From an .npz beside weights, or from an HDF5 file of `pileup-filter examples`. Raises ModelError, TrainingError."""
     if str(path).endswith(".npz"):
         return read_reference_examples(path)
-    from vcffilter.training.dataset import read_examples
+    from vcffilter.training.example_file import read_examples
 
     file = read_examples(path, in_memory=False)
     data = file.examples

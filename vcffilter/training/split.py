@@ -18,7 +18,8 @@ from vcffilter.kernels.tensor import ALL_CHANNELS, CHANNEL_NAMES
 from vcffilter.labelling.files import has_no_truth
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.training.config import ExampleFiles, Selection, TrainConfig
-from vcffilter.training.dataset import ArrayDataset, concatenate, read_examples
+from vcffilter.training.dataset import ArrayDataset, concatenate
+from vcffilter.training.example_file import read_examples
 from vcffilter.training.example_source import ExampleMaker, ExampleSource
 
 
