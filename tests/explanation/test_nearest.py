@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -69,6 +71,42 @@ def test_files_hold_what_was_written_and_damage_is_said(tmp_path):
     path.write_bytes(first[:200])
     with pytest.raises(ModelError, match="cannot be read"):
         read_reference_examples(path)
+
+
+_TOO_LARGE = b"{'descr': '|u1', 'fortran_order': False, 'shape': (100000000000000000, 3), }"
+
+
+def _with_head(content: bytes, head: bytes) -> bytes:
+    """Bytes of an array whose head is another text of the same length."""
+    return content[:10] + head.ljust(118)[:118] + content[128:]
+
+
+@pytest.mark.parametrize(
+    ("member", "change", "message"),
+    [
+        ("is_true.npy", lambda _: _npy(np.ones(50)), "not as declared"),
+        ("knots.npy", lambda _: _npy(np.ones(3, np.float32)), "not as declared"),
+        ("rank.npy", lambda content: _with_head(content, b"{'descr': '|u1', (("), "cannot be read"),
+        ("rank.npy", lambda content: _with_head(content, _TOO_LARGE), "cannot be read"),
+        ("is_snv.npy", lambda _: _npy(np.ones(9, np.uint8)), "do not fit each other"),
+        ("set_code.npy", lambda _: _npy(np.full(400, 7, np.uint8)), "do not fit each other"),
+    ],
+)  # fmt: skip
+def test_an_array_that_was_changed_is_refused(tmp_path, member, change, message):
+    _, examples = some_examples()
+    whole, path = tmp_path / "whole.npz", tmp_path / "mine.examples.npz"
+    write_reference_examples(whole, examples)
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, change(source.read(name)) if name == member else source.read(name))
+    with pytest.raises(ModelError, match=message):
+        read_reference_examples(path)
+
+
+def _npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
 
 
 @pytest.mark.parametrize("name", available_weights())

@@ -22,6 +22,8 @@ from vcffilter.training.dataset import ArrayDataset
 from vcffilter.training.example_file import write_examples
 
 CONTIG = "sim1"
+#: What came later than the first network: everything that a record can be given at once.
+EVERYTHING = "--tier 0.02 --bands 95,99,99.9 --background {base}/background.bam --background-filter --reasons --sample-ft"
 _TRAIN = {
     "model_id": "tiny-1", "data": ["examples.h5"], "architecture": "site_mlp", "model": {"hidden": [8]}, "recall_snv": 0.95,
     "validation": {"contigs": ["chr2"]}, "exclude": {"regions": ["chr1:1-1000"]}, "limits": ["A toy."],
@@ -31,6 +33,25 @@ _COMPARE = {
     "data": ["examples.h5"], "n_folds": 2, "group_by": "region", "region_bases": 2000, "metric": "hard_auroc", "seed": 1,
     "experiments": [{"name": "mlp", "architecture": "site_mlp", "model": {"hidden": [4]}}],
     "fit": {"epochs": 1, "batch_size": 128, "device": "cpu", "threads": 1},
+}  # fmt: skip
+_FOLDS = {"folds": {"a": {"contigs": ["chr1"]}, "b": {"contigs": ["chr2"]}}}
+_FEW_TREES = {
+    "boosted_trees": 4, "extra_trees": 2, "extra_depth": 4, "learning_rate": 0.3, "left_out": ["feature_1"], "unseen": [],
+}  # fmt: skip
+_TREES = {
+    "model_id": "trees-1", "data": [{"files": "exam*.h5", "only": "all", "weight": 0.5}], "architecture": "trees:both",
+    "model": _FEW_TREES, "out_of_fold": _FOLDS, "calibration": "platt", "recall_indel": None, "description": "Small.",
+    "fit": {"seed": 1, "threads": 1},
+}  # fmt: skip
+_CASCADE = {
+    "model_id": "stages-1", "data": ["pileups.h5"], "in_memory": False, "architecture": "cascade", "out_of_fold": _FOLDS,
+    "model": {
+        "first": {"architecture": "trees:both", "model": _FEW_TREES | {"left_out": []}},
+        "second": {"architecture": "read_set", "config": {"hidden": [4], "n_members": 1}},
+        "gate": [{"kind": kind, "low": -2.0, "high": 2.0, "reads_from": 0} for kind in ("snv", "other")],
+        "pretraining": {"epochs": 1, "batch_size": 64, "threads": 1, "augmentation": {"keep_reads_from": 0.5}},
+    },
+    "fit": {"epochs": 1, "batch_size": 64, "teacher_share": 0.5, "device": "cpu", "threads": 1}, "calibration": "platt",
 }  # fmt: skip
 
 
@@ -49,13 +70,15 @@ def make_base_files(folder: Path) -> None:
     )
     (folder / "samples.tsv").write_text("SIM\tSIM\nOTHER\tSIM2\n")
     _model(folder / "tiny.safetensors")
-    forest = load_checkpoint("illumina-germline")
-    shutil.copy(forest.path, folder / "shipped.safetensors")
+    _shipped(folder)
     _training(folder)
-    filtered = ["filter", folder / "calls.vcf", "-b", folder / "reads.bam", "-f", folder / "reference.fa"]
-    more = ["--reasons", "--threads", 1, "-q", "-o", folder / "filtered.vcf"]
-    if run([str(word) for word in filtered + more]) != 0:
-        raise RuntimeError("the files that nothing was changed in do not pass through filter")
+    _others(folder, made.reference)
+    _resource(folder)
+    everything = [*EVERYTHING.format(base=folder).split(), "--model", folder / "stages.safetensors"]
+    for name, more in (("filtered.vcf", ["--reasons"]), ("everything.vcf", everything)):
+        words = ["filter", folder / "calls.vcf", "-b", folder / "reads.bam", "-f", folder / "reference.fa", *more]
+        if run([str(word) for word in [*words, "--threads", 1, "-q", "-o", folder / name]]) != 0:
+            raise RuntimeError("the files that nothing was changed in do not pass through filter")
 
 
 def _calls(folder: Path, calls: Path) -> None:
@@ -76,8 +99,7 @@ def _calls(folder: Path, calls: Path) -> None:
 
 
 def _reads(folder: Path, reads: Path, reference: Path) -> None:
-    (folder / "reads.bam").write_bytes(mutations.bgzf(gzip.decompress(reads.read_bytes())))
-    pysam.index(str(folder / "reads.bam"))
+    _plain_bam(reads, folder / "reads.bam")
     shutil.copy(folder / "reads.bam", folder / "reads.csi.bam")
     pysam.index("-c", str(folder / "reads.csi.bam"))
     for name, version, level in (("reads.cram", "3.0", "5"), ("plain.cram", "3.0", "0"), ("reads31.cram", "3.1", "5")):
@@ -91,6 +113,40 @@ def _reads(folder: Path, reads: Path, reference: Path) -> None:
             for read in source:
                 cram.write(read)
         pysam.index(str(folder / name))
+
+
+def _plain_bam(reads: Path, target: Path) -> None:
+    """Uncompressed within BGZF: the index stays right where a change keeps the length."""
+    target.write_bytes(mutations.bgzf(gzip.decompress(reads.read_bytes())))
+    pysam.index(str(target))
+
+
+def _others(folder: Path, reference: Path) -> None:
+    """Reads of somebody else on the same reference."""
+    settings = with_options(preset("novaseq"), seed=6, length=3000, depth=12, artefact_scale=3.0, sample="OTHER")
+    reads = simulate_sample(folder / "others", settings, fasta=str(reference)).files.reads
+    _plain_bam(reads, folder / "background.bam")
+    pysam.view("-C", "-T", str(reference), "-o", str(folder / "background.cram"), str(reads), catch_stdout=False)
+    pysam.index(str(folder / "background.cram"))
+
+
+def _resource(folder: Path) -> None:
+    """Two of three alleles of the truth, without samples."""
+    lines = (folder / "truth.vcf").read_bytes().splitlines(keepends=True)
+    head = [line for line in lines if line.startswith(b"##")]
+    records = [line.split(b"\t")[:8] for line in lines if not line.startswith(b"#")]
+    kept = [b"\t".join(fields).rstrip(b"\n") + b"\n" for number, fields in enumerate(records) if number % 3]
+    text = b"".join([*head, b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n", *kept])
+    (folder / "resource.vcf.gz").write_bytes(mutations.bgzf(text))
+    pysam.tabix_index(str(folder / "resource.vcf.gz"), preset="vcf", force=True)
+    with (
+        pysam.VariantFile(str(folder / "resource.vcf.gz")) as source,
+        pysam.VariantFile(str(folder / "packed-resource.bcf"), "wb", header=source.header) as bcf,
+    ):
+        for record in source:
+            bcf.write(record)
+    (folder / "resource.bcf").write_bytes(mutations.bgzf(gzip.decompress((folder / "packed-resource.bcf").read_bytes())))
+    pysam.tabix_index(str(folder / "resource.bcf"), preset="bcf", force=True)
 
 
 def _reference(folder: Path, reference: Path) -> None:
@@ -109,6 +165,15 @@ def _model(path: Path) -> None:
     path.write_bytes(encode_checkpoint(build("read_set", config, spec), metadata))
 
 
+def _shipped(folder: Path) -> None:
+    """Trees, trees that see phase, and two stages, with what lies beside them to explain a score."""
+    for name, shipped in (("shipped", "illumina-germline"), ("phase", "hifi-germline"), ("stages", "illumina-pileup")):
+        path = Path(load_checkpoint(shipped).path)
+        shutil.copy(path, folder / f"{name}.safetensors")
+        for ending in (".covers.npz", ".examples.npz"):
+            shutil.copy(path.with_name(shipped + ending), folder / (name + ending))
+
+
 def _training(folder: Path) -> None:
     random = np.random.default_rng(1)
     n = 300
@@ -119,8 +184,14 @@ def _training(folder: Path) -> None:
         pos0=np.arange(n) * 100, contig=np.where(np.arange(n) < 200, "chr1", "chr2"), set_name="a",
     )  # fmt: skip
     write_examples(folder / "examples.h5", examples, EncoderSpec(1, tuple(f"feature_{number}" for number in range(4))))
-    for name, config in (("train.yaml", _TRAIN), ("compare.yaml", _COMPARE)):
-        (folder / name).write_text(_yaml(config))
+    features[:, 2], features[:, 3] = examples.is_snv, np.log2(7)
+    reads = random.integers(1, 255, (n, 5, 1, 3), dtype=np.uint8)
+    seen = ("feature_0", "feature_1", "is_snv", "log_depth")
+    spec = EncoderSpec(1, seen, ("base_quality", "support", "mapping_quality"), 5, 1)
+    write_examples(folder / "pileups.h5", replace(examples, features=features, reads=reads), spec)
+    configs = {"train": _TRAIN, "compare": _COMPARE, "trees": _TREES, "cascade": _CASCADE}
+    for name, config in configs.items():
+        (folder / f"{name}.yaml").write_text(_yaml(config))
 
 
 def _yaml(config: dict) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 import mutations
+from base_files import EVERYTHING
 
 Change = Callable[[Random, bytes], bytes]
 
@@ -56,17 +57,26 @@ def _index(random: Random, data: bytes) -> bytes:
     return mutations.change_bytes(random, data)
 
 
+#: Settings that say how long a training takes, and the most that one may ask for.
+_WORK = re.compile(rb"(epochs|boosted_trees|extra_trees|extra_depth|n_folds)\W*([^\s,}]*)")
+_MOST = {b"epochs": 1, b"boosted_trees": 4, b"extra_trees": 2, b"extra_depth": 4, b"n_folds": 2}
+
+
 def _yaml(random: Random, data: bytes) -> bytes:
     """A configuration that would rightly train for hours is none that the program should refuse: it is drawn again."""
+    asked = {name for name, _ in _WORK.findall(data)}
     while True:
         text = mutations.change_text(random, data, b":,[]{} ")
-        epochs = re.search(rb"epochs\W*(\S*)", text)
-        if epochs is not None and epochs[1] in (b"1", b"1,"):
+        found = _WORK.findall(text)
+        if {name for name, _ in found} == asked and all(value.isdigit() and int(value) <= _MOST[name] for name, value in found):
             return text
 
 
 _REGION = "-r sim1:100-2500"
 _TRUTH = "--truth {base}/truth.vcf.gz --confident {base}/regions.bed -f {base}/reference.fa"
+_STAGES = f"--model {{base}}/stages.safetensors {EVERYTHING}"
+_KNOWN = "-f {base}/reference.fa -o {out}/l.tsv"
+_EXPLAIN = "explain {base}/filtered.vcf --failed 2 -b {base}/reads.bam -f {base}/reference.fa -q"
 _READS = "-b {base}/reads.bam -f {base}/reference.fa"
 
 KINDS = (
@@ -115,4 +125,41 @@ KINDS = (
     Kind("check-calls", "calls.vcf", mutations.change_text, f"check {{changed}} {_READS} --model {{base}}/tiny.safetensors", codes=(0, 1, 2, 3)),
     Kind("check-reads", "reads.bam", mutations.change_bam, "check {base}/calls.vcf -b {changed} -f {base}/reference.fa --model {base}/tiny.safetensors", ("reads.bam.bai",), codes=(0, 1, 2, 3)),
     Kind("check-fasta", "reference.fa", mutations.change_text, "check {base}/calls.vcf -b {base}/reads.bam -f {changed} --model {base}/tiny.safetensors", ("reference.fa.fai",), codes=(0, 1, 2, 3)),
+    # Others' reads
+    Kind("background-bam", "background.bam", mutations.change_bam, _filter(more="--background {changed} --background-filter"), ("background.bam.bai",)),
+    Kind("background-cram", "background.cram", mutations.change_cram, _filter(more="--background OTHER={changed}"), ("background.cram.crai",)),
+    Kind("background-bai", "background.bam.bai", _index, _filter(more="--background {folder}/background.bam"), ("background.bam",)),
+    # Two stages, cuts and phase in checkpoints
+    Kind("stages-bytes", "stages.safetensors", mutations.change_bytes, _filter(more="--model {changed}")),
+    Kind("stages-header", "stages.safetensors", mutations.change_safetensors_header, _filter(more="--model {changed} --reasons")),
+    Kind("stages-tensors", "stages.safetensors", mutations.change_tensors, _filter(more="--model {changed} --reasons")),
+    Kind("stages-trees", "stages.safetensors", mutations.change_safetensors_header, _filter(more="--model {changed} --stage trees")),
+    Kind("stages-reads", "reads.bam", mutations.change_bam, _filter(reads="{changed}", more=_STAGES), ("reads.bam.bai",)),
+    Kind("card-tier", "stages.safetensors", mutations.change_card, _filter(more="--model {changed} --tier 0.02 --bands 95,99,99.9")),
+    Kind("card-preset", "shipped.safetensors", mutations.change_card, _filter(more="--model {changed} --preset strict")),
+    Kind("card-recall", "phase.safetensors", mutations.change_card, _filter(more="--model {changed} --target-recall 0.99")),
+    Kind("card-models", "stages.safetensors", mutations.change_card, "models {changed}"),
+    Kind("phase-header", "phase.safetensors", mutations.change_safetensors_header, _filter(more="--model {changed} --reasons")),
+    Kind("phase-tensors", "phase.safetensors", mutations.change_tensors, _filter(more="--model {changed}")),
+    Kind("phase-reads", "reads.bam", mutations.change_bam, _filter(reads="{changed}", more="--model {base}/phase.safetensors"), ("reads.bam.bai",)),
+    Kind("phase-examples", "reads.bam", mutations.change_bam, "examples {base}/calls.vcf -b {changed} -f {base}/reference.fa --labels {base}/calls.labels.tsv --rows 9 --phase-reach 500 -o {out}/e.h5 -q", ("reads.bam.bai",)),
+    # Everything that a record was given, read again
+    Kind("again", "everything.vcf", mutations.change_text, _filter("{changed}", more=_STAGES)),
+    Kind("again-report", "everything.vcf", mutations.change_text, "report {changed} -o {out}/r.html -q"),
+    Kind("again-evaluate", "everything.vcf", mutations.change_text, f"evaluate {{changed}} {_TRUTH} --bootstrap 0 --no-html -o {{out}}/e -q"),
+    # Labels without truth
+    Kind("resource", "resource.vcf.gz", _bgzipped_text, f"label {{base}}/calls.vcf --resource {{changed}} -b {{base}}/reads.bam {_KNOWN}", ("resource.vcf.gz.tbi",)),
+    Kind("resource-bcf", "resource.bcf", mutations.change_bcf, f"label {{base}}/calls.vcf --resource {{changed}} -b {{base}}/reads.bam {_KNOWN}", ("resource.bcf.csi",)),
+    Kind("resource-tbi", "resource.vcf.gz.tbi", _index, f"label {{base}}/calls.vcf --resource {{folder}}/resource.vcf.gz {_KNOWN}", ("resource.vcf.gz",)),
+    Kind("resource-calls", "everything.vcf", mutations.change_text, f"label {{changed}} --resource {{base}}/resource.vcf.gz -b {{base}}/reads.bam --max-prob 0.01 {_KNOWN}"),
+    Kind("resource-reads", "reads.bam", mutations.change_bam, f"label {{base}}/calls.vcf --resource {{base}}/resource.vcf.gz -b {{changed}} {_KNOWN}", ("reads.bam.bai",)),
+    Kind("resource-witness", "background.bam", mutations.change_bam, f"label {{base}}/calls.vcf --resource {{base}}/resource.vcf.gz -b {{base}}/reads.bam --witness {{changed}} {_KNOWN}", ("background.bam.bai",)),
+    # Training of trees and of two stages
+    Kind("trees-yaml", "trees.yaml", _yaml, "train {changed} -o {out}/run -q", ("examples.h5",)),
+    Kind("cascade-yaml", "cascade.yaml", _yaml, "train {changed} -o {out}/run -q", ("pileups.h5",)),
+    Kind("pileups-h5", "pileups.h5", mutations.change_bytes, "train {folder}/cascade.yaml -o {out}/run -q", ("cascade.yaml",)),
+    # What lies beside weights, to explain them
+    Kind("explain-covers", "shipped.covers.npz", mutations.change_npz, f"{_EXPLAIN} --model {{folder}}/shipped.safetensors", ("shipped.safetensors", "shipped.examples.npz")),
+    Kind("explain-examples", "shipped.examples.npz", mutations.change_npz, f"{_EXPLAIN} --model {{folder}}/shipped.safetensors", ("shipped.safetensors", "shipped.covers.npz")),
+    Kind("explain-stages", "stages.safetensors", mutations.change_tensors, f"{_EXPLAIN} --model {{changed}}", ("stages.covers.npz",)),
 )  # fmt: skip

@@ -29,16 +29,16 @@ _FASTA = "import sys, pysam\nwith pysam.FastaFile(sys.argv[1]) as fasta: fasta.f
 def culprit(arguments: Sequence[str]) -> str | None:
     """Which program without vcffilter dies or hangs by the same files, or None."""
     given = {flag: arguments[at + 1] for at, flag in enumerate(arguments[:-1]) if flag.startswith("-")}
-    reads, reference, region = given.get("-b", ""), given.get("-f", ""), given.get("-r", "")
-    calls = arguments[1] if arguments[1].endswith(("vcf", "gz", "bcf")) else ""
+    reference, region = given.get("-f", ""), given.get("-r", "")
+    calls = [path for path in (arguments[1], given.get("--resource", "")) if path.endswith(("vcf", "gz", "bcf"))]
     attempts: list[list[str]] = []
-    if reads:
+    for reads in [given[flag].rpartition("=")[2] for flag in ("-b", "--background", "--witness") if flag in given]:
         regions = ["sim1:1-400", "sim1:1000-1500", "sim1:2500-3000"]
         attempts += [["samtools", "view", "-T", reference, reads, *regions], [sys.executable, "-c", _READS, reads, reference]]
-    if calls:
+    for path in calls:
         attempts += [
-            ["bcftools", "view", calls, *(["-r", region] if region else [])],
-            [sys.executable, "-c", _CALLS, calls, region],
+            ["bcftools", "view", path, *(["-r", region] if region else [])],
+            [sys.executable, "-c", _CALLS, path, region],
         ]
     if reference:
         attempts += [["samtools", "faidx", reference, "sim1"], [sys.executable, "-c", _FASTA, reference]]

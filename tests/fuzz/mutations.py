@@ -8,8 +8,10 @@ not refused by the first of them. Knows nothing of vcffilter.
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from random import Random
@@ -294,6 +296,21 @@ def change_safetensors_header(random: Random, data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
+def change_card(random: Random, data: bytes) -> bytes:
+    """Cuts of a checkpoint changed: its thresholds, presets with their sure calls, operating points and calibration."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    metadata = json.loads(header["__metadata__"]["vcffilter"])
+    for _ in range(random.choice((1, 1, 2, 5))):
+        parts = [part for part in ("thresholds", "presets", "operating_points", "calibration") if part in metadata]
+        cuts = {part: metadata.pop(part) for part in parts}
+        _change_json(random, cuts.get(random.choice(parts)) if parts and random.random() < 0.9 else cuts)
+        metadata |= cuts
+    header["__metadata__"]["vcffilter"] = json.dumps(metadata, sort_keys=True)
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
+
+
 _JSON_VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 255, 2**31, 2**63, 10**30, -(2**63), 0.5, 1e308, -1e308, float("nan"), float("inf"), "", "x", "é", "\ud800",
     [], [1], [[]], [[[[1]]]], {}, {"a": 1}, "illumina-germline", "F64", "I64", "../x", "A" * 2000,
@@ -352,3 +369,30 @@ def change_tensors(random: Random, data: bytes) -> bytes:
                 at = start + 4 * random.randrange(max(1, (stop - start) // 4))
                 content[at : at + 4] = value[: stop - at]
     return bytes(content)
+
+
+# -- NumPy's archives
+
+
+def change_npz(random: Random, data: bytes) -> bytes:
+    """One member's bytes changed, or left out, or under another's name; its checksum is right. Sometimes the archive's own bytes."""
+    if random.random() < 0.2:
+        return change_bytes(random, data)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = random.choice(list(members))
+    kind = random.random()
+    if kind < 0.1:
+        del members[name]
+    elif kind < 0.2:
+        members[name] = random.choice(list(members.values()))
+    else:
+        # Half of them in the head, where shape and type are.
+        head = 128 if random.random() < 0.5 else len(members[name])
+        changed = change_bytes(random, members[name][:head], same_length=random.random() < 0.8)
+        members[name] = changed + members[name][head:]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(zipfile.ZipInfo(member), content)
+    return packed.getvalue()

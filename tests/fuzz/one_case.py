@@ -179,7 +179,7 @@ def _fault_of_files(case: Case, code: int) -> str | None:
     left = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
     if hidden := [name for name in left if Path(name).name.startswith(".") or name.endswith((".partial", ".tmp"))]:
         return f"temporary files stay: {', '.join(hidden)}"
-    is_folder = case.kind.name in ("train-yaml", "compare-yaml", "examples-h5")
+    is_folder = case.kind.command.split()[0] in ("train", "compare")
     if code in (1, 2) and [name for name in left if not is_folder or name.endswith(".safetensors")]:
         return f"output in spite of exit code {code}: {', '.join(left)}"
     given = {"out", "stdout", "stderr", Path(case.kind.changed).name, *(Path(name).name for name in case.kind.beside)}

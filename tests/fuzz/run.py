@@ -121,7 +121,9 @@ def _warm(base: Path) -> None:
 
 _WARMING = (
     "vcf-text", "bam-within", "cram-within", "train-yaml", "compare-yaml", "labels", "label-truth", "evaluate", "calibrate",
-    "report", "check-calls", "forest-tensors", "tbi",
+    "report", "check-calls", "forest-tensors", "tbi", "background-bam", "background-cram", "stages-reads", "phase-reads",
+    "phase-examples", "card-models", "again", "resource", "resource-witness", "trees-yaml", "cascade-yaml", "explain-covers",
+    "explain-stages",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pytest
 
 
 def test_damaged_files(tmp_path):
-    for module in ("h5py", "yaml", "matplotlib"):
+    for module in ("h5py", "yaml", "matplotlib", "lightgbm", "sklearn"):
         pytest.importorskip(module)
     program = Path(__file__).parent / "run.py"
     command = [sys.executable, str(program), "--seed", "11", "--cases", "90", "--failures", str(tmp_path / "failures")]

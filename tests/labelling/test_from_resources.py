@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections import Counter
 
 import pysam
@@ -100,6 +101,32 @@ def test_reads_whose_contigs_have_other_names_are_an_error(simulated, resource, 
     assert run_command([*arguments, "-o", str(tmp_path / "labels.tsv")]) == 1
     assert "rename" in capsys.readouterr().err
     assert not (tmp_path / "labels.tsv").exists()
+
+
+@pytest.mark.parametrize("ending", ["vcf.gz", "bcf"])
+def test_a_resource_that_declares_no_contig(simulated, resource, tmp_path, capsys, ending):
+    """A VCF's index names them; a BCF has none then, and cyvcf2 ended by SIGSEGV when asked."""
+    files, other = simulated.files, tmp_path / f"known.{ending}"
+    with gzip.open(resource) as source:
+        text = b"".join(line for line in source if not line.startswith(b"##contig"))
+    if ending == "vcf.gz":
+        (tmp_path / "known.vcf").write_bytes(text)
+        pysam.tabix_index(str(tmp_path / "known.vcf"), preset="vcf", force=True)
+    else:
+        with pysam.VariantFile(resource) as source, pysam.VariantFile(str(other), "wb", header=source.header) as target:
+            for record in source:
+                target.write(record)
+        pysam.tabix_index(str(other), preset="bcf", force=True)
+        head = b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n\0"
+        content = gzip.decompress(other.read_bytes())
+        records = content[9 + int.from_bytes(content[5:9], "little") :]
+        with pysam.BGZFile(str(other), "wb") as target:
+            target.write(content[:5] + len(head).to_bytes(4, "little") + head + records)
+    arguments = ["label", str(files.calls), "--resource", str(other), "-f", str(files.reference), "-b", str(files.reads)]
+    assert run_command([*arguments, "-o", str(tmp_path / "labels.tsv")]) == (0 if ending == "vcf.gz" else 1)
+    assert ("declares no contig" in capsys.readouterr().err) == (ending == "bcf")
+    if ending == "vcf.gz":
+        assert Counter(row.how for row in read_label_rows(tmp_path / "labels.tsv").values())["resource"] > 40
 
 
 @pytest.mark.parametrize(

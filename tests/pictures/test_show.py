@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from vcffilter.commands.main import run
+from vcffilter.errors import VariantFileError
+from vcffilter.evaluation.filter_run import filter_run
 from vcffilter.pictures.drawing import to_png, to_svg
 from vcffilter.pictures.facts import CallFacts
 from vcffilter.pictures.layout import draw_pileup
@@ -232,6 +234,18 @@ def test_older_models_have_other_thresholds_for_many_reads():
     cuts = Cuts({"snv": 0.1, "indel": 0.2}, {"snv": 0.5})
     assert [cuts.of("A", "C", n_reads) for n_reads in (20, 21, np.nan)] == [0.1, 0.5, 0.1]
     assert cuts.of("A", "CC", 40) == 0.2
+
+
+@pytest.mark.parametrize("bad", ["/=both", "", "nan", "1.5", "0.2.3"])
+def test_a_threshold_of_the_header_that_is_no_probability(filtered, tmp_path, capsys, bad):
+    changed = tmp_path / "changed.vcf"
+    with pysam.VariantFile(str(filtered)) as file:
+        text = str(file.header) + "".join(map(str, file))
+    changed.write_text(re.sub("min_prob_snv=[^,>]*", f"min_prob_snv={bad}", text))
+    assert run(["report", str(changed), "-o", str(tmp_path / "page.html"), "-q"]) == 1
+    assert f"names min_prob_snv={bad}, which is no probability" in capsys.readouterr().err
+    with pytest.raises(VariantFileError, match="no probability"):
+        filter_run(str(changed))
 
 
 def test_places_and_what_is_not_there(filtered, simulated, capsys):

@@ -6,11 +6,11 @@ import os
 import re
 from dataclasses import dataclass
 
+from vcffilter.annotation.model_line import thresholds_of
 from vcffilter.annotation.settings import DEEP_READS
 from vcffilter.truth.variant_file import VariantFile
 
 _MODEL = re.compile(r"^##vcffilter_model=<ID=([^,>]+),(.*)>$", re.MULTILINE)
-_MINIMUM = re.compile(r"min_prob_(\w+)=([0-9.eE+-]+)")
 _TYPE_NAMES = {"snv": "SNVs", "indel": "indels and complex alleles"}
 
 
@@ -48,4 +48,4 @@ def filter_run(path: str, prefix: str = "PILEUP") -> FilterRun | None:
     if not runs:
         return None
     name, text = runs[-1]
-    return FilterRun(name, {key: float(value) for key, value in _MINIMUM.findall(text)}, prefix)
+    return FilterRun(name, thresholds_of(text, path), prefix)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vcffilter.errors import ModelError
+from vcffilter.explanation.array_file import read_arrays
 from vcffilter.files import write_bytes
 from vcffilter.models.cascade import Cascade
 from vcffilter.models.checkpoint import WEIGHTS_DIR
@@ -98,11 +98,10 @@ def write_covers(path: str | Path, covers: Covers) -> None:
 
 def read_covers(path: str | Path) -> Covers:
     """From a file. Raises ModelError where it is not one of `write_covers`."""
+    arrays = read_arrays(path, "the covers of the trees", _TAKE_ORIGINAL)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
         splits, about = (bytes(arrays.pop(name)).decode() for name in (_SPLITS, _ABOUT))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError) as error:
         raise ModelError(f"the covers of the trees cannot be read ({error})", path=str(path), hint=_TAKE_ORIGINAL) from error
     if any(cover.ndim != 1 or cover.dtype != np.int32 or (cover < 0).any() for cover in arrays.values()):
         raise ModelError("the covers of the trees hold what is no count", path=str(path), hint=_TAKE_ORIGINAL)

@@ -7,7 +7,6 @@ features are kept as ranks among quantiles, one byte each: enough to tell near f
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,16 @@ from pathlib import Path
 import numpy as np
 
 from vcffilter.errors import ModelError
+from vcffilter.explanation.array_file import read_arrays
 from vcffilter.files import write_bytes
 
 _ENDING = ".examples.npz"
 _TAKE_ORIGINAL = "Take the file that came with the weights, or give one of your own with --examples"
+#: Kind and number of dimensions of each array of a file.
+_ARRAYS = {
+    "features": ("U", 1), "knots": ("f", 2), "rank": ("u", 2), "is_true": ("u", 1), "is_snv": ("u", 1), "sets": ("U", 1),
+    "set_code": ("u", 1), "contigs": ("U", 1), "contig_code": ("u", 1), "pos1": ("i", 1), "about": ("U", 0),
+}  # fmt: skip
 #: Quantiles of each feature that tell ranks apart.
 _QUANTILES = 100
 #: Examples shown, and those of which the share of true ones is given.
@@ -146,21 +151,20 @@ def write_reference_examples(path: str | Path, examples: ReferenceExamples) -> N
 
 def read_reference_examples(path: str | Path) -> ReferenceExamples:
     """From a file. Raises ModelError where it is not one of `write_reference_examples`."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            n = len(file["rank"])
-            is_true, is_snv = (np.unpackbits(file[name], count=n).astype(bool) for name in ("is_true", "is_snv"))
-            found = ReferenceExamples(
-                tuple(map(str, file["features"])), file["knots"], file["rank"], is_true, is_snv,
-                file["contigs"][file["contig_code"]], file["sets"][file["set_code"]], file["pos1"], str(file["about"]),
-            )  # fmt: skip
-    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelError(f"the examples cannot be read ({error})", path=str(path), hint=_TAKE_ORIGINAL) from error
-    n_features = len(found.features)
-    fits = found.rank.shape == (n, n_features) and found.rank.dtype == np.uint8 and found.knots.shape[:1] == (n_features,)
-    if not fits or len(found.pos1) != n or len(found.contig) != n or len(found.set_name) != n:
+    file = read_arrays(path, "the examples", _TAKE_ORIGINAL)
+    if any(name not in file or (file[name].dtype.kind, file[name].ndim) != kind for name, kind in _ARRAYS.items()):
+        raise ModelError("what the examples hold is not as declared", path=str(path), hint=_TAKE_ORIGINAL)
+    (n, n_features), n_packed = file["rank"].shape, -(-len(file["rank"]) // 8)
+    lengths = {"features": n_features, "knots": n_features, "is_true": n_packed, "is_snv": n_packed, "set_code": n,
+               "contig_code": n, "pos1": n}  # fmt: skip
+    fits = all(len(file[name]) == length for name, length in lengths.items())
+    if not fits or any((file[f"{name}_code"] >= len(file[f"{name}s"])).any() for name in ("contig", "set")):
         raise ModelError("the examples do not fit each other", path=str(path), hint=_TAKE_ORIGINAL)
-    return found
+    is_true, is_snv = (np.unpackbits(file[name].astype(np.uint8), count=n).astype(bool) for name in ("is_true", "is_snv"))
+    return ReferenceExamples(
+        tuple(map(str, file["features"])), file["knots"], file["rank"].astype(np.uint8), is_true, is_snv,
+        file["contigs"][file["contig_code"]], file["sets"][file["set_code"]], file["pos1"], str(file["about"]),
+    )  # fmt: skip
 
 
 def examples_of_file(path: str | Path) -> ReferenceExamples:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vcffilter.annotation.model_line import thresholds_of
 from vcffilter.annotation.settings import DEEP_READS
 from vcffilter.errors import RegionError, UsageError
 from vcffilter.pictures.facts import CallFacts
@@ -47,7 +48,7 @@ class CallFile:
             header = file.header_text
             self.samples = tuple(file.samples)
         self._is_scored = f"##INFO=<ID={prefix}_PROB," in header
-        self.cuts = _cuts_of(header)
+        self.cuts = _cuts_of(header, path)
         self.model_id = _model_id(header)
         self.contigs = tuple(_CONTIG_LINE.findall(header))
         self.warnings = tuple(_WARNING_LINE.findall(header))
@@ -139,15 +140,12 @@ class CallFile:
         return "", ""
 
 
-def _cuts_of(header: str) -> Cuts:
+def _cuts_of(header: str, path: str) -> Cuts:
     lines = _MODEL_LINE.findall(header)
-    if not lines:
-        return Cuts({})
-    fields = dict(field.split("=", 1) for field in lines[-1].split(",") if "=" in field)
+    found = thresholds_of(lines[-1], path) if lines else {}
 
     def named(ending: str) -> dict[str, float]:
-        names = {kind: f"min_prob_{kind}{ending}" for kind in ("snv", "indel")}
-        return {kind: float(fields[name]) for kind, name in names.items() if name in fields}
+        return {kind: found[kind + ending] for kind in ("snv", "indel") if kind + ending in found}
 
     return Cuts(named(""), named("_deep"))
 

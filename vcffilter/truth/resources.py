@@ -33,6 +33,13 @@ class ResourceFile(VariantFile):
                 "the resource has no index", path=self.path, hint=f"bgzip it and index it with: bcftools index {self.path}"
             )
 
+        if not self.contigs:
+            raise VariantFileError(
+                "the resource declares no contig: nothing of it can be found",
+                path=self.path,
+                hint="Write its ##contig lines with: bcftools reheader --fai REFERENCE.fai, and index it again",
+            )
+
     def alleles_near(self, contig: str, spans: Sequence[tuple[int, int]]) -> Iterator[Allele]:
         """Alleles of a contig, in upper case, that lie near one of the spans (0-based, half open)."""
         if contig not in self.contigs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gzip
 import logging
 import os
 import re
@@ -43,7 +44,8 @@ class VariantFile:
             declared[kind].add(name)
         self.contigs, self.info_keys, self.format_keys = declared["contig"], declared["INFO"], declared["FORMAT"]
         self.has_index = any(os.path.exists(f"{self.path}.{ending}") for ending in ("tbi", "csi"))
-        if not self.contigs and self.has_index:
+        # A BCF numbers its contigs by its header, and its index names none: cyvcf2 would look for names that are not there.
+        if not self.contigs and self.has_index and not _is_bcf(self.path):
             self.contigs = {str(name) for name in self._file.seqnames}
 
     def __enter__(self) -> Self:
@@ -190,6 +192,13 @@ def _check_end(path: str) -> None:
         file.seek(max(0, size - len(_BGZF_END)))
         if is_bgzf and file.read() != _BGZF_END:
             raise OSError("no BGZF end block: the file is truncated")
+
+
+def _is_bcf(path: str) -> bool:
+    with open(path, "rb") as file:
+        is_packed = file.read(2) == _BGZF_START[:2]
+    with gzip.open(path, "rb") if is_packed else open(path, "rb") as content:
+        return content.read(3) == b"BCF"
 
 
 def _silence_htslib() -> None:
