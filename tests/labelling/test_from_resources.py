@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
 import pysam
 import pytest
@@ -103,6 +106,26 @@ def test_reads_whose_contigs_have_other_names_are_an_error(simulated, resource, 
     assert not (tmp_path / "labels.tsv").exists()
 
 
+def _as_bcf(vcf: str, bcf: str, change: Callable[[bytes], bytes]) -> None:
+    """An indexed BCF of the records of a VCF, changed within the compression: of one block, so that the index stays right."""
+    with pysam.VariantFile(vcf) as source, pysam.VariantFile(bcf, "wb", header=source.header) as target:
+        for record in source:
+            target.write(record)
+    whole = gzip.decompress(Path(bcf).read_bytes())
+    for content in (whole, change(whole)):
+        assert len(content) < 0xFF00
+        with pysam.BGZFile(bcf, "wb") as packed:
+            packed.write(content)
+        if content is whole:
+            pysam.tabix_index(bcf, preset="bcf", force=True)
+    os.utime(f"{bcf}.csi")
+
+
+def _without_contigs(content: bytes) -> bytes:
+    head = b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n\0"
+    return content[:5] + len(head).to_bytes(4, "little") + head + content[9 + int.from_bytes(content[5:9], "little") :]
+
+
 @pytest.mark.parametrize("ending", ["vcf.gz", "bcf"])
 def test_a_resource_that_declares_no_contig(simulated, resource, tmp_path, capsys, ending):
     """A VCF's index names them; a BCF has none then, and cyvcf2 ended by SIGSEGV when asked."""
@@ -113,20 +136,27 @@ def test_a_resource_that_declares_no_contig(simulated, resource, tmp_path, capsy
         (tmp_path / "known.vcf").write_bytes(text)
         pysam.tabix_index(str(tmp_path / "known.vcf"), preset="vcf", force=True)
     else:
-        with pysam.VariantFile(resource) as source, pysam.VariantFile(str(other), "wb", header=source.header) as target:
-            for record in source:
-                target.write(record)
-        pysam.tabix_index(str(other), preset="bcf", force=True)
-        head = b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n\0"
-        content = gzip.decompress(other.read_bytes())
-        records = content[9 + int.from_bytes(content[5:9], "little") :]
-        with pysam.BGZFile(str(other), "wb") as target:
-            target.write(content[:5] + len(head).to_bytes(4, "little") + head + records)
+        _as_bcf(resource, str(other), _without_contigs)
     arguments = ["label", str(files.calls), "--resource", str(other), "-f", str(files.reference), "-b", str(files.reads)]
     assert run_command([*arguments, "-o", str(tmp_path / "labels.tsv")]) == (0 if ending == "vcf.gz" else 1)
     assert ("declares no contig" in capsys.readouterr().err) == (ending == "bcf")
     if ending == "vcf.gz":
         assert Counter(row.how for row in read_label_rows(tmp_path / "labels.tsv").values())["resource"] > 40
+
+
+def test_a_filter_number_that_a_bcf_does_not_declare(simulated, resource, tmp_path, capsys):
+    """By the index, htslib does not look at them; cyvcf2 ended by SIGSEGV when it looked for the name."""
+    files, other = simulated.files, str(tmp_path / "known.bcf")
+
+    def change(content: bytes) -> bytes:
+        assert content.endswith(b"\x11\x00")  # the last record ends with its FILTER: one number of a byte, that of PASS
+        return content[:-1] + b"\x7f"
+
+    _as_bcf(resource, other, change)
+    arguments = ["label", str(files.calls), "--resource", other, "-f", str(files.reference), "-b", str(files.reads)]
+    assert run_command([*arguments, "-o", str(tmp_path / "labels.tsv")]) == 1
+    assert "not declared in the header" in capsys.readouterr().err
+    assert not (tmp_path / "labels.tsv").exists()
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,21 @@ def test_what_cannot_be_trained_is_refused(folder, capsys, changes, message):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("device", "ctu", "fit.device is 'ctu'"), ("batch_size", -1, "fit.batch_size is -1"), ("epochs", 0, "fit.epochs is 0"),
+        ("learning_rate", -1.0, "fit.learning_rate is -1"), ("threads", -1, "fit.threads is -1"),
+        ("warmup", 1.5, "fit.warmup is 1.5"),
+        ("mixed_precision", "fp8", "fit.mixed_precision is 'fp8'"), ("teacher_share", 2.0, "fit.teacher_share is 2"),
+    ],
+)  # fmt: skip
+def test_settings_of_the_second_training_are_refused_before_the_first(folder, capsys, key, value, message):
+    assert train(folder, model=MODEL | {"pretraining": FAST | {"epochs": 1}}, fit=FAST | {key: value}) == 1
+    assert message in capsys.readouterr().err
+    assert not (folder / "run").exists()
+
+
 def test_examples_without_reads_are_refused(folder, capsys):
     spec, examples = spec_and_examples(with_reads=False)
     write_examples(folder / "examples.h5", examples, without_reads(spec))

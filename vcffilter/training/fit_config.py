@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
 from vcffilter.errors import TrainingError
+from vcffilter.models.plain_data import Range
+
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,4})?")
+_Share = Annotated[float, Range(0, 1)]
+_Factor = Annotated[float, Range(0, 1e6)]
+_Count = Annotated[int, Range(0, 10**9)]
 
 
 @dataclass(frozen=True)
@@ -18,12 +26,12 @@ class AugmentationConfig:
     share of SNVs shown from the other strand (indels are left-aligned and so have no mirror image).
     """
 
-    keep_reads_from: float = 1.0
+    keep_reads_from: _Share = 1.0
     shuffle_reads: bool = False
-    feature_noise: float = 0.0
-    channel_noise: tuple[tuple[str, int], ...] = ()
-    mixup: float = 0.0
-    reverse_complement: float = 0.0
+    feature_noise: _Factor = 0.0
+    channel_noise: tuple[tuple[str, Annotated[int, Range(0, 255)]], ...] = ()
+    mixup: _Factor = 0.0
+    reverse_complement: _Share = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,29 +50,31 @@ class FitConfig:
     CPU, 0 = as is.
     """
 
-    epochs: int = 30
-    batch_size: int = 512
-    learning_rate: float = 2e-3
-    final_rate: float = 0.01
-    warmup: float = 0.05
-    weight_decay: float = 0.02
-    gradient_clip: float = 1.0
-    ema_decay: float = 0.998
-    label_smoothing: float = 0.01
-    balance_class: float = 0.0
-    balance_type: float = 0.0
-    balance_set: float = 0.0
-    examples_per_epoch: int = 0
-    teacher_share: float = 0.0
+    epochs: Annotated[int, Range(1, 10**6)] = 30
+    batch_size: Annotated[int, Range(1, 10**6)] = 512
+    learning_rate: _Factor = 2e-3
+    final_rate: _Share = 0.01
+    warmup: _Share = 0.05
+    weight_decay: _Factor = 0.02
+    gradient_clip: _Factor = 1.0
+    ema_decay: _Share = 0.998
+    label_smoothing: _Share = 0.01
+    balance_class: _Share = 0.0
+    balance_type: _Share = 0.0
+    balance_set: _Share = 0.0
+    examples_per_epoch: _Count = 0
+    teacher_share: _Share = 0.0
     metric: str = "hard_auroc"
-    patience: int = 0
-    freeze_stem_epochs: int = 0
-    mixed_precision: str = "auto"
+    patience: _Count = 0
+    freeze_stem_epochs: _Count = 0
+    mixed_precision: Literal["auto", "off", "bf16", "fp16"] = "auto"
     device: str = "auto"
-    threads: int = 0
+    threads: Annotated[int, Range(0, 10_000)] = 0
     seed: int = 0
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise TrainingError(f"seed is {self.seed}", hint="Give a number from 0 to 4294967295")
+        if not _DEVICE.fullmatch(self.device):
+            raise TrainingError(f"device is {self.device!r}", hint="Use auto, cpu or cuda")

@@ -16,6 +16,8 @@ import cyvcf2
 
 from vcffilter.errors import ContigNamingError, VariantFileError
 from vcffilter.index_file import refuse_damaged_index_of_variants
+from vcffilter.variants.intervals import FIRST_POS0, UNBOUNDED, Intervals, Regions
+from vcffilter.variants.reader import VariantReader
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +46,9 @@ class VariantFile:
             declared[kind].add(name)
         self.contigs, self.info_keys, self.format_keys = declared["contig"], declared["INFO"], declared["FORMAT"]
         self.has_index = any(os.path.exists(f"{self.path}.{ending}") for ending in ("tbi", "csi"))
+        self._is_bcf = self.has_index and _is_bcf(self.path)
         # A BCF numbers its contigs by its header, and its index names none: cyvcf2 would look for names that are not there.
-        if not self.contigs and self.has_index and not _is_bcf(self.path):
+        if not self.contigs and self.has_index and not self._is_bcf:
             self.contigs = {str(name) for name in self._file.seqnames}
 
     def __enter__(self) -> Self:
@@ -124,6 +127,8 @@ class VariantFile:
     def _start(self, contig: str | None) -> Iterator[Any]:
         if contig is None:
             return iter(self._file)
+        if self._is_bcf and contig in self.contigs:
+            self._check_numbers(contig)
         try:
             # cyvcf2 warns where the index has nothing on a contig that the header names, and looks as soon as it is asked.
             with warnings.catch_warnings():
@@ -135,6 +140,15 @@ class VariantFile:
                 f"cannot be read by its index ({error})", path=self.path, hint=f"Index it again: bcftools index -f {self.path}"
             ) from error
         return iter(()) if first is None else _with_first(first, found)
+
+    def _check_numbers(self, contig: str) -> None:
+        """Raise VariantFileError where a record of a BCF has a number for a key that its header does not declare: by its index,
+        cyvcf2 gives such records, and looks for the key's name in memory that is not the header's.
+        """
+        whole = Regions({contig: Intervals([(FIRST_POS0, UNBOUNDED)])})
+        with VariantReader(self.path, regions=whole, declared_only=True) as reader:
+            for batch in reader.batches():
+                reader.release(batch)
 
     def _open(self) -> cyvcf2.VCF:
         hint = "Check the path, and that it is a whole VCF"
