@@ -6,15 +6,15 @@ Puts the stream reader -> scorer -> annotator -> writer together and lets inspec
 from __future__ import annotations
 
 import logging
-import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from vcffilter.errors import UsageError
 from vcffilter.files import UnfinishedFile, refuse_overwriting
+from vcffilter.filter_job.annotating import run_annotator
 from vcffilter.filter_job.background import (
     background_warnings,
     beside_background,
@@ -25,15 +25,16 @@ from vcffilter.filter_job.expected_rate import check_fdr, cut_for_rate
 from vcffilter.filter_job.opening import asked_regions, open_run_scorer, regions_of
 from vcffilter.filter_job.options import FilterOptions
 from vcffilter.filter_job.watching import watch_promise, watch_run
-from vcffilter.version import __version__
 
 if TYPE_CHECKING:
     from vcffilter.annotation.annotator import Annotator
     from vcffilter.inspection.before_run import AskedRegions
+    from vcffilter.inspection.promise_depth import PromiseDepth
     from vcffilter.inspection.read_facts import ReadFacts
     from vcffilter.inspection.watch import RunWatch
     from vcffilter.pipeline.background import Background
     from vcffilter.pipeline.evidence import EvidenceScorer
+    from vcffilter.pipeline.run import StageSeconds
     from vcffilter.pipeline.summary import RunInputs, RunSummary
     from vcffilter.variants.allele_scores import AlleleScores
     from vcffilter.variants.chunks import RecordChunk
@@ -114,57 +115,6 @@ def filter_records(
         return _stream(chosen, reader, scorer, background, watch, output, started, go_on)
 
 
-def _annotator(
-    chosen: FilterOptions, reader: VariantReader, scorer: EvidenceScorer, background: Background | None
-) -> Annotator:
-    from vcffilter.annotation.annotator import Annotator
-    from vcffilter.annotation.declarations import Provenance
-    from vcffilter.annotation.settings import AnnotationSettings, FilterMode, annotation_keys
-    from vcffilter.calibration.bands import choose_bands
-    from vcffilter.calibration.thresholds import choose_thresholds
-    from vcffilter.calibration.tiers import choose_tier
-
-    tier = None if chosen.tier is None else choose_tier(scorer.presets, chosen.tier)
-    if tier is not None:
-        logger.warning(
-            "note: --tier %g: ALTs with a probability of %g or more by %d or more reads are SURE; of such calls %d of %d were "
-            "false where the model was measured, at most %.2f%%",
-            chosen.tier, tier.probability, tier.n_reads, tier.n_false, tier.n, 100 * tier.false_at_most,
-        )  # fmt: skip
-    settings = AnnotationSettings(
-        keys=annotation_keys(chosen.info_prefix, chosen.score_key),
-        thresholds=choose_thresholds(
-            scorer.thresholds,
-            scorer.operating_points,
-            presets=scorer.presets,
-            preset=chosen.preset,
-            target_recall=chosen.target_recall,
-            min_prob_snv=chosen.min_prob_snv,
-            min_prob_indel=chosen.min_prob_indel,
-        ),
-        mode=FilterMode[chosen.mode.upper()],
-        annotate_only=chosen.annotate_only,
-        with_reasons=chosen.with_reasons,
-        with_samples=scorer.columns is not None,
-        with_sample_verdicts=scorer.columns is not None and chosen.sample_ft,
-        tier=tier,
-        bands=None if chosen.bands is None else choose_bands(scorer.operating_points, chosen.bands),
-        background=() if background is None else tuple(sample.name for sample in background.samples),
-        background_decides=chosen.background_filter,
-        with_stage=scorer.stage is not None,
-    )
-    scorer.explained_below = max(scorer.explained_below, *settings.thresholds.by_depth)
-    provenance = Provenance(
-        model_id=scorer.model_id,
-        model_sha256=scorer.model_sha256,
-        info_prefix=chosen.info_prefix,
-        stage=scorer.stage,
-        version=None if chosen.no_version else __version__,
-        command=None if chosen.no_version else f"{shlex.join(sys.argv[1:])}; Date={time.ctime()}",
-    )
-    return Annotator(reader.header, settings, provenance, reader.name)
-
-
 def _n_records(chosen: FilterOptions) -> int | None:
     """Records that will be read, for the line of progress; None where nobody knows."""
     from vcffilter.variants.indexed_count import indexed_record_count
@@ -193,11 +143,9 @@ def _stream(
     go_on: Callable[[], None] | None,
 ) -> RunSummary:
     from vcffilter.pipeline.run import run_stream
-    from vcffilter.pipeline.summary import BackgroundFacts, RunSummary, peak_memory_bytes
-    from vcffilter.progress import is_terminal, progress_line
     from vcffilter.variants.writer import VariantWriter
 
-    annotator = _annotator(chosen, reader, scorer, background)
+    annotator = run_annotator(chosen, reader, scorer, background)
     if scorer.columns is not None:
         reader.share_room(len(scorer.columns))
     promise = watch_promise(chosen, scorer)
@@ -211,8 +159,7 @@ def _stream(
     with ExitStack() as stack:
         writer = stack.enter_context(VariantWriter(output, reader.header))
         summary_file = None if chosen.summary_path is None else stack.enter_context(UnfinishedFile(chosen.summary_path))
-        with progress_line(sys.stderr, "records", quiet=chosen.quiet) as progress:
-            n_records = _n_records(chosen) if is_terminal(sys.stderr) and not chosen.quiet else None
+        with _progress(chosen) as progress:
             stages = run_stream(
                 reader,
                 beside_background(scorer, background),
@@ -220,38 +167,68 @@ def _stream(
                 writer,
                 n_threads=chosen.n_threads,
                 columns=scorer.columns,
-                progress=lambda done, contig, pos1: progress(done, n_records, f"{contig}:{pos1}"),
+                progress=progress,
                 observe=observe,
             )
         watch.finish(chosen.allow_unscored)
-        if (note := promise.note()) is not None:
-            logger.warning("note: %s", note)
-        resting = ("--fdr", chosen.fdr), ("--tier", chosen.tier), ("--bands", chosen.bands)
-        trusting = [name for name, value in resting if value is not None]
-        if trusting and any(one.code == "foreign_data" for one in watch.warnings.all()):
-            words = "trusts" if len(trusting) == 1 else "trust"
-            told = f"{' and '.join(trusting)} {words} the model's probabilities"
-            logger.warning("note: %s, and on data unlike its training they may be wrong", told)
+        _say_at_the_end(chosen, watch, promise)
         if chosen.strict:
             watch.warnings.refuse()
         writer.complete()
-        summary = RunSummary(
-            inputs=_inputs(chosen, reader, scorer),
-            counts=annotator.counts(),
-            stages=stages,
-            thresholds=annotator.settings.thresholds,
-            model_id=scorer.model_id,
-            model_sha256=scorer.model_sha256,
-            elapsed_seconds=time.monotonic() - started,
-            peak_bytes=peak_memory_bytes(),
-            n_threads=chosen.n_threads,
-            warnings=watch.warnings.all(),
-            data=watch.data_to_json(),
-            background=None if background is None else BackgroundFacts(background.files, chosen.background_filter),
-        )
+        summary = _summary(chosen, reader, scorer, background, watch, annotator, stages, started)
         if summary_file is None:
             writer.commit()
         else:
             summary.save(summary_file)
             writer.commit(summary_file)
     return summary
+
+
+@contextmanager
+def _progress(chosen: FilterOptions) -> Iterator[Callable[[int, str, int], None]]:
+    """The line of progress on a terminal."""
+    from vcffilter.progress import is_terminal, progress_line
+
+    with progress_line(sys.stderr, "records", quiet=chosen.quiet) as progress:
+        n_records = _n_records(chosen) if is_terminal(sys.stderr) and not chosen.quiet else None
+        yield lambda done, contig, pos1: progress(done, n_records, f"{contig}:{pos1}")
+
+
+def _say_at_the_end(chosen: FilterOptions, watch: RunWatch, promise: PromiseDepth) -> None:
+    """Say what of that which was asked for may not hold for the data that were seen."""
+    if (note := promise.note()) is not None:
+        logger.warning("note: %s", note)
+    resting = ("--fdr", chosen.fdr), ("--tier", chosen.tier), ("--bands", chosen.bands)
+    trusting = [name for name, value in resting if value is not None]
+    if trusting and any(one.code == "foreign_data" for one in watch.warnings.all()):
+        words = "trusts" if len(trusting) == 1 else "trust"
+        told = f"{' and '.join(trusting)} {words} the model's probabilities"
+        logger.warning("note: %s, and on data unlike its training they may be wrong", told)
+
+
+def _summary(
+    chosen: FilterOptions,
+    reader: VariantReader,
+    scorer: EvidenceScorer,
+    background: Background | None,
+    watch: RunWatch,
+    annotator: Annotator,
+    stages: StageSeconds,
+    started: float,
+) -> RunSummary:
+    from vcffilter.pipeline.summary import BackgroundFacts, RunSummary, peak_memory_bytes
+
+    return RunSummary(
+        inputs=_inputs(chosen, reader, scorer),
+        counts=annotator.counts(),
+        stages=stages,
+        thresholds=annotator.settings.thresholds,
+        model_id=scorer.model_id,
+        model_sha256=scorer.model_sha256,
+        elapsed_seconds=time.monotonic() - started,
+        peak_bytes=peak_memory_bytes(),
+        n_threads=chosen.n_threads,
+        warnings=watch.warnings.all(),
+        data=watch.data_to_json(),
+        background=None if background is None else BackgroundFacts(background.files, chosen.background_filter),
+    )
