@@ -1,9 +1,9 @@
-"""The figures in README, from what the other scripts measured.
+"""The figures in README and in docs/which-model-and-cut.md, from what the other scripts measured.
 
     python benchmarks/readme_figures.py [--check]
 
-Writes what stands between the markers of README.md from results/cut.json, report_only.json, callers.json and others, and says so
-where it changed; --check only says so, with exit code 1.
+Writes what stands between the markers of these pages from results/cut.json, report_only.json, callers.json and others, and says
+so where it changed; --check only says so, with exit code 1.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from caller_table import table
 
 HERE = Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
+CUT_PAGE = HERE.parent / "docs" / "which-model-and-cut.md"
 #: Name of a block, as its markers have it.
-FIGURES, CALLERS, RANKING, EXAMPLE = "figures", "callers", "ranking and speed", "example"
+FIGURES, CALLERS, RANKING, EXAMPLE, RATES = "figures", "callers", "ranking and speed", "example", "rates"
 
 
 def preset_table(presets: dict[str, Any]) -> str:
@@ -86,35 +87,77 @@ def ranking_and_speed(accuracy: dict[str, Any], speed: dict[str, Any]) -> str:
     )
 
 
+def rate_table(cut: dict[str, Any]) -> str:
+    """What `--fdr` promised and what came of it, out of fold."""
+    header = (
+        "`--fdr`",
+        "calls of",
+        "call sets",
+        "real rate, all together",
+        "in the worst set",
+        "sets with more than twice the wanted rate",
+        "true calls kept",
+    )
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    callers = {"defaults": "callers' defaults", "sensitive": "sensitive settings"}
+    for row in cut["rates"]:
+        cells = (
+            f"{row['rate']:.0%}",
+            callers[row["callers"]],
+            row["n_sets"],
+            f"{row['pooled']:.1%}",
+            f"{row['worst']:.1%}",
+            row["above_twice"],
+            f"{row['true_kept']:.1%}",
+        )
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def with_block(page: str, name: str, content: str) -> str:
     """The page with what stands between a block's markers replaced. Raises SystemExit where it has no such markers."""
     begin, end = f"<!-- {name}: written by benchmarks/readme_figures.py -->", f"<!-- end of {name} -->"
     head, found_begin, rest = page.partition(begin)
     _, found_end, tail = rest.partition(end)
     if not (found_begin and found_end):
-        raise SystemExit(f"README.md has no markers {begin} and {end}")
+        raise SystemExit(f"the page has no markers {begin} and {end}")
     return f"{head}{begin}\n\n{content}\n{end}{tail}"
+
+
+def readme(page: str) -> str:
+    """README with its blocks made anew."""
+    cut, apart, accuracy, speed, callers = map(_results, ("cut", "report_only", "accuracy", "speed-dense-bound", "callers"))
+    page = with_block(page, FIGURES, block(cut, apart))
+    page = with_block(page, CALLERS, table(callers))
+    page = with_block(page, RANKING, ranking_and_speed(accuracy, speed))
+    record = (README.parent / "docs" / "pictures" / "failed.txt").read_text().replace("\t", " ")
+    return with_block(page, EXAMPLE, f"```\n{record}```\n")
+
+
+def cut_page(page: str) -> str:
+    """The page on models and cuts with its block made anew."""
+    return with_block(page, RATES, rate_table(_results("cut")))
+
+
+def _results(name: str) -> Any:
+    return json.loads((HERE / "results" / f"{name}.json").read_text())
 
 
 def main() -> int:
     """Write the blocks, or check them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where README is not up to date")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where a page is not up to date")
     arguments = parser.parse_args()
-    old = README.read_text()
-    results = [json.loads((HERE / "results" / f"{name}.json").read_text()) for name in ("cut", "report_only")]
-    new = with_block(old, FIGURES, block(*results))
-    new = with_block(new, CALLERS, table(json.loads((HERE / "results" / "callers.json").read_text())))
-    accuracy, speed = (json.loads((HERE / "results" / name).read_text()) for name in ("accuracy.json", "speed-dense-bound.json"))
-    new = with_block(new, RANKING, ranking_and_speed(accuracy, speed))
-    record = (README.parent / "docs" / "pictures" / "failed.txt").read_text().replace("\t", " ")
-    new = with_block(new, EXAMPLE, f"```\n{record}```\n")
-    if new != old:
-        print("README.md is not up to date" if arguments.check else "README.md written", file=sys.stderr)
-        if arguments.check:
-            return 1
-        README.write_text(new)
-    return 0
+    stale = False
+    for path, made in ((README, readme), (CUT_PAGE, cut_page)):
+        old = path.read_text()
+        new = made(old)
+        if new != old:
+            print(f"{path.name} is not up to date" if arguments.check else f"{path.name} written", file=sys.stderr)
+            stale = True
+            if not arguments.check:
+                path.write_text(new)
+    return 1 if stale and arguments.check else 0
 
 
 if __name__ == "__main__":
