@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vcffilter.models.checkpoint import Checkpoint
 from vcffilter.models.registry import parse_config
+
+if TYPE_CHECKING:
+    from vcffilter.models.cascade import GateBand
 
 
 def render_card(checkpoint: Checkpoint) -> str:
@@ -145,12 +148,12 @@ def _calibration(calibration: dict[str, Any]) -> str:
     return f"## Calibration\n\nDepth borders: {borders}.\n\n" + _table(("type", "depth band", "knots"), rows)
 
 
-def gate_bands(architecture: str, config: dict[str, Any]) -> list[tuple[str, int, float, float]]:
-    """(kind, reads from, low, high) of a cascade's gate, in order; none of another model. Raises ModelError as `parse_config`."""
+def gate_bands(architecture: str, config: dict[str, Any]) -> list[GateBand]:
+    """Of a cascade's gate, by kind and depth; none of another model. Raises ModelError as `parse_config`."""
     if architecture != "cascade":
         return []
-    gate = parse_config(architecture, config).gate
-    return sorted((band.kind, band.reads_from, band.low, band.high) for band in gate)
+    gate: tuple[GateBand, ...] = parse_config(architecture, config).gate
+    return sorted(gate, key=lambda band: (band.kind, band.reads_from))
 
 
 def _gate(architecture: str, config: dict[str, Any]) -> str:
@@ -159,7 +162,13 @@ def _gate(architecture: str, config: dict[str, Any]) -> str:
     if not bands:
         return ""
     words = "Between these raw logits of the first stage an ALT is left to the second, which looks at its reads."
-    return f"## Gate\n\n{words}\n\n" + _table(("kind", "reads from", "above", "below"), bands)
+    header: tuple[str, ...] = ("kind", "reads from", "above", "below")
+    cells: list[tuple[Any, ...]] = [(band.kind, band.reads_from, band.low, band.high) for band in bands]
+    if bands[0].share is not None:
+        header += ("share",)
+        cells = [(*cell, band.share) for cell, band in zip(cells, bands, strict=True)]
+        words += " Share: of the ALTs with so many reads, of both kinds together, where the gate was made."
+    return f"## Gate\n\n{words}\n\n" + _table(header, cells)
 
 
 def _nested(title: str, data: dict[str, Any]) -> str:

@@ -15,7 +15,8 @@ so `forward` needs nothing else. Who scores many alleles calls the parts, and ma
     first[doubtful] = cascade.gate.combine(first[doubtful], delta, features[doubtful])
 
 Who trains sets the first stage's weights beforehand (`cascade.first`): it takes part as it is, its parameters want no gradient.
-The share of ALTs that the gate lets through, where it was measured, is told as `gate_share` in the metadata's `evaluation`.
+A gate made of shares (`vcffilter.training.gates`) says in each of its bands which share of the ALTs of that depth it lets
+through; such a gate is complete: every kind and depth has a band.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from vcffilter.models.ensemble import Member
 from vcffilter.models.network import Network
 from vcffilter.models.plain_data import Range
 
-KINDS = ("other", "snv")
+Kind = Literal["snv", "other"]
+KINDS: tuple[Kind, ...] = ("other", "snv")
 #: Site features that say an allele's kind and depth.
 _IS_SNV, _LOG_DEPTH = "is_snv", "log_depth"
 #: Share of a band over which the second stage fades, at either border.
@@ -50,17 +52,21 @@ _LEAST_WIDTH = 0.01
 class GateBand:
     """Alleles of one kind with `reads_from` informing reads or more, up to the kind's next band.
 
-    low, high: borders of the first stage's raw logit between which they are doubtful; at either border they are settled.
+    low, high: borders of the first stage's raw logit between which they are doubtful; at either border they are settled. share:
+    how many of the ALTs with so many reads, of both kinds, that is, where the gate was made of shares; null = borders were given.
     """
 
-    kind: Literal["snv", "other"]
+    kind: Kind
     low: _Border
     high: _Border
     reads_from: Annotated[int, Range(0, 100_000)] = 0
+    share: float | None = None
 
     def __post_init__(self) -> None:
         if not self.high - self.low >= _LEAST_WIDTH:
             raise ModelError(f"a band of the gate reaches from {self.low:g} to {self.high:g}, not {_LEAST_WIDTH:g} or more")
+        if self.share is not None and not 0 <= self.share <= 1:
+            raise ModelError(f"a band of the gate has the share {self.share:g}, not 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,17 @@ class CascadeConfig:
             begins = [band.reads_from for band in self.gate if band.kind == kind]
             if any(later <= earlier for earlier, later in zip(begins, begins[1:], strict=False)):
                 raise ModelError(f"the gate's bands for {kind} are not by rising reads_from")
+        if any(band.share is not None for band in self.gate):
+            _check_complete(self.gate)
         if len(set(self.second_features)) < len(self.second_features):
             raise ModelError("second_features holds a name twice")
+
+
+def _check_complete(gate: tuple[GateBand, ...]) -> None:
+    """Of a gate made of shares: raise ModelError unless each kind and depth has its band, and each depth its share."""
+    shares = [{band.reads_from: band.share for band in gate if band.kind == kind} for kind in KINDS]
+    if shares[0] != shares[1] or 0 not in shares[0] or None in shares[0].values():
+        raise ModelError("the gate's bands with shares are not complete: every kind needs the same ones, from 0 reads on")
 
 
 class Gate(nn.Module):

@@ -148,17 +148,29 @@ def test_shards_and_cram_change_nothing(
     assert found == records(both[0])
 
 
-def test_the_gate_is_no_step(files: SampleFiles, tmp_path: Path) -> None:
-    """Of an ALT just inside a gate's border the network has hardly a say, however much it would have further in."""
+def test_the_gate_is_no_step_at_any_depth(files: SampleFiles, tmp_path: Path) -> None:
+    """Of an ALT just inside its band's border the network has hardly a say, however much it would have further in."""
     wide = save_cascade(tmp_path / "wide.safetensors", gate(-900.0, 900.0), calibration=RAW)
-    alone = alts(filtered(files, tmp_path, model=str(wide), stage="trees")[0], "ALT_SCORE")
+    alone = alts(filtered(files, tmp_path, model=str(wide), stage="trees")[0], "DP", "ALT_SCORE")
     whole = alts(filtered(files, tmp_path, model=str(wide))[0], "ALT_SCORE")
-    moved = {float(one): float(two) - float(one) for (one,), (two,) in zip(alone, whole, strict=True) if one != "."}
-    border = min(one for one, by in moved.items() if abs(by) > 0.5)
-    near = save_cascade(tmp_path / "near.safetensors", gate(border - 0.001, border + 39.999), calibration=RAW)
-    pairs = zip(alone, alts(filtered(files, tmp_path, model=str(near))[0], "STAGE", "ALT_SCORE"), strict=True)
-    (beside,) = {(stage, float(score)) for (one,), (stage, score) in pairs if one != "." and float(one) == border}
-    assert beside == ("network", pytest.approx(border, abs=0.001))
+    scored = [(int(depth), float(one), float(two)) for (depth, one), (two,) in zip(alone, whole, strict=True) if one != "."]
+    moved = sorted((depth, one) for depth, one, two in scored if abs(two - one) > 0.5)
+    starts = (0, moved[len(moved) // 3][0], moved[2 * len(moved) // 3][0])
+    assert 0 < starts[1] < starts[2]
+    ends = (*starts[1:], 10**6)
+    borders = [min(one for depth, one in moved if start <= depth < end) for start, end in zip(starts, ends, strict=True)]
+    bands = [
+        {"kind": kind, "reads_from": start, "low": border - 0.001, "high": border + 39.999, "share": 0.5}
+        for start, border in zip(starts, borders, strict=True)
+        for kind in ("snv", "other")
+    ]
+    near = save_cascade(tmp_path / "near.safetensors", bands, calibration=RAW)
+    found = alts(filtered(files, tmp_path, model=str(near))[0], "DP", "STAGE", "ALT_SCORE")
+    for start, end, border in zip(starts, ends, borders, strict=True):
+        pairs = [pair for pair, (_, one) in zip(found, alone, strict=True) if one != "." and float(one) == border]
+        beside = {(stage, float(score)) for depth, stage, score in pairs if start <= int(depth) < end}
+        assert {stage for stage, _ in beside} == {"network"}
+        assert [score for _, score in beside] == pytest.approx([border], abs=0.001)
 
 
 def test_reasons_are_given_by_both_stages(files: SampleFiles, model: str, both: tuple[str, RunSummary], tmp_path: Path) -> None:

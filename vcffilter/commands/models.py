@@ -51,17 +51,30 @@ def paragraph(name: str, checkpoint: Checkpoint) -> str:
 
 
 def _stages(checkpoint: Checkpoint) -> list[str]:
-    """Of a model of two stages what the second one sees, and its share where the model was measured."""
+    """Of a model of two stages what the second one sees, and its share by depth where the model was measured."""
     from vcffilter.models.card import gate_bands
 
     metadata = checkpoint.metadata
     bands = gate_bands(metadata.architecture, metadata.config)
     if not bands:
         return []
-    share = metadata.evaluation.get("gate_share")
-    measured = f"; {100 * share:.1f}% of the ALTs where it was measured" if isinstance(share, float) else ""
-    several = [f"{kind} of {reads} reads or more {low:g} to {high:g}" for kind, reads, low, high in bands]
-    return [f"  stages   trees, and a network on reads where the trees' logit is in doubt ({', '.join(several)}){measured}"]
+    several = [f"{band.kind} of {band.reads_from} reads or more {band.low:g} to {band.high:g}" for band in bands]
+    lines = [f"  stages   trees, and a network on reads where the trees' logit is in doubt ({', '.join(several)})"]
+    for name in ("all copies", "whole reads"):
+        if told := _shares(metadata.evaluation.get(f"share of {name} in doubt")):
+            lines.append(f"  in doubt {told}; of {name} that it was measured on")
+    return lines
+
+
+def _shares(card: Any) -> str:
+    """Shares by depth, from few to many reads; cards that do not have both kinds together have them apart."""
+    from vcffilter.calibration.presets import DEPTH_BANDS
+
+    shares = card if isinstance(card, dict) else {}
+    together = [f"{band} reads" for band in DEPTH_BANDS]
+    apart = [f"{kind}, {name}" for kind in ("snv", "other") for name in together]
+    names = ["all", *(together if any(name in shares for name in together) else apart)]
+    return "; ".join(f"{name} {100 * shares[name]:.1f}%" for name in names if isinstance(shares.get(name), float))
 
 
 def _tiers(card: dict[str, Any]) -> list[str]:

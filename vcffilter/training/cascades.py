@@ -19,9 +19,8 @@ import numpy as np
 import torch
 
 from vcffilter.calibration.maps import sigmoid
-from vcffilter.calibration.presets import DEPTH_BANDS
 from vcffilter.errors import TrainingError
-from vcffilter.models.cascade import FIRST_LOGIT, CascadeConfig, Gate, GateBand, second_features, second_spec
+from vcffilter.models.cascade import FIRST_LOGIT, KINDS, CascadeConfig, Gate, GateBand, second_features, second_spec
 from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.ensemble import Member
 from vcffilter.models.members import MemberHead
@@ -31,6 +30,7 @@ from vcffilter.models.registry import build, config_to_json, parse_config
 from vcffilter.training.config import parse_settings
 from vcffilter.training.dataset import ArrayDataset, without_reads
 from vcffilter.training.fit import FitConfig, FitResult, fit, predict
+from vcffilter.training.gates import gate_of_share
 from vcffilter.training.grown_trees import Grown, check_kind, grow_network
 from vcffilter.training.metrics import summarise_groups
 from vcffilter.training.out_of_fold import HeldOut, copies_of
@@ -52,18 +52,26 @@ class FirstStage:
 class CascadeTraining:
     """`model:` of a run of a cascade.
 
-    gate: bands of the trees' raw logit between which an allele is in doubt (see `vcffilter.models.cascade.GateBand`). second:
+    gate: bands of the trees' raw logit between which an allele is in doubt (see `vcffilter.models.cascade.GateBand`). gate_share:
+    in place of them, the share of the alleles that is in doubt at every depth (see `vcffilter.training.gates`). second:
     architecture and settings of the network on the reads. second_features: site features that it sees; empty = all. first: the
     trees. pretraining: how the network learns to tell true from false alleles of all kinds, the sure ones too, before its head is
     made anew and learns what the trees get wrong; null = it starts from random weights. Of both, `teacher_share` is the share of
     the loss against the probability of trees that did not see the example: it holds the network back.
     """
 
-    gate: Annotated[tuple[GateBand, ...], Range(1, 200)]
     second: Member
+    gate: Annotated[tuple[GateBand, ...], Range(0, 200)] = ()
+    gate_share: float = 0.0
     second_features: tuple[str, ...] = ()
     first: FirstStage = field(default_factory=FirstStage)
     pretraining: FitConfig | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.gate) == bool(self.gate_share):
+            raise TrainingError("gate: either bands or gate_share must be given", hint="gate_share: 0.1 is a tenth of each depth")
+        if not 0 <= self.gate_share <= 0.9:
+            raise TrainingError(f"gate_share is {self.gate_share:g}, not 0 to 0.9", hint="0.05 to 0.15 is what pays")
 
 
 @dataclass(frozen=True)
@@ -71,13 +79,15 @@ class HeldOutTwice:
     """n examples that lie in folds, each scored without its fold.
 
     shown: the examples; their last site feature is the first stage's logit. first: float64 (n,), the first stage's logits.
-    logits: float64 (n,), those of both. fold: str (n,). doubtful: bool (n,), whether the second stage had a say.
+    logits: float64 (n,), those of both. fold: str (n,). gate: what is in doubt. doubtful: bool (n,), whether the second stage had
+    a say.
     """
 
     shown: ArrayDataset
     first: np.ndarray
     logits: np.ndarray
     fold: np.ndarray
+    gate: tuple[GateBand, ...]
     doubtful: np.ndarray
 
     def both(self) -> HeldOut:
@@ -161,14 +171,13 @@ class CascadeTrainer:
         self._threads = threads
         self._state_folder = state_folder
         self._on_step = on_step
-        self._gate = Gate(settings.gate, spec)
         self._seen = tuple(_position(spec, name) for name in settings.second_features)
 
     def train(self, examples: ArrayDataset, fold: np.ndarray) -> TrainedCascade:
         """fold: str (n,), of each example, empty for those that only grow trees. Raises TrainingError."""
         held = self.score_out_of_fold(examples, fold)
         result = self._network(held, np.ones(len(held.doubtful), bool), "everything")
-        config, module = self._joined(self._grow(examples), result.module)
+        config, module = self._joined(self._grow(examples), result.module, held.gate)
         return TrainedCascade(config, module, result, held)
 
     def score_out_of_fold(self, examples: ArrayDataset, fold: np.ndarray, learns: np.ndarray | None = None) -> HeldOutTwice:
@@ -186,9 +195,9 @@ class CascadeTrainer:
             self._on_step(f"trees without {name}")
         folded = np.flatnonzero(fold != "")
         shown = _with_first(examples.take(folded), first[folded])
-        held = HeldOutTwice(
-            shown, first[folded].astype(np.float64), first[folded].astype(np.float64), fold[folded], self._doubtful(shown)
-        )
+        known = first[folded].astype(np.float64)
+        gate = self._chosen_gate(known[learns[folded]], shown.depth[learns[folded]])
+        held = HeldOutTwice(shown, known, known.copy(), fold[folded], gate, self._doubtful(shown, gate))
         for name in _names(fold):
             corrected = self._network(held, (held.fold != name) & learns[folded], f"without-{name}").module
             scored = np.flatnonzero((held.fold == name) & held.doubtful)
@@ -207,25 +216,26 @@ class CascadeTrainer:
 
     def _network(self, held: HeldOutTwice, trained_on: np.ndarray, name: str) -> FitResult:
         """A `Corrected`, trained on the doubtful ones of some examples."""
-        corrected = Corrected(self._starting_network(held.shown, trained_on, name), self._gate, self._seen)
+        gate = Gate(held.gate, self._spec)
+        corrected = Corrected(self._starting_network(held, trained_on, name), gate, self._seen)
         train = _weighed(_in_memory(held.shown, np.flatnonzero(held.doubtful & trained_on)))
         logger.info("%s (%s): trained on %d examples in doubt", self._second, name, len(train))
         return self._fitted(corrected, train, self._fit, name, self._settings.pretraining is None)
 
-    def _starting_network(self, shown: ArrayDataset, trained_on: np.ndarray, name: str) -> Network:
+    def _starting_network(self, held: HeldOutTwice, trained_on: np.ndarray, name: str) -> Network:
         with torch.random.fork_rng([]):
             torch.manual_seed(self._fit.seed)
-            network = _silent(self._fresh())
+            network = _silent(self._fresh(held.gate))
             head = {key: value.detach().clone() for key, value in network.named_parameters() if not network.is_stem(key)}
         if self._settings.pretraining is not None:
-            everything = _weighed(_in_memory(shown, np.flatnonzero(trained_on)))
+            everything = _weighed(_in_memory(held.shown, np.flatnonzero(trained_on)))
             told = dataclasses.replace(everything, features=second_features(self._seen, *_parted(everything.features)).numpy())
             self._fitted(network, told, self._settings.pretraining, f"{name}-pretraining", fit_inputs=True)
             network.load_state_dict({key: head.get(key, tensor) for key, tensor in network.state_dict().items()})
         return network
 
-    def _fresh(self) -> Network:
-        config = CascadeConfig({"architecture": "forest"}, self._member(), self._settings.gate, self._settings.second_features)
+    def _fresh(self, gate: tuple[GateBand, ...]) -> Network:
+        config = CascadeConfig({"architecture": "forest"}, self._member(), gate, self._settings.second_features)
         return build(self._second, self._second_config, second_spec(config, self._spec))
 
     def _member(self) -> Member:
@@ -244,13 +254,13 @@ class CascadeTrainer:
             state_path=state,
         )
 
-    def _joined(self, trees: Grown, corrected: Network) -> tuple[dict[str, Any], Network]:
+    def _joined(self, trees: Grown, corrected: Network, gate: tuple[GateBand, ...]) -> tuple[dict[str, Any], Network]:
         """(config of `cascade`, module in evaluation mode) of both stages."""
         assert isinstance(corrected, Corrected)
         config = {
             "first": {"architecture": trees.architecture, "config": trees.config},
             "second": self._member(),
-            "gate": [dataclasses.asdict(band) for band in self._settings.gate],
+            "gate": [dataclasses.asdict(band) for band in gate],
             "second_features": list(self._settings.second_features),
         }
         module = build(ARCHITECTURE, config, self._spec)
@@ -258,9 +268,17 @@ class CascadeTrainer:
         module.get_submodule("second").load_state_dict(corrected.second.state_dict())
         return config, module.eval()
 
-    def _doubtful(self, shown: ArrayDataset) -> np.ndarray:
+    def _chosen_gate(self, first: np.ndarray, depth: np.ndarray) -> tuple[GateBand, ...]:
+        if self._settings.gate:
+            return self._settings.gate
+        gate = gate_of_share(first, depth, self._settings.gate_share)
+        told = (f"{band.high:g} from {band.reads_from} reads on" for band in gate[:: len(KINDS)])
+        logger.info("%.1f%% of each depth in doubt: logits nearer to 0 than %s", 100 * self._settings.gate_share, ", ".join(told))
+        return gate
+
+    def _doubtful(self, shown: ArrayDataset, gate: tuple[GateBand, ...]) -> np.ndarray:
         features, first = _parted(shown.features)
-        doubtful = self._gate.doubtful(first, features).numpy()
+        doubtful = Gate(gate, self._spec).doubtful(first, features).numpy()
         if not doubtful.any():
             raise TrainingError("the trees leave nothing in doubt", hint="Widen the bands under model: gate:")
         return doubtful
@@ -270,20 +288,6 @@ def parse_cascade(model: dict[str, Any]) -> CascadeTraining:
     """`model:` of a run; raises TrainingError that names the key."""
     parsed: CascadeTraining = parse_settings(CascadeTraining, model, "model", None)
     return parsed
-
-
-def gate_shares(held: HeldOutTwice) -> dict[str, float]:
-    """Share of the examples of whole reads that are in doubt, by kind and depth: for the card."""
-    examples, whole = held.shown, held.shown.share == 1
-    shares = {}
-    for kind, of_kind in (("snv", examples.is_snv), ("other", ~examples.is_snv)):
-        for band, (low, high) in DEPTH_BANDS.items():
-            chosen = whole & of_kind & (examples.depth >= low) & (examples.depth <= high)
-            if chosen.any():
-                shares[f"{kind}, {band} reads"] = round(float(held.doubtful[chosen].mean()), 4)
-    if whole.any():
-        shares["all"] = round(float(held.doubtful[whole].mean()), 4)
-    return shares
 
 
 def _compare(held: HeldOutTwice) -> None:

@@ -30,11 +30,12 @@ from vcffilter.models.registry import build, config_to_json, count_parameters, p
 from vcffilter.progress import ProgressCallback, no_progress
 from vcffilter.training.board import Board
 from vcffilter.training.cascades import ARCHITECTURE as CASCADE
-from vcffilter.training.cascades import CascadeTrainer, TrainedCascade, gate_shares, parse_cascade
+from vcffilter.training.cascades import CascadeTrainer, HeldOutTwice, TrainedCascade, parse_cascade
 from vcffilter.training.config import TrainConfig
 from vcffilter.training.dataset import ArrayDataset, without_reads
 from vcffilter.training.distributed import is_first_process, leave_world
 from vcffilter.training.fit import EpochReport, FitResult, fit, predict
+from vcffilter.training.gates import errors_by_stage, shares_by_depth
 from vcffilter.training.grown_trees import Grown, check_kind, grow_network, is_grown
 from vcffilter.training.metrics import summarise_groups
 from vcffilter.training.out_of_fold import HeldOut, calibrate, cross_fit, fold_of, locus_of
@@ -278,11 +279,24 @@ def _calibrated(
         both = calibrate_held_out(config, cascade.held.both())
         alone = calibrate_held_out(config, cascade.held.first_alone())
         first = {f"{name}, first stage alone": facts for name, facts in alone.evaluation.items()}
-        shares = {"share of whole reads in doubt": gate_shares(cascade.held)}
-        return dataclasses.replace(both, evaluation=both.evaluation | first | shares)
+        stages = _of_stages(cascade.held, Calibration.from_json(both.calibration))
+        return dataclasses.replace(both, evaluation=both.evaluation | first | stages)
     if config.out_of_fold.folds:
         return calibrate_out_of_fold(config, split.train, spec, progress)
     return calibrate_on(config, split.validation, result.module)
+
+
+def _of_stages(held: HeldOutTwice, calibration: Calibration) -> dict[str, dict[str, float]]:
+    """What the gate lets through, and how well each stage's decisions are calibrated, by depth: for the card."""
+    examples = held.shown
+    every = np.ones(len(examples), bool)
+    shares = {
+        f"share of {name} in doubt": shares_by_depth(held.doubtful[chosen], examples.depth[chosen], examples.is_snv[chosen])
+        for name, chosen in (("whole reads", examples.share == 1), ("all copies", every))
+    }
+    calibrated = calibration.logits(held.logits, examples.is_snv)
+    errors = errors_by_stage(calibrated, examples.label, held.doubtful, examples.depth)
+    return shares | {"calibration error by depth and stage, all copies": errors}
 
 
 def _metadata(
