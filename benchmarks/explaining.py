@@ -131,7 +131,8 @@ def costs(checkpoint: Checkpoint, covers: Covers, source: PileupSource, calls: S
 
 def evidence_of(source: PileupSource, call: CallFacts, spec: EncoderSpec) -> Evidence:
     """As the command makes it."""
-    prepared, encoder = source.prepared(call.contig, call.pos1, call.ref, call.alt), source.encoder(spec)
+    encoder = source.encoder(spec)
+    prepared = source.prepared(call.contig, call.pos1, call.ref, call.alt, encoder=encoder)
     room = np.zeros((1, spec.rows, spec.columns, spec.n_channels), np.uint8) if spec.rows else None
     return Evidence(prepared, encoder, encoder.encode_prepared(prepared, room), len(call.ref) == len(call.alt) == 1)
 

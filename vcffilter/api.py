@@ -249,9 +249,9 @@ class Filter:
     # -- inside
 
     def _chosen_model(self, model: str) -> str:
-        from vcffilter.inspection.model_choice import AUTO, choose_model, facts_of_files
+        from vcffilter.inspection.model_choice import named_model
 
-        return choose_model(facts_of_files(self._reads, self._reference)) if model == AUTO else model
+        return named_model(model, self._reads, self._reference)
 
     def _opened(self) -> EvidenceScorer:
         if self._scorer is None:

@@ -185,6 +185,7 @@ TOY = {"name": "a", "architecture": "site_mlp"}
         ({"experiments": [{"name": "a", "architecture": "nothing"}]}, "nothing"),
         # Found before the first of them is trained.
         ({"experiments": [TOY, {"name": "b", "architecture": "site_mlp", "model": {"softness": 1}}]}, "softness"),
+        ({"experiments": [TOY, {"name": "b", "architecture": "cascade"}]}, "b: a cascade cannot be compared"),
         ({"metric": "beauty"}, "beauty"),
         ({"group_by": "moon"}, "moon"),
         ({"n_folds": 1}, "two folds"),

@@ -153,6 +153,18 @@ def test_frozen_stem_moves_only_the_head():
     assert not torch.equal(module.state_dict()["row_layer.weight"], before["row_layer.weight"])
 
 
+def test_what_wants_no_gradient_stays_whatever_is_frozen():
+    """As the trees of a cascade, whose values would otherwise learn along."""
+    module = fresh()
+    kept, *others = (name for name, _ in module.named_parameters())
+    module.get_parameter(kept).requires_grad_(False)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    after = fit(module, make_examples(600), None, dataclasses.replace(QUICK, epochs=2, freeze_stem_epochs=1)).module
+    assert torch.equal(after.get_parameter(kept), before[kept])
+    assert {name for name in others if torch.equal(after.get_parameter(name), before[name])} == set()
+    assert [name for name, parameter in after.named_parameters() if not parameter.requires_grad] == [kept]
+
+
 def test_a_first_stage_with_a_frozen_stem_takes_an_ensemble_with_trees():
     spec, train = make_spec(with_reads=False), make_examples(300, with_reads=False)
     leaves = np.array([0.0, -1.0, 1.0])

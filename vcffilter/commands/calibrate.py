@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +155,14 @@ def calibrate(**parsed: Any) -> None:
     labels = [chosen.labels, chosen.truth, chosen.confident]
     inputs = [chosen.calls, *labels, *chosen.reads_paths, chosen.reference_path, chosen.model]
     refuse_overwriting([chosen.output, str(card)], inputs)
-    _recalibrate(chosen, chosen.reference_path, chosen.output)
+    _recalibrate(_with_named_model(chosen, chosen.reference_path), chosen.reference_path, chosen.output)
+
+
+def _with_named_model(chosen: CalibrateOptions, reference: str) -> CalibrateOptions:
+    """The options with a model's name or file, where the reads were to say which."""
+    from vcffilter.inspection.model_choice import named_model
+
+    return replace(chosen, model=named_model(chosen.model, chosen.reads_paths, reference))
 
 
 def _recalibrate(chosen: CalibrateOptions, reference: str, output: str) -> None:
@@ -250,6 +257,10 @@ def _print_cuts(chosen: CalibrateOptions) -> None:
     from vcffilter.calibration.cuts_without_truth import cut_rows
     from vcffilter.models.checkpoint import load_checkpoint
 
+    if chosen.reads_paths:
+        if chosen.reference_path is None:
+            raise UsageError("reads are compared with the reference", hint="Add -f REF.fa")
+        chosen = _with_named_model(chosen, chosen.reference_path)
     own = load_checkpoint(chosen.model).metadata.thresholds if chosen.reads_paths else None
     rows = cut_rows(_unlabelled(chosen), own)
     if not rows:
@@ -288,8 +299,7 @@ def _unlabelled(chosen: CalibrateOptions) -> Any:
 def _open_scorer(chosen: CalibrateOptions) -> Any:
     from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
 
-    if chosen.reference_path is None:
-        raise UsageError("reads are compared with the reference", hint="Add -f REF.fa")
+    assert chosen.reference_path is not None, "asked for before"
     samples = tuple(name for name in (chosen.samples or "").split(",") if name)
     return open_scorer(
         EvidenceOptions(chosen.calls, chosen.reads_paths, chosen.reference_path, samples, chosen.model, chosen.device)

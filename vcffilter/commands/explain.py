@@ -114,7 +114,7 @@ def explain(
     refuse_overwriting([bam_path, bedgraph_path], [variants, *reads_paths, reference_path])
     calls = CallFile(variants, info_prefix)
     chosen = chosen_calls(calls, places, failed, borderline, lost)
-    checkpoint = load_checkpoint(model or _model_of(calls))
+    checkpoint = _deciding(load_checkpoint(model or _model_of(calls)), calls.stage)
     if bedgraph_path is not None:
         _require_columns(checkpoint)
     examples = find_examples(checkpoint.path) if examples_path is None else examples_of_file(examples_path)
@@ -154,6 +154,13 @@ def _model_of(calls: CallFile) -> str:
     if calls.model_id in available_weights():
         return calls.model_id
     raise UsageError(f"{calls.path} was filtered by {calls.model_id}, which does not ship", hint="Give the file: --model FILE")
+
+
+def _deciding(checkpoint: Checkpoint, stage: str) -> Checkpoint:
+    """The model, of two stages the first one alone where it alone decided on INPUT. stage: as `CallFile` has it."""
+    from vcffilter.models.stages import first_alone, is_staged
+
+    return first_alone(checkpoint) if stage == "trees" and is_staged(checkpoint) else checkpoint
 
 
 def _require_columns(checkpoint: Checkpoint) -> None:

@@ -41,6 +41,7 @@ def testcase(
     """
     import platform
 
+    from vcffilter.inspection.model_choice import named_model
     from vcffilter.inspection.testcase import TestcaseFiles, write_testcase
     from vcffilter.models.checkpoint import load_checkpoint
     from vcffilter.reads.alignment_file import forbid_network_references, read_header
@@ -54,7 +55,7 @@ def testcase(
     forbid_network_references()
     for path in reads_paths:
         read_header(path, reference_path)
-    checkpoint = load_checkpoint(model)
+    checkpoint = load_checkpoint(named_model(model, reads_paths, reference_path))
     facts = {
         "vcffilter": __version__,
         "python": platform.python_version(),

@@ -21,6 +21,7 @@ from vcffilter.models.encoder_spec import EncoderSpec
 from vcffilter.models.network import Network
 from vcffilter.models.registry import build, config_to_json, count_parameters, parse_config
 from vcffilter.scoring.network import walk_trees_by_kernel
+from vcffilter.training.cascades import ARCHITECTURE as CASCADE
 from vcffilter.training.dataset import ArrayDataset, without_reads
 from vcffilter.training.fit import fit, predict
 from vcffilter.training.grown_trees import check_kind, grow_network, is_grown
@@ -67,6 +68,11 @@ def check_experiments(config: ComparisonConfig, data: ArrayDataset) -> None:
     for experiment in config.experiments:
         if is_grown(experiment.architecture):
             check_kind(experiment.architecture)
+        elif experiment.architecture == CASCADE:
+            raise TrainingError(
+                f"{experiment.name}: a cascade cannot be compared, as it has folds of its own",
+                hint="Train it with pileup-filter train and out_of_fold: its card has the first stage's figures beside both's",
+            )
         else:
             parse_config(experiment.architecture, experiment.model)
 

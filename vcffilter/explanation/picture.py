@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 def evidence_of(source: PileupSource, spec: EncoderSpec, contig: str, pos1: int, ref: str, alt: str) -> Evidence | None:
     """What a model with this spec gets of an ALT; None where no reads inform it. Raises ReferenceMismatchError."""
-    prepared = source.prepared(contig, pos1, ref, alt)
     encoder = source.encoder(spec)
+    prepared = source.prepared(contig, pos1, ref, alt, encoder=encoder)
     room = np.zeros((1, spec.rows, spec.columns, spec.n_channels), np.uint8) if spec.rows else None
     encoded = encoder.encode_prepared(prepared, room)
     if not encoded.n_informing[0]:

@@ -51,6 +51,11 @@ def choose_model(facts: dict[str, ReadFacts]) -> str:
     return fitting[0]
 
 
+def named_model(model: str, reads_paths: Sequence[str], reference_path: str) -> str:
+    """The model as asked for, or where that is AUTO the one that fits the reads. Raises ReadsFileError, ModelError."""
+    return choose_model(facts_of_files(reads_paths, reference_path)) if model == AUTO else model
+
+
 def described(facts: ReadFacts) -> str:
     """Facts in words."""
     parts = [

@@ -45,8 +45,8 @@ class TestcaseFiles:
 def write_testcase(files: TestcaseFiles, facts: dict[str, Any], output: str) -> int:
     """Write the archive (.tar.gz) and return how many reads are in it.
 
-    facts: of the program and its model, kept as testcase.json. Raises RegionError where no record has the place, and
-    VcffilterError where a file cannot be read.
+    facts: of the program and its model, kept as testcase.json; `model` is the model's name. Raises RegionError where no record
+    has the place, and VcffilterError where a file cannot be read.
     """
     import pysam
 
@@ -65,7 +65,7 @@ def write_testcase(files: TestcaseFiles, facts: dict[str, Any], output: str) -> 
         pysam.faidx(str(folder / "reference.fa"))
         place = f"{files.contig}:{files.pos1 - first0}"
         (folder / "testcase.json").write_text(json.dumps({**facts, "place": place}, indent=1, sort_keys=True) + "\n")
-        (folder / "README.txt").write_text(_readme(len(reads), place))
+        (folder / "README.txt").write_text(_readme(len(reads), place, _model_option(str(facts["model"]))))
         write_bytes(output, _archive(folder))
     return sum(len(piece.reads) for piece in reads)
 
@@ -190,12 +190,19 @@ def _mate(read: pysam.AlignedSegment, first0: int) -> tuple[int, int]:
     return 0, max(read.next_reference_start - first0, 0)
 
 
-def _readme(n_files: int, place: str) -> str:
+def _model_option(model_id: str) -> str:
+    """What --model takes: the name of a model that ships, else the file that has to go along."""
+    from vcffilter.models.checkpoint import available_weights
+
+    return model_id if model_id in available_weights() else f"{model_id}.safetensors"
+
+
+def _readme(n_files: int, place: str, model: str) -> str:
     reads = " ".join(f"-b reads{number}.bam" for number in range(1, n_files + 1))
     return (
         f"One call at {place} with the reads around it. Names of reads, samples and groups were replaced; positions count from\n"
         "the beginning of the piece of reference. testcase.json says with which program and model it was made. To score it:\n\n"
-        f"  pileup-filter filter calls.vcf {reads} -f reference.fa --reasons\n"
+        f"  pileup-filter filter calls.vcf {reads} -f reference.fa --model {model} --reasons\n"
     )
 
 

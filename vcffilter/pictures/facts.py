@@ -13,7 +13,8 @@ class CallFacts:
 
     pos1: as in the VCF. qual_phred: None where missing. probability, log_odds: NaN where not scored. threshold: probability below
     which the ALT fails, None where unknown. own_verdict: PASS or the filter's name, as the file has it for this ALT; "" where it
-    has none. n_reads: reads that informed the score, None where unknown. sample: name, or "".
+    has none. n_reads: reads that informed the score, None where unknown. sample: name, or "". stage: of a model of two stages the
+    one that decided (`trees`, `network`), else "".
     """
 
     contig: str
@@ -31,6 +32,7 @@ class CallFacts:
     n_reads: int | None = None
     status: str = ""
     reasons: tuple[str, ...] = ()
+    stage: str = ""
 
     @property
     def place(self) -> str:
@@ -70,6 +72,7 @@ class CallFacts:
             score += [f"threshold {self.threshold:g}"] if self.threshold is not None else []
             score += [f"log-odds {self.log_odds:.3g}"] if not math.isnan(self.log_odds) else []
         score += [f"{self.n_reads} reads informed it"] if self.n_reads is not None else []
+        score += [f"decided by the {self.stage}"] if self.stage else []
         score += ["because of " + ", ".join(self.reasons)] if self.reasons else []
         return ["  ".join(caller), "; ".join(score)]
 

@@ -56,14 +56,23 @@ class PileupSource:
         prepared = self.prepared(contig, pos1, ref, alt, (shift - n_columns, shift + n_columns) if shift else None)
         return pileup_of(prepared, contig, 0, n_columns=n_columns, most_rows=most_rows, shift=shift)
 
-    def prepared(self, contig: str, pos1: int, ref: str, alt: str, reach: tuple[int, int] | None = None) -> PreparedChunk:
+    def prepared(
+        self,
+        contig: str,
+        pos1: int,
+        ref: str,
+        alt: str,
+        reach: tuple[int, int] | None = None,
+        encoder: ChunkEncoder | None = None,
+    ) -> PreparedChunk:
         """Everything that pictures and encoders take of one ALT; its reads hold until the next call. Raises as `pileup`.
 
         reach: (first, last) of a window, in bases from where REF begins and ends; its reads and reference are taken, too.
+        encoder: one of `encoder`, where it is to encode this: a network that knows of phase takes reads of further around.
         """
         self._check_contig(contig)
         window = None if reach is None else (pos1 - 1 + reach[0], pos1 - 1 + len(ref) + reach[1])
-        prepared = self._encoder.prepare(AlleleChunk.from_alleles(contig, [(pos1 - 1, ref, alt)]), window)
+        prepared = (encoder or self._encoder).prepare(AlleleChunk.from_alleles(contig, [(pos1 - 1, ref, alt)]), window)
         if prepared.alleles.problem[0] != FINE:
             raise self._undrawable(contig, pos1, ref, alt)
         return prepared

@@ -49,7 +49,9 @@ class CallFile:
             self.samples = tuple(file.samples)
         self._is_scored = f"##INFO=<ID={prefix}_PROB," in header
         self.cuts = _cuts_of(header, path)
-        self.model_id = _model_id(header)
+        self.model_id = _model_field(header, "ID")
+        #: Of a model of two stages which of them the run let decide: `both` or `trees`; else "".
+        self.stage = _model_field(header, "stage")
         self.contigs = tuple(_CONTIG_LINE.findall(header))
         self.warnings = tuple(_WARNING_LINE.findall(header))
 
@@ -114,6 +116,7 @@ class CallFile:
         n_reads = _values(info.get(f"{self._prefix}_DP"))
         reasons = info.get(f"{self._prefix}_ALT_REASON") or ""
         verdicts = (info.get(f"{self._prefix}_FT") or "").split(",")
+        stages = (info.get(f"{self._prefix}_STAGE") or "").split(",")
         genotype, sample = self._carrier(record)
         for index, alt in enumerate(record.ALT):
             if not _PLAIN_ALLELE.fullmatch(alt) or not _PLAIN_ALLELE.fullmatch(record.REF):
@@ -124,9 +127,9 @@ class CallFile:
                 filters=";".join(record.FILTERS) if record.FILTERS else ".", genotype=genotype, sample=sample,
                 probability=_at(probabilities, index), log_odds=_at(log_odds, index),
                 threshold=self.cuts.of(record.REF, alt, reads),
-                n_reads=None if math.isnan(reads) else int(reads), own_verdict=_verdict(verdicts, index),
+                n_reads=None if math.isnan(reads) else int(reads), own_verdict=_word(verdicts, index),
                 status=info.get(f"{self._prefix}_STATUS") or "",
-                reasons=_reasons(reasons, index),
+                reasons=_reasons(reasons, index), stage=_word(stages, index),
             )  # fmt: skip
 
     def _carrier(self, record: cyvcf2.Variant) -> tuple[str, str]:
@@ -150,10 +153,10 @@ def _cuts_of(header: str, path: str) -> Cuts:
     return Cuts(named(""), named("_deep"))
 
 
-def _model_id(header: str) -> str:
-    """The model that filtered the file; "" where the header names none."""
+def _model_field(header: str, name: str) -> str:
+    """What the last run's line about its model says under a name; "" where there is none."""
     lines = _MODEL_LINE.findall(header)
-    match = re.search(r"(?:^|,)ID=([^,]*)", lines[-1]) if lines else None
+    match = re.search(rf"(?:^|,){name}=([^,]*)", lines[-1]) if lines else None
     return match[1] if match else ""
 
 
@@ -175,8 +178,9 @@ def _at(values: tuple[Any, ...], index: int) -> float:
     return math.nan if value is None or value == -(2**31) else float(value)
 
 
-def _verdict(verdicts: list[str], index: int) -> str:
-    return verdicts[index] if index < len(verdicts) and verdicts[index] != "." else ""
+def _word(words: list[str], index: int) -> str:
+    """A word of an ALT, "" where missing."""
+    return words[index] if index < len(words) and words[index] != "." else ""
 
 
 def _reasons(text: str, index: int) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ def page(inputs: ReportInputs) -> str:
         sentence=sentence(inputs),
         facts=_facts(inputs),
         warnings=inputs.warnings,
-        count_tables=[_by_type(tally), _by_depth(tally), _by_status(tally)],
+        count_tables=[_by_type(tally), _by_depth(tally), *([_by_stage(tally)] if tally.stages else []), _by_status(tally)],
         charts=charts(tally, inputs.thresholds),
         cuts=_cut_table(inputs),
         listings=[
@@ -123,6 +123,7 @@ def to_json(inputs: ReportInputs) -> dict[str, Any]:
         "not_scored": dict(sorted(tally.status.items())),
         "filters": dict(sorted(tally.filters.items())),
         "by_depth": {name: _depth_json(tally.types[name]) for name in TYPES},
+        **({"by_stage": {name: _counts_json(counts) for name, counts in sorted(tally.stages.items())}} if tally.stages else {}),
         "probability_histogram": {
             name: {"lowest": tally.types[name].lowest.tolist(), "calls": tally.types[name].by_bin[:, 0].astype(int).tolist()}
             for name in TYPES
@@ -131,7 +132,11 @@ def to_json(inputs: ReportInputs) -> dict[str, Any]:
 
 
 def _depth_json(kind: TypeTally) -> dict[str, dict[str, int]]:
-    return {name: {"passing": int(row[0]), "failing": int(row[1])} for name, row in zip(DEPTH_NAMES, kind.by_depth, strict=True)}
+    return {name: _counts_json(row) for name, row in zip(DEPTH_NAMES, kind.by_depth.tolist(), strict=True)}
+
+
+def _counts_json(counts: Sequence[int]) -> dict[str, int]:
+    return {"passing": int(counts[0]), "failing": int(counts[1])}
 
 
 def _facts(inputs: ReportInputs) -> list[str]:
@@ -155,6 +160,13 @@ def _by_depth(tally: Tally) -> list[list[str]]:
         counts = [int(n) for kind in TYPES for n in tally.types[kind].by_depth[index]]
         if any(counts):
             rows.append([name, *(f"{n:,}" for n in counts)])
+    return rows
+
+
+def _by_stage(tally: Tally) -> list[list[str]]:
+    rows = [["Decided by", "passing", "failing", "failing share"]]
+    for name, (passing, failing) in sorted(tally.stages.items(), reverse=True):
+        rows.append([name, f"{passing:,}", f"{failing:,}", _percent(failing, passing + failing)])
     return rows
 
 

@@ -60,7 +60,9 @@ class TypeTally:
 
 @dataclass
 class Tally:
-    """A whole call set. status: of ALTs that were not scored. filters: values of FILTER, by ALT."""
+    """A whole call set. status: of ALTs that were not scored. filters: values of FILTER, by ALT. stages: of scored ALTs whose
+    model has two, [passing, failing] by the one that decided.
+    """
 
     types: dict[str, TypeTally]
     status: Counter[str]
@@ -69,6 +71,7 @@ class Tally:
     n_failing: int
     borderline: list[CallFacts]
     failed: list[CallFacts]
+    stages: dict[str, list[int]] = field(default_factory=dict)
 
 
 def tally_calls(calls: Iterable[CallFacts], thresholds: dict[str, float], n_listed: int) -> Tally:
@@ -76,6 +79,7 @@ def tally_calls(calls: Iterable[CallFacts], thresholds: dict[str, float], n_list
     types = {name: TypeTally.empty(thresholds.get(THRESHOLD_OF_TYPE[name])) for name in TYPES}
     status: Counter[str] = Counter()
     filters: Counter[str] = Counter()
+    stages: dict[str, list[int]] = {}
     passing = failing = 0
     borderline, failed = TopCalls(n_listed, closeness), TopCalls(n_listed, _failed_score)
     for call in calls:
@@ -85,10 +89,12 @@ def tally_calls(calls: Iterable[CallFacts], thresholds: dict[str, float], n_list
             continue
         fails = call.verdict == "fails"
         passing, failing = passing + (not fails), failing + fails
+        if call.stage:
+            stages.setdefault(call.stage, [0, 0])[fails] += 1
         _count(types["SNV" if len(call.ref) == len(call.alt) == 1 else "other"], call, fails)
         borderline.offer(call)
         failed.offer(call)
-    return Tally(types, status, filters, passing, failing, borderline.chosen(), failed.chosen())
+    return Tally(types, status, filters, passing, failing, borderline.chosen(), failed.chosen(), stages)
 
 
 def _count(tally: TypeTally, call: CallFacts, fails: bool) -> None:

@@ -175,6 +175,8 @@ class _Trainer:
         if fit_inputs:
             module.fit_inputs(train.features, _sample_reads(train))
         self._module = module.to(self._device)
+        #: Weights that want no gradient from the beginning, as a cascade's first stage, stay as they are.
+        self._kept = frozenset(name for name, parameter in module.named_parameters() if not parameter.requires_grad)
         self._augmentation = Augmentation(config.augmentation, channels, train.features, feature_names)
         self._take_examples(train)
         self._optimizer = _optimizer(module, config)
@@ -202,7 +204,7 @@ class _Trainer:
                 break
             self._run_epoch(epoch)
         self._module.load_state_dict(self._best)
-        self._module.requires_grad_(True)
+        self._freeze_stem(False)
         return FitResult(
             self._module.eval().cpu(),
             self._history,
@@ -295,7 +297,7 @@ class _Trainer:
     def _freeze_stem(self, frozen: bool) -> None:
         module = self._module
         for name, parameter in module.named_parameters():
-            parameter.requires_grad_(not (frozen and module.is_stem(name)))
+            parameter.requires_grad_(name not in self._kept and not (frozen and module.is_stem(name)))
         if frozen:
             # Frozen also means that normalisation keeps its running statistics.
             for name, part in module.named_modules():
