@@ -39,10 +39,11 @@ _FIXED = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL")
 
 @dataclass(frozen=True)
 class CallSet:
-    """One caller's calls of one set."""
+    """One caller's calls of one set. reference: the FASTA's name there."""
 
     folder: Path
     caller: str
+    reference: str = "reference.fa.gz"
 
     @property
     def name(self) -> str:
@@ -51,7 +52,7 @@ class CallSet:
 
     def arguments(self) -> list[str]:
         """Of `pileup-filter`, the output left out."""
-        calls, reads, reference = (self.folder / name for name in (f"{self.caller}.vcf.gz", "reads.bam", "reference.fa.gz"))
+        calls, reads, reference = (self.folder / name for name in (f"{self.caller}.vcf.gz", "reads.bam", self.reference))
         model = ["--model", _LONG_MODEL] if LONG_READS & set(self.folder.name.split("-")) else []
         return ["filter", str(calls), "-b", str(reads), "-f", str(reference), *model, "--no-version", "-q", "-Ov"]
 

@@ -3,7 +3,7 @@
     python tests/fuzz/run.py --seed 7 --cases 1500                         all kinds in turn
     python tests/fuzz/run.py --seed 7 --only bam-within:31                 one case again, its files kept
     python tests/fuzz/run.py --seed 7 --cases 300 --only bam-within,bai    some kinds
-    python tests/fuzz/run.py --seed 7 --cases 20000 --document docs/reliability.md
+    python tests/fuzz/run.py --seed 7 --cases 5000 > 7.log                 what document.py makes docs/reliability.md of
 
 Exit code 1 when a case ended badly. Its files, messages and arguments are kept in --failures. What htslib alone dies of, too, is
 named and counted apart.
@@ -18,6 +18,7 @@ import json
 import os
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -32,7 +33,6 @@ for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"): 
 os.environ["REF_PATH"] = "/nonexistent/%s"
 
 from base_files import make_base_files  # noqa: E402
-from document import write_document  # noqa: E402
 from kinds import KINDS, Kind  # noqa: E402
 from known import culprit  # noqa: E402
 from one_case import Case, fault, finished, prepare, start  # noqa: E402
@@ -60,6 +60,7 @@ def main() -> int:
     options = _options()
     began = time.monotonic()
     os.umask(0o022)
+    print(f"# seed {options.seed}, commit {_commit()}", flush=True)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:
         base = Path(temporary) / "base"
         base.mkdir()
@@ -76,8 +77,6 @@ def main() -> int:
     n_cases = sum(tally.cases for tally in tallies.values())
     n_failed = sum(len(tally.failures) for tally in tallies.values())
     log("fuzz", [Line(f"Fuzzing: damaged files of {len(tallies)} kinds", n_cases, n_failed, seconds)])
-    if options.document:
-        write_document(Path(options.document), tallies, options.seed, seconds)
     return 1 if any(tally.failures for tally in tallies.values()) else 0
 
 
@@ -88,7 +87,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="kinds, or KIND:INDEX of one case, separated by commas")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--failures", default="build/fuzz", help="folder of the cases that ended badly")
-    parser.add_argument("--document", help="write the table to this Markdown file")
     parser.add_argument("--list", action="store_true", help="print the kinds")
     options = parser.parse_args()
     if options.list:
@@ -177,6 +175,12 @@ def _count(tally: Tally, case: Case, status: int, options: argparse.Namespace) -
         tally.failures.append(f"{case.name}: {wrong}")
     print(f"{'known' if theirs else 'FAILED'} {case.name}: {wrong}{f'; {theirs}' if theirs else ''}", flush=True)
     _keep(case, wrong, options, "known" if theirs else "")
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False) if shutil.which("git") else None
+    return done.stdout.strip() or "unknown" if done else "unknown"
 
 
 def _own_memory() -> int:
