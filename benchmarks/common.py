@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-#: Markers of the place for tables in a page.
-_TABLES_BEGIN, _TABLES_END = "<!-- tables -->", "<!-- end -->"
+#: Marker of the end of a place for tables in a page; it begins with its name, such as <!-- tables -->.
+_TABLES_END = "<!-- end -->"
 #: Where the reads' references must never come from; and one intra-op thread a worker, as the program itself uses.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -88,14 +88,17 @@ class Table:
         return "\n".join(lines + (["", self.note] if self.note else [])) + "\n"
 
 
-def print_tables(tables: Sequence[Table], document: Path | None) -> None:
-    """Print tables; with a document, put them into it between its markers."""
+def print_tables(tables: Sequence[Table], document: Path | None, name: str = "tables") -> None:
+    """Print tables; with a document, put them into it between the markers of a place. SystemExit where it has no such place."""
     text = "\n".join(table.markdown() for table in tables)
     print(text)
     if document is not None:
-        before, _, rest = document.read_text().partition(f"{_TABLES_BEGIN}\n")
-        after = rest.partition(_TABLES_END)[2]
-        document.write_text(f"{before}{_TABLES_BEGIN}\n{text}{_TABLES_END}{after}")
+        begin = f"<!-- {name} -->\n"
+        before, found_begin, rest = document.read_text().partition(begin)
+        _, found_end, after = rest.partition(_TABLES_END)
+        if not (found_begin and found_end):
+            raise SystemExit(f"{document} has no place {begin.strip()} ... {_TABLES_END}")
+        document.write_text(f"{before}{begin}{text}{_TABLES_END}{after}")
 
 
 def cell(value: Any) -> str:

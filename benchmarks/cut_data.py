@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import logging
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +84,7 @@ class CallSet:
 
 
 @dataclass(frozen=True)
-class _Copy:
+class Copy:
     """Reads of one copy of a set. records: caller -> (key, label, score)."""
 
     set_name: str
@@ -98,14 +98,17 @@ def short_read_call_sets(data: Path, harvest: Sequence[Path]) -> list[CallSet]:
     """All visible short-read DNA sets, whole and thinned. Weights of the fold; na12878-pg-chr3-a by the shipped ones, which saw
     nothing of chr3.
     """
-    found = []
+    return [one for scored in short_read_copies(data, harvest) for one in call_sets(data, *scored)]
+
+
+def short_read_copies(data: Path, harvest: Sequence[Path]) -> Iterator[tuple[Copy, list[Key], np.ndarray, np.ndarray]]:
+    """Of every copy of those sets: its callers' records, their ALTs in order, probabilities and reads that informed."""
     for set_name in [*FOLD_OF_SET, UNSEEN_SET]:
         fold = FOLD_OF_SET.get(set_name)
         model = HERE / "folds" / f"illumina-germline-without-{fold}.safetensors" if fold else "illumina-germline"
         for copy in _copies(data, set_name, SHORT_CALLERS, harvest):
             keys = _keys(copy)
-            found += _call_sets(data, copy, keys, *_scores(data, copy, keys, model))
-    return found
+            yield copy, keys, *_scores(data, copy, keys, model)
 
 
 def hifi_call_sets(data: Path, harvest: Sequence[Path]) -> list[CallSet]:
@@ -119,11 +122,11 @@ def hifi_call_sets(data: Path, harvest: Sequence[Path]) -> list[CallSet]:
             chosen = np.flatnonzero(quarter == number)
             model = HERE / "folds" / f"hifi-germline-without-quarter{number}.safetensors"
             probability[chosen], depth[chosen] = _scores(data, copy, [keys[index] for index in chosen], model)
-        found += _call_sets(data, copy, keys, probability, depth)
+        found += call_sets(data, copy, keys, probability, depth)
     for copy in _copies(data, "chm13-hifi-chr20", LONG_CALLERS, harvest):
         keys = _keys(copy)
         model = HERE / "folds" / "hifi-germline-without-chm13.safetensors"
-        found += _call_sets(data, copy, keys, *_scores(data, copy, keys, model))
+        found += call_sets(data, copy, keys, *_scores(data, copy, keys, model))
     return found
 
 
@@ -139,7 +142,7 @@ def ont_call_sets(data: Path, harvest: Sequence[Path]) -> list[CallSet]:
                 chosen = np.flatnonzero(half)
                 model = HERE / "folds" / f"ont-germline-without-quarter{one}-without-quarter{other}.safetensors"
                 probability[chosen], depth[chosen] = _scores(data, copy, [keys[index] for index in chosen], model)
-            found += _call_sets(data, copy, keys, probability, depth)
+            found += call_sets(data, copy, keys, probability, depth)
     return found
 
 
@@ -157,7 +160,7 @@ def _part(set_name: str, keys: Sequence[Key]) -> np.ndarray:
     return np.zeros(len(keys), int)
 
 
-def _copies(data: Path, set_name: str, callers: Iterable[str], harvest: Sequence[Path]) -> list[_Copy]:
+def _copies(data: Path, set_name: str, callers: Iterable[str], harvest: Sequence[Path]) -> list[Copy]:
     folder = data / "real" / set_name
     reference = read_reference(folder)
     present = [caller for caller in callers if (folder / f"{caller}.labels.tsv").exists()]
@@ -170,7 +173,7 @@ def _copies(data: Path, set_name: str, callers: Iterable[str], harvest: Sequence
         ]
         for caller in present
     }
-    copies = [_Copy(set_name, 1.0, 0, folder / "reads.bam", records)]
+    copies = [Copy(set_name, 1.0, 0, folder / "reads.bam", records)]
     for work in harvest:
         for table in sorted((work / "harvest").glob(f"{set_name}.f*.tsv")):
             if ".f1.00-" not in table.name:
@@ -178,7 +181,7 @@ def _copies(data: Path, set_name: str, callers: Iterable[str], harvest: Sequence
     return copies
 
 
-def _thinned(table: Path, set_name: str, reference: str, contig: str) -> _Copy:
+def _thinned(table: Path, set_name: str, reference: str, contig: str) -> Copy:
     """One copy of harvest.py: labels from its table, each caller's own scores from its file."""
     share, _, seed = table.stem.partition(".f")[2].partition("-s")
     with open(table) as lines:
@@ -197,20 +200,21 @@ def _thinned(table: Path, set_name: str, reference: str, contig: str) -> _Copy:
                 if key in labels:
                     best[key] = max(best.get(key, 0.0), float(np.nan_to_num(call.caller_score)))
             records[caller] = [(key, labels[key], score) for key, score in best.items()]
-    return _Copy(set_name, float(share), int(seed), bam, records)
+    return Copy(set_name, float(share), int(seed), bam, records)
 
 
-def _keys(copy: _Copy) -> list[Key]:
+def _keys(copy: Copy) -> list[Key]:
     return sorted({key for of_caller in copy.records.values() for key, _, _ in of_caller})
 
 
-def _scores(data: Path, copy: _Copy, keys: list[Key], model: Path | str) -> tuple[np.ndarray, np.ndarray]:
+def _scores(data: Path, copy: Copy, keys: list[Key], model: Path | str) -> tuple[np.ndarray, np.ndarray]:
     folder = data / "real" / copy.set_name
     logger.info("%s, %g of its reads, seed %d: %d ALTs", copy.set_name, copy.share, copy.seed, len(keys))
     return score_alleles(model, copy.bam, folder / "reference.fa.gz", contig_of(folder), keys)
 
 
-def _call_sets(data: Path, copy: _Copy, keys: list[Key], probability: np.ndarray, depth: np.ndarray) -> list[CallSet]:
+def call_sets(data: Path, copy: Copy, keys: list[Key], probability: np.ndarray, depth: np.ndarray) -> list[CallSet]:
+    """One a caller of the copy. keys: ALTs in order. probability: float64 (n,), depth: int (n,), of these."""
     folder = data / "real" / copy.set_name
     place = {key: index for index, key in enumerate(keys)}
     person = "na19401" if copy.set_name.startswith("na19401") else ""

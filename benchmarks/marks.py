@@ -28,6 +28,7 @@ COMMANDS = {
     "cut_study.py": "python benchmarks/cut_study.py --data ../shared/data --harvest WORK",
     "phase_study.py": "python benchmarks/phase_study.py --work WORK --seeds 3",
     "network_runs.py": "python benchmarks/network_runs.py",
+    "library_shift.py": "python benchmarks/library_shift.py --work WORK --document docs/developers/library-shift.md",
     "platforms.py": "python benchmarks/platforms.py --data ../shared/data --work WORK",
     "speed.py": "python benchmarks/speed.py --data ../shared/data --megabases 20 --rounds 3 --tables dense bound",
     "two_stages.py": "python benchmarks/two_stages.py --data ../shared/data --megabases 3 --rounds 2",
@@ -142,21 +143,38 @@ def hifi_marks(results: Results) -> Iterator[Mark]:
         "the same: calibration error on hard below 0.05",
         f"{reverse['ece']:.3f}",
         reverse["ece"] < 0.05,
-        "platforms.py",
-        "[another machine and chemistry](#hifi-library)",
+        "platforms.py, library_shift.py",
+        f"[another machine's qualities](#hifi-library); {_tried_on_revio(results)}",
     )
     yield Mark(
         "HiFi, CHM13's false calls by weights without it: calibration error on hard below 0.05 (no AUROC: it has no true ones)",
         f"{chm13['ece']:.3f}; {_k_of_n(chm13['false_removed'], chm13['n_false'])} removed",
         chm13["ece"] < 0.05,
         "platforms.py",
-        "[another machine and chemistry](#hifi-library)",
+        "[the same, the other way round](#hifi-library)",
     )
     for name, cuts in (("made_worse", "cuts of the folds"), ("made_worse_shipped", "cuts that ship")):
         one = hifi[name]
         today = f"{one['worse']} of {one['n']}, at most by {one['most']:.4f}"
         mark = f"HiFi: no call set of a caller's defaults made worse: {cuts}"
         yield Mark(mark, today, not one["worse"], "platforms.py", "[one to three indels in homopolymers](#hifi-defaults)")
+
+
+def _tried_on_revio(results: Results) -> str:
+    """Calibration errors of what was tried."""
+    rows = _rows(results["library_shift"], "Revio by weights without it")
+    wanted = {
+        "trees without features of the library": ("without features of the library", "every library"),
+        "without phase": ("without phase", "every library"),
+        "shares by EM": ("the recipe's", "share of true ones of a type by EM"),
+        "simulated reads alone": ("the recipe's", "simulated reads alone"),
+        "`calibrate` on 50 calls of its own": ("the recipe's", "`calibrate` on 50 "),
+    }
+    found = []
+    for name, (trees, calibration) in wanted.items():
+        (row,) = [row for row in rows if row["trees"] == trees and row["calibration"].startswith(calibration)]
+        found.append(f"{name} {row['error, overall']}")
+    return "; ".join(found)
 
 
 def ont_marks(results: Results) -> Iterator[Mark]:

@@ -47,7 +47,8 @@ def _platform(name: str, of: dict[str, Any]) -> str:
             "",
             "Trained on CHM13's false alleles and simulated reads (recipes/germline/hifi-without-revio.yaml), on all copies of "
             "hifi-revio-chr20. "
-            f"Call sets of callers' defaults made worse: {_worse(of['other_library_worse'])}.",
+            f"Call sets of callers' defaults made worse: {_worse(of['other_library_worse'])}. "
+            "Why the probabilities are off, and what mends them: [a library that the weights never saw](library-shift.md).",
             "",
             ranking_table(of["other_library"]),
             "",
