@@ -66,10 +66,11 @@ def test_shares_and_errors_of_the_card_by_depth() -> None:
     assert shares["1-7 reads"] == shares["snv, 8-20 reads"] == shares["other, 1-7 reads"] == 0.5
     assert shares["21 or more reads"] == 0
     assert shares["all"] == pytest.approx(1 / 3, abs=1e-3)
-    # All are true; the network says 0.5 of the deep ones, and 0.9 is said of all others.
+    # All are true; the network says 0.5 of the deep ones, 0.9 is said of all others, 0.8 by trees alone.
     logits = np.where(doubtful & (depth == 30), 0.0, np.log(9.0))
-    errors = errors_by_stage(logits, np.ones(600), doubtful, depth)
+    errors = errors_by_stage(logits, np.full(600, np.log(4.0)), np.ones(600), doubtful, depth)
     assert errors.pop("21 or more reads, network") == 0.5
+    assert [errors.pop(f"{name}, network's by trees alone") for name in DEPTHS] == [0.2, 0.2, 0.2]
     assert set(errors.values()) == {0.1}
     assert len(errors) == 5
 

@@ -50,11 +50,18 @@ def shares_by_depth(doubtful: np.ndarray, depth: np.ndarray, is_snv: np.ndarray)
     return shares
 
 
-def errors_by_stage(logits: np.ndarray, label: np.ndarray, doubtful: np.ndarray, depth: np.ndarray) -> dict[str, float]:
-    """Calibration error of what each stage decided, by depth: on one scale both are near the truth. logits: (n,), calibrated."""
+def errors_by_stage(
+    joined: np.ndarray, alone: np.ndarray, label: np.ndarray, doubtful: np.ndarray, depth: np.ndarray
+) -> dict[str, float]:
+    """Calibration error of what each stage decided, by depth: where the stages join, neither makes the other's scale worse.
+
+    joined, alone: float (n,), calibrated logits of both stages and of the first alone. What is doubtful is the hardest: its error
+    is to be held against that of the trees for the same alleles.
+    """
     errors = {}
+    parts = (("trees", joined, ~doubtful), ("network", joined, doubtful), ("network's by trees alone", alone, doubtful))
     for band, (low, high) in DEPTH_BANDS.items():
-        for stage, decided in (("trees", ~doubtful), ("network", doubtful)):
+        for stage, logits, decided in parts:
             chosen = decided & (depth >= low) & (depth <= high)
             if chosen.sum() >= _FEWEST:
                 error = expected_calibration_error(label[chosen] > 0.5, sigmoid(logits[chosen]))

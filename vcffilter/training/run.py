@@ -279,14 +279,14 @@ def _calibrated(
         both = calibrate_held_out(config, cascade.held.both())
         alone = calibrate_held_out(config, cascade.held.first_alone())
         first = {f"{name}, first stage alone": facts for name, facts in alone.evaluation.items()}
-        stages = _of_stages(cascade.held, Calibration.from_json(both.calibration))
+        stages = _of_stages(cascade.held, Calibration.from_json(both.calibration), Calibration.from_json(alone.calibration))
         return dataclasses.replace(both, evaluation=both.evaluation | first | stages)
     if config.out_of_fold.folds:
         return calibrate_out_of_fold(config, split.train, spec, progress)
     return calibrate_on(config, split.validation, result.module)
 
 
-def _of_stages(held: HeldOutTwice, calibration: Calibration) -> dict[str, dict[str, float]]:
+def _of_stages(held: HeldOutTwice, both: Calibration, alone: Calibration) -> dict[str, dict[str, float]]:
     """What the gate lets through, and how well each stage's decisions are calibrated, by depth: for the card."""
     examples = held.shown
     every = np.ones(len(examples), bool)
@@ -294,8 +294,8 @@ def _of_stages(held: HeldOutTwice, calibration: Calibration) -> dict[str, dict[s
         f"share of {name} in doubt": shares_by_depth(held.doubtful[chosen], examples.depth[chosen], examples.is_snv[chosen])
         for name, chosen in (("whole reads", examples.share == 1), ("all copies", every))
     }
-    calibrated = calibration.logits(held.logits, examples.is_snv)
-    errors = errors_by_stage(calibrated, examples.label, held.doubtful, examples.depth)
+    joined, first = both.logits(held.logits, examples.is_snv), alone.logits(held.first, examples.is_snv)
+    errors = errors_by_stage(joined, first, examples.label, held.doubtful, examples.depth)
     return shares | {"calibration error by depth and stage, all copies": errors}
 
 
