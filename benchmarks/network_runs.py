@@ -116,8 +116,8 @@ def gates(rows: list[dict[str, Any]]) -> str:
         f"## Gates by depth ({rows[0]['n']:,})\n\n"
         "A network trained as the one that ships (settings and seed 1; run again, it differs by 0.0003 of log-loss), behind\n"
         "gates that let the same share of every depth through (`gate_share`): the alleles whose logit is nearest to 0. Three\n"
-        f"figures in a cell are of {', '.join(depths)} reads; pooled over folds, all copies. The network was not trained anew for\n"
-        "another gate, but in the last row.\n\n" + "\n".join(lines) + "\n\n" + _GATES
+        f"figures in a cell are of {', '.join(depths)} reads; pooled over folds, all copies. The network was not trained\n"
+        "anew for another gate, but in the last row.\n\n" + "\n".join(lines) + "\n\n" + _GATES
     )
 
 
