@@ -211,7 +211,7 @@ def test_six_first_runs_at_once(inputs: Inputs, tmp_path: Path, record_property)
 
 
 @pytest.mark.long
-@pytest.mark.reliability("First runs and limits: a cache folder that is read-only, full, a file, another user's")
+@pytest.mark.reliability("First runs and limits: a cache folder that is a file, cannot be made, is another user's")
 @pytest.mark.parametrize("how", ["a file", "not to be made", "another user's"])
 def test_cache_folders_that_cannot_be_used(inputs: Inputs, tmp_path: Path, how: str) -> None:
     """The run goes on; code of another user is never loaded."""
