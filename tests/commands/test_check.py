@@ -112,6 +112,26 @@ def test_reads_given_to_a_sample_by_name(files, capfd):
     assert out.exists()
 
 
+def test_several_samples_of_which_none_has_reads(files, capfd):
+    """`filter` ends with an error there, and check says so by its exit code."""
+
+    def two(text):
+        head, records = text.split("FORMAT\tSIM\n", 1)
+        return f"{head}FORMAT\tAnna\tBerta\n" + "".join(f"{line}\t0/0\n" for line in records.splitlines())
+
+    trio = rewritten(files, two)
+    text = checked(capfd, trio, code=1)
+    assert "FAIL samples:" in text
+    assert "no read group (@RG SM) is of a sample of the calls (Anna, Berta); samples of the reads: SIM" in text
+    assert "true calls fail by another person's reads" not in text
+    common = [str(trio.calls), "-f", str(files.reference)]
+    assert run(["filter", *common, "-b", str(files.reads)]) == 1
+    capfd.readouterr()
+    assert run(["check", *common, "-b", f"Berta={files.reads}"]) == 0
+    assert run(["check", *common, "-b", f"Carla={files.reads}"]) == 1
+    assert "no sample of the calls has that name" in capfd.readouterr().out
+
+
 def test_an_old_index(files, capfd):
     os.utime(f"{files.reads}.bai", (1_000_000, 1_000_000))
     assert "WARN indexes:" in checked(capfd, files, code=3)

@@ -76,6 +76,23 @@ def test_line_that_ends_before_its_samples(capfd, tmp_path):
     assert "columns" in message
 
 
+def test_blanks_instead_of_tabs(capfd, tmp_path):
+    path = tmp_path / "blanks.vcf"
+    path.write_text(SITES + line("1", 5).replace("\t", " "))
+    assert run(["filter", str(path), *COMMON]) == 1
+    assert "Columns stand between tabs" in capfd.readouterr().err
+
+
+def test_regions_of_another_spelling_and_of_plain_gzip(capfd, tmp_path):
+    text = SITES.replace("ID=1,", "ID=chr21,")
+    path = tmp_path / "calls.vcf.gz"
+    path.write_bytes(gzip.compress(text.encode()))
+    assert run(["filter", str(path), *COMMON, "-r", "21:5-10"]) == 1
+    assert "here it is chr21, not 21" in capfd.readouterr().err
+    assert run(["filter", str(path), *COMMON, "-r", "chr21:5-10"]) == 1
+    assert f"bcftools view -Oz -o {tmp_path}/calls.bgzip.vcf.gz {path}, " in capfd.readouterr().err
+
+
 def test_unsorted_positions(capfd, tmp_path):
     source = tmp_path / "in.vcf"
     source.write_text(SITES + line("1", 10) + line("1", 30) + line("1", 20))

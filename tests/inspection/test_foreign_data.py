@@ -137,6 +137,23 @@ def test_facts_of_simulated_reads(simulated):
     assert facts_of([]) is None
 
 
+def test_spliced_reads_are_found_in_a_slice_whose_first_gene_has_no_intron(tmp_path):
+    path = tmp_path / "rna.bam"
+    header = {"HD": {"VN": "1.6", "SO": "coordinate"}, "SQ": [{"SN": "1", "LN": 100_000_000}]}
+    with pysam.AlignmentFile(str(path), "wb", header=header) as target:
+        for number in range(1000):
+            read = pysam.AlignedSegment(target.header)
+            read.query_name, read.flag, read.reference_id, read.mapping_quality = f"r{number}", 0, 0, 60
+            read.reference_start = 20_000_000 + 10 * number
+            read.query_sequence, read.query_qualities = "A" * 76, [30] * 76
+            read.cigarstring = "40M900N36M" if number > 600 else "76M"
+            target.write(read)
+    pysam.index(str(path))
+    facts = read_facts(str(path), str(tmp_path / "none.fa"))
+    assert facts.platform == "rna"
+    assert facts.spliced_share == pytest.approx(0.399)
+
+
 def test_reads_are_taken_once_and_from_many_places(simulated):
     """All of 4,430 reads where the file holds fewer than are wanted; here the first of each place."""
     with pysam.AlignmentFile(str(simulated.files.reads)) as alignments:

@@ -100,6 +100,14 @@ def test_unknown_contig_of_a_list_is_named():
     assert not list(unknown_regions(regions_from_text("^chrQ"), "-t", False, ["chr1"]))
 
 
+def test_commas_within_positions_are_named_as_what_they_are():
+    """`-r` and `-t` part regions by commas, as bcftools does; a place copied from a genome browser has others."""
+    (warning,) = unknown_regions(regions_from_text("chr21:16,608,000-16,700,000"), "-r", False, ["chr21"])
+    assert "write positions without them" in warning.hint
+    (warning,) = unknown_regions(regions_from_text("chr21:5,chr22"), "-r", False, ["chr21"])
+    assert "write positions" not in warning.hint
+
+
 def test_files_of_regions_may_name_more():
     assert not list(unknown_regions(regions_from_text("chr1,chrQ"), "-R", True, ["chr1"]))
     assert list(unknown_regions(regions_from_text("chr1,2"), "-R", True, ["chr1", "chr2"]))

@@ -126,6 +126,14 @@ def test_small_runs_and_other_kinds_are_left_alone(counts):
     assert judge.warning() is None
 
 
+def test_few_alts_of_which_no_file_has_the_contig_are_warned_of():
+    judge = unscored(contig_missing=78)
+    judge.refuse()
+    assert "none of 78 ALTs could be scored: FASTA or reads lack the contigs of 78 (chrX)" in judge.warning().text
+    assert unscored(contig_missing=9).warning() is None
+    assert unscored(contig_missing=78, scored=1).warning() is None
+
+
 @pytest.fixture
 def masked(tmp_path):
     path = tmp_path / "ref.fa"

@@ -253,7 +253,13 @@ def test_places_and_what_is_not_there(filtered, simulated, capsys):
     assert run(arguments_of(filtered, simulated, f"{call.contig}:{call.pos1}")) == 0
     assert call.place in capsys.readouterr().out
     assert run(arguments_of(filtered, simulated, f"{call.contig}:1")) == 1
-    assert f"{call.contig}:1: no call of plain bases is there" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{call.contig}:1: no call of plain bases is there" in said
+    assert f"The nearest call is at {call.place.split()[0]}" in said
+    assert run(arguments_of(filtered, simulated, f"chr{call.contig}:{call.pos1}")) == 1
+    assert f"The file names this contig '{call.contig}'" in capsys.readouterr().err
+    assert run(arguments_of(filtered, simulated, f"7:{call.pos1}")) == 1
+    assert f"The file has calls on {call.contig}" in capsys.readouterr().err
     assert run(arguments_of(filtered, simulated, "nonsense")) == 1
     assert "Write places as" in capsys.readouterr().err
     assert run(arguments_of(filtered, simulated)) == 2

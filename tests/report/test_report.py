@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import cyvcf2
@@ -160,6 +161,13 @@ def test_what_a_cut_keeps_by_hand():
     assert (tally.n_passing, tally.n_failing) == (4, 1)
     assert tally.status == {"not scored": 1}
     assert math.isnan(cut_facts(tally.types["SNV"], 0.95).precision)
+
+
+def test_an_alt_that_the_genotype_does_not_name_is_neither_het_nor_hom():
+    """Of the record's ALTs `calibrate` counts the same."""
+    genotypes = [("1/2", 1), ("1/2", 2), ("1/1", 1), ("1/1", 2), ("0/1", 2), ("0/1", 1)]
+    calls = [replace(facts(0.9, genotype=genotype), alt_number=number) for genotype, number in genotypes]
+    assert cut_facts(tally_calls(calls, {"snv": 0.3}, 3).types["SNV"], 0.3).het_hom == 3.0
 
 
 def test_a_threshold_in_force_is_counted_exactly():

@@ -20,7 +20,14 @@ from vcffilter.inspection.read_facts import ReadFacts
 from vcffilter.inspection.samples import named, samples_of_reads
 from vcffilter.models.training_ranges import TrainingRanges, training_ranges
 from vcffilter.pipeline.run_warnings import RunWarning
-from vcffilter.pipeline.sample_reads import read_sample_map, reads_file, relabelled
+from vcffilter.pipeline.sample_reads import (
+    SEVERAL_SAMPLES,
+    check_names,
+    read_sample_map,
+    reads_file,
+    reads_of_samples,
+    relabelled,
+)
 from vcffilter.reads.alignment_file import AlignmentHeader, forbid_network_references, read_header
 from vcffilter.reads.reference_file import ReferenceFile
 
@@ -175,6 +182,8 @@ def _names(
             uses_index=True,
         )
     )
+    if _no_sample_has_reads(inputs, report, sample, headers):
+        warnings = [warning for warning in warnings if topics.get(warning.code) != "samples"]
     for warning in warnings:
         report.findings.warning(topics.get(warning.code, warning.code), warning)
     codes = {warning.code for warning in warnings}
@@ -183,3 +192,17 @@ def _names(
         report.findings.ok("samples", f"{named(shared)} in calls and reads")
     if "stale_index" not in codes:
         report.findings.ok("indexes", "none is older than its file")
+
+
+def _no_sample_has_reads(
+    inputs: CheckInputs, report: CheckReport, sample: CallsSample, headers: Sequence[AlignmentHeader]
+) -> bool:
+    """Whether a run ends because reads are given to nobody whom the calls know, or of several samples none has reads."""
+    n_before = len(report.findings.items)
+    files = [reads_file(text) for text in inputs.reads_paths]
+    if len(headers) == len(files) and not inputs.samples:
+        with report.findings.errors_as_failures("samples"):
+            check_names(files, {}, headers, sample.samples)
+            if len(sample.samples) >= SEVERAL_SAMPLES:
+                reads_of_samples(headers, [file.sample is not None for file in files], sample.samples)
+    return len(report.findings.items) > n_before

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from statistics import median
 from typing import Any
 
@@ -27,6 +28,8 @@ _LONG_READ = 1000
 #: Indels per kb above which long reads are no HiFi (HiFi: up to 2.3 measured, ONT R10: 6.5); share of spliced reads of RNA.
 _MANY_INDELS, _SPLICED_SHARE = 4.0, 0.02
 _PLACES, _READS_PER_PLACE = 8, 150
+#: Reads of a slice that are looked at for introns: its first gene may have none.
+_MOST_READS_OF_SLICE = 20_000
 _LEFT_OUT = sam.FLAGS_LEFT_OUT | sam.FLAG_SUPPLEMENTARY
 
 
@@ -56,7 +59,10 @@ def read_facts(path: str, reference_path: str) -> ReadFacts | None:
     """Facts of one BAM or CRAM with an index; None where it has no mapped read. Raises ReadsFileError where it cannot be read."""
     try:
         with pysam.AlignmentFile(path, "r", reference_filename=reference_path) as alignments:
-            return facts_of(_spread_reads(alignments))
+            facts = facts_of(_spread_reads(alignments))
+            if facts is None or facts.n_reads >= _PLACES * _READS_PER_PLACE or facts.read_length >= _LONG_READ:
+                return facts
+            return replace(facts, spliced_share=_spliced_share(alignments))
     except (OSError, ValueError) as error:
         raise ReadsFileError(
             f"cannot be read ({error})", path=path, hint="Check it with: samtools quickcheck -v, and index it again"
@@ -99,6 +105,15 @@ def _spread_reads(alignments: pysam.AlignmentFile) -> Iterator[pysam.AlignedSegm
         n_found += n_here
     if n_found == 0:
         yield from _first_reads(alignments)
+
+
+def _spliced_share(alignments: pysam.AlignmentFile) -> float:
+    """Of a file so small that the places did not fill: of its first _MOST_READS_OF_SLICE primary reads."""
+    reads = (read for read in alignments.fetch() if not read.flag & _LEFT_OUT)
+    spliced = [
+        any(operation == sam.SKIP for operation, _ in read.cigartuples or ()) for read in islice(reads, _MOST_READS_OF_SLICE)
+    ]
+    return sum(spliced) / max(len(spliced), 1)
 
 
 def _first_reads(alignments: pysam.AlignmentFile) -> Iterator[pysam.AlignedSegment]:

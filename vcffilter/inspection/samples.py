@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vcffilter.pipeline.run_warnings import RunWarning
+from vcffilter.pipeline.sample_reads import SEVERAL_SAMPLES
 from vcffilter.reads.alignment_file import AlignmentHeader
 
 #: Names listed in one message.
 _MOST_NAMES = 3
-#: From so many samples on each is scored by its own reads.
-_SEVERAL = 2
 
 
 def samples_of_reads(headers: Sequence[AlignmentHeader]) -> list[str]:
@@ -38,7 +37,7 @@ def reads_left_out(samples: Sequence[str], known: Sequence[str], headers: Sequen
     """
     left_out = [name or "no sample" for header in headers for name in header.groups_of_sample if name not in known]
     left_out += ["no sample" for header in headers if not header.groups_of_sample]
-    if len(samples) < _SEVERAL or not left_out:
+    if len(samples) < SEVERAL_SAMPLES or not left_out:
         return None
     return RunWarning(
         "reads_left_out",

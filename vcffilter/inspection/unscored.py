@@ -13,6 +13,8 @@ from vcffilter.variants.chunks import RecordChunk
 
 #: ALTs of a kind that can be scored before a run is judged: shards and headers alone are left in peace.
 FEWEST_ALTS = 100
+#: So many, all of them on contigs that the other files lack, are worth a word, though too few to end a run.
+FEWEST_WITHOUT_CONTIG = 10
 #: Share of them scored below which a run fails, and below which it warns.
 LEAST_SHARE, LOW_SHARE = 0.02, 0.5
 #: Their own sequence or genotypes forbid scoring, whatever the files are.
@@ -43,8 +45,9 @@ class UnscoredAlts:
             self.contigs_missing.append(chunk.alleles.contig)
 
     def warning(self) -> RunWarning | None:
-        """A warning where less than half was scored."""
-        if self.n_alts < FEWEST_ALTS or self.n_scored >= LOW_SHARE * self.n_alts:
+        """A warning where less than half was scored, of few ALTs where the contigs of all are missing."""
+        enough = FEWEST_WITHOUT_CONTIG if self.n_contig_missing == self.n_alts else FEWEST_ALTS
+        if self.n_alts < enough or self.n_scored >= LOW_SHARE * self.n_alts:
             return None
         return RunWarning("hardly_scored", f"{self._what()}{self._why()}", self._hint())
 

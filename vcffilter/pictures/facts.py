@@ -14,7 +14,7 @@ class CallFacts:
     pos1: as in the VCF. qual_phred: None where missing. probability, log_odds: NaN where not scored. threshold: probability below
     which the ALT fails, None where unknown. own_verdict: PASS or the filter's name, as the file has it for this ALT; "" where it
     has none. n_reads: reads that informed the score, None where unknown. sample: name, or "". stage: of a model of two stages the
-    one that decided (`trees`, `network`), else "".
+    one that decided (`trees`, `network`), else "". alt_number: in the record, from 1.
     """
 
     contig: str
@@ -33,6 +33,7 @@ class CallFacts:
     status: str = ""
     reasons: tuple[str, ...] = ()
     stage: str = ""
+    alt_number: int = 1
 
     @property
     def place(self) -> str:

@@ -14,6 +14,7 @@ from vcffilter.annotation.model_line import thresholds_of
 from vcffilter.annotation.settings import DEEP_READS
 from vcffilter.errors import RegionError, UsageError
 from vcffilter.pictures.facts import CallFacts
+from vcffilter.reads.contig_names import other_spelling
 from vcffilter.truth.variant_file import VariantFile
 
 if TYPE_CHECKING:
@@ -77,8 +78,21 @@ class CallFile:
                 found[facts.contig, facts.pos1].append(facts)
         for contig, pos1 in wanted:
             if not found[contig, pos1]:
-                raise RegionError("no call of plain bases is there", path=self.path, contig=contig, pos1=pos1)
+                hint = self._where_calls_are(contig, pos1)
+                raise RegionError("no call of plain bases is there", path=self.path, contig=contig, pos1=pos1, hint=hint)
         return [facts for place in dict.fromkeys(wanted) for facts in found[place]]
+
+    def _where_calls_are(self, contig: str, pos1: int) -> str:
+        """What to ask for instead of a place without a call."""
+        there = [call for call in self.calls() if call.contig == contig]
+        if there:
+            nearest = min(there, key=lambda call: abs(call.pos1 - pos1))
+            return f"The nearest call is at {contig}:{nearest.pos1}"
+        contigs = list(dict.fromkeys(call.contig for call in self.calls()))
+        other = other_spelling(contig, contigs)
+        if other is not None:
+            return f"The file names this contig {other!r}"
+        return f"The file has calls on {', '.join(contigs[:3]) or 'no contig'}{', ...' if len(contigs) > 3 else ''}"
 
     def failed(self, n: int) -> list[CallFacts]:
         """The n failing ALTs that the caller was surest of, surest first."""
@@ -106,7 +120,7 @@ class CallFile:
         if not self._is_scored or not self.cuts.thresholds:
             raise UsageError(
                 f"{self.path} has not been filtered: it has no {self._prefix}_PROB, or no thresholds in its header",
-                hint="Run pileup-filter filter first, or name places: chr20:10008921",
+                hint="Run pileup-filter filter first (show and explain of places, such as chr20:10008921, need no scores)",
             )
 
     def _facts(self, record: cyvcf2.Variant) -> Iterator[tuple[int, CallFacts]]:
@@ -129,7 +143,7 @@ class CallFile:
                 threshold=self.cuts.of(record.REF, alt, reads),
                 n_reads=None if math.isnan(reads) else int(reads), own_verdict=_word(verdicts, index),
                 status=info.get(f"{self._prefix}_STATUS") or "",
-                reasons=_reasons(reasons, index), stage=_word(stages, index),
+                reasons=_reasons(reasons, index), alt_number=index + 1, stage=_word(stages, index),
             )  # fmt: skip
 
     def _carrier(self, record: cyvcf2.Variant) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from vcffilter.models.checkpoint import Checkpoint, load_checkpoint
 from vcffilter.pipeline.linked_parts import with_parts
 from vcffilter.pipeline.pool import Pool
 from vcffilter.pipeline.sample_reads import (
+    SEVERAL_SAMPLES,
     SampleReads,
     check_names,
     pooled_reads,
@@ -53,8 +54,6 @@ logger = logging.getLogger(__name__)
 
 #: Stages that decide, as --stage names them.
 TREES, BOTH = "trees", "both"
-#: From so many samples on each is scored by its own reads.
-_SEVERAL = 2
 #: Files with reads that a thread keeps open.
 _MOST_OPEN_FILES = 128
 #: ALTs less probable than this, or than the model's threshold, get reasons when these are asked for.
@@ -446,7 +445,7 @@ def _whose_reads(options: EvidenceOptions) -> tuple[list[AlignmentHeader], tuple
     check_names(given, options.sample_of, headers, options.known_samples)
     headers = [relabelled(header, file, options.sample_of) for header, file in zip(headers, given, strict=True)]
     is_whole = [file.sample is not None or file.path in options.sample_of for file in given]
-    if len(options.columns_of) >= _SEVERAL:
+    if len(options.columns_of) >= SEVERAL_SAMPLES:
         samples = reads_of_samples(headers, is_whole, options.columns_of)
     else:
         pooled = pooled_reads(headers, is_whole, options.samples)

@@ -15,6 +15,8 @@ from vcffilter.reads.alignment_file import AlignmentHeader
 
 logger = logging.getLogger(__name__)
 
+#: From so many samples of the calls on each is scored by its own reads.
+SEVERAL_SAMPLES = 2
 #: Names listed in one message.
 _MOST_NAMES = 10
 

@@ -94,6 +94,9 @@ def read_header(path: str, reference_path: str) -> AlignmentHeader:
                 raise ReadsFileError(
                     "is neither BAM nor CRAM", path=path, hint="Convert and sort it with: samtools sort -o reads.bam"
                 )
+            if order not in ("coordinate", "unknown"):  # before the index, which cannot be made of it
+                hint = f"Sort and index it with: samtools sort -o sorted.bam {path}, and samtools index sorted.bam"
+                raise ReadsFileError("is not sorted by coordinate", path=path, hint=hint)
             if not alignments.has_index():
                 raise ReadsFileError("has no index", path=path, hint=f"Index it with: samtools index {path}")
             contigs = tuple(alignments.references)
@@ -104,8 +107,6 @@ def read_header(path: str, reference_path: str) -> AlignmentHeader:
                 )
     except (OSError, ValueError) as error:
         raise ReadsFileError(f"cannot be opened ({error})", path=path, hint="Check it with: samtools quickcheck -v") from error
-    if order not in ("coordinate", "unknown"):
-        raise ReadsFileError("is not sorted by coordinate", path=path, hint=f"Sort it with: samtools sort {path}")
     return AlignmentHeader(path, is_cram, contigs, groups)
 
 

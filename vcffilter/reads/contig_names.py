@@ -26,5 +26,6 @@ def check_naming(contig: str, variants_path: str, path: str, available: Iterable
             f"the calls name a contig '{contig}', but this file names it '{other}'",
             path=path,
             contig=contig,
-            hint=f"Use files of one naming, or rename the contigs of {variants_path} with: bcftools annotate --rename-chrs",
+            hint=f"Use files of one naming, or rename the contigs of {variants_path} with: bcftools annotate --rename-chrs MAP "
+            f"(a line for each contig, such as '{contig} {other}')",
         )

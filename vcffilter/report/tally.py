@@ -105,19 +105,20 @@ def _count(tally: TypeTally, call: CallFacts, fails: bool) -> None:
         row[2 if call.ref.upper() + call.alt.upper() in _TRANSITIONS else 3] += 1
     elif len(call.alt) != len(call.ref):
         row[4 if len(call.alt) > len(call.ref) else 5] += 1
-    zygosity = _zygosity(call.genotype)
+    zygosity = _zygosity(call.genotype, call.alt_number)
     if zygosity is not None:
         row[6 + zygosity] += 1
     depth = call.n_reads or 0
     tally.by_depth[int(np.searchsorted(DEPTH_BORDERS, depth, side="right")), int(fails)] += 1
 
 
-def _zygosity(genotype: str) -> int | None:
-    """0 heterozygous, 1 homozygous; None where it is not known or not diploid."""
+def _zygosity(genotype: str, alt_number: int) -> int | None:
+    """Of the ALT of that number: 0 heterozygous, 1 homozygous; None where it is not carried, not known, or not diploid."""
     alleles = genotype.replace("|", "/").split("/")
     if len(alleles) != 2 or "." in alleles:
         return None
-    return int(alleles[0] == alleles[1])
+    copies = alleles.count(str(alt_number))
+    return copies - 1 if copies else None
 
 
 def _failed_score(call: CallFacts) -> float | None:

@@ -31,7 +31,7 @@ _ERRCODE_MEANING = {
     kernels.ERRCODE_COLUMNS: "it has the wrong number of columns",
     8: "it exceeds a limit of the format",
     16: "it holds an invalid character",
-    32: "its contig name is invalid",
+    kernels.ERRCODE_CONTIG_NAME: "its contig name is invalid",
     64: "it holds an invalid key",
 }
 
@@ -262,13 +262,16 @@ class VariantReader:
                 hint="Write VCF (-Ov, -Oz), or declare it first: bcftools reheader -f reference.fa.fai, bcftools annotate -h",
             )
         reason = "the record is malformed, or the file is cut or damaged here"
+        hint = "Run again with -v for what htslib says of it; a cut file has to be made or copied again"
         if meanings:
             reason = f"the record is malformed: {' and '.join(meanings)}"
+        if errcode & (kernels.ERRCODE_CONTIG | kernels.ERRCODE_CONTIG_NAME):  # as where the whole line is its first column
+            hint = "Columns stand between tabs; an editor or a copy from a page may have made blanks of them. " + hint
         return VariantFileError(
             f"{reason}; {last_good}",
             path=self.name,
             record_number=number,
-            hint="Run again with -v for what htslib says of it; a cut file has to be made or copied again",
+            hint=hint,
         )
 
     def _check_end_of_stream(self) -> None:

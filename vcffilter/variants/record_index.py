@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vcffilter.errors import RegionError, UsageError, VariantFileError
+from vcffilter.reads.contig_names import other_spelling
 from vcffilter.variants import htslib
 from vcffilter.variants import record_kernels as kernels
 from vcffilter.variants.header import VariantHeader
@@ -30,9 +31,11 @@ def open_index(path: str, name: str, file: int, header: VariantHeader, regions: 
     known = list(header.contig_name_by_index().values())
     if known and regions.by_contig and not set(known).intersection(regions.by_contig):
         wanted = ", ".join(list(regions.by_contig)[:3])
+        others = {name: other for name in regions.by_contig if (other := other_spelling(name, known)) is not None}
+        spelled = "".join(f"; here it is {other}, not {name}" for name, other in list(others.items())[:1])
         raise RegionError(
             f"no region is on a contig of this file: asked for {wanted}, the file has "
-            f"{', '.join(known[:3])}{', ...' if len(known) > 3 else ''}",
+            f"{', '.join(known[:3])}{f' and {len(known) - 3} more' if len(known) > 3 else ''}{spelled}",
             path=name,
             hint="Name contigs as the calls do: bcftools view -h FILE",
         )
@@ -41,7 +44,7 @@ def open_index(path: str, name: str, file: int, header: VariantHeader, regions: 
         raise VariantFileError(
             "regions by index (-r, -R) need a file compressed by bgzip",
             path=name,
-            hint=f"Use -t or -T, or: bcftools view -Oz -o {path}.gz -W {path}",
+            hint=f"Use -t or -T, or: bcftools view -Oz -o {_name_of_bgzip(path)} {path}, then bcftools index",
         )
     index_type = _BcfIndex if kind == htslib.FORMAT_BCF else _TextIndex
     return index_type(path, file, header, regions)
@@ -157,6 +160,13 @@ class _TextIndex(RecordIndex):
             tabix=self._tabix,
             line=ctypes.addressof(self._line),
         )
+
+
+def _name_of_bgzip(path: str) -> str:
+    """A name for the same calls compressed by bgzip, which is not their own."""
+    folder, name = os.path.split(path)
+    bare = name.removesuffix(".gz").removesuffix(".vcf") or name
+    return os.path.join(folder, f"{bare}.bgzip.vcf.gz" if name.endswith(".gz") else f"{bare}.vcf.gz")
 
 
 def _no_index(path: str) -> VariantFileError:

@@ -60,7 +60,7 @@ FULL, NEW_CONTIG, END_OF_FILE, READ_ERROR, UNSORTED, UNDECLARED = range(6)
 STATE_SIZE = 9
 
 # bcf1_t.errcode: the header lacks the record's contig, or a tag; the number of columns is wrong.
-ERRCODE_CONTIG, ERRCODE_TAG, ERRCODE_COLUMNS = 1, 2, 4
+ERRCODE_CONTIG, ERRCODE_TAG, ERRCODE_COLUMNS, ERRCODE_CONTIG_NAME = 1, 2, 4, 32
 
 # How records are fetched.
 SOURCE_STREAM, SOURCE_BCF_INDEX, SOURCE_TEXT_INDEX = range(3)
