@@ -18,6 +18,7 @@ import pysam
 from vcffilter.pipeline.evidence import EvidenceOptions, open_scorer
 from vcffilter.truth.normalise import normalised, spelled
 from vcffilter.variants.allele_chunk import AlleleChunk
+from vcffilter.variants.allele_scores import AlleleScores
 
 SHORT_CALLERS = (
     "bcftools",
@@ -145,16 +146,23 @@ def withheld_alleles(folder: Path, callers: Iterable[str], reference: str) -> se
     return found - {None}
 
 
-def score_alleles(
-    model: Path | str, bam: Path, reference: Path, contig: str, keys: Sequence[Key]
-) -> tuple[np.ndarray, np.ndarray]:
-    """(probabilities, reads that informed) of sorted alleles, by the same scorer that the command uses."""
+def scores_of_alleles(model: Path | str, bam: Path, reference: Path, contig: str, keys: Sequence[Key]) -> AlleleScores:
+    """Of sorted alleles, by the same scorer that the command uses."""
     options = EvidenceOptions("benchmark", (str(bam),), str(reference), model=str(model), device="cpu", allow_ref_mismatch=True)
     scorer = open_scorer(options)
     try:
         scores = scorer.score(AlleleChunk.from_alleles(contig, [(pos1 - 1, ref, alt) for pos1, ref, alt in keys]))
     finally:
         scorer.close()
+    assert isinstance(scores, AlleleScores)
+    return scores
+
+
+def score_alleles(
+    model: Path | str, bam: Path, reference: Path, contig: str, keys: Sequence[Key]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(probabilities, reads that informed) of sorted alleles, by the same scorer that the command uses."""
+    scores = scores_of_alleles(model, bam, reference, contig, keys)
     return scores.probability.astype(np.float64), scores.n_reads
 
 

@@ -88,17 +88,22 @@ class Table:
         return "\n".join(lines + (["", self.note] if self.note else [])) + "\n"
 
 
-def print_tables(tables: Sequence[Table], document: Path | None, name: str = "tables") -> None:
-    """Print tables; with a document, put them into it between the markers of a place. SystemExit where it has no such place."""
-    text = "\n".join(table.markdown() for table in tables)
-    print(text)
+def print_tables(tables: Sequence[Table], document: Path | None) -> None:
+    """Print tables; with a document, put them into it."""
+    print("\n".join(table.markdown() for table in tables))
     if document is not None:
-        begin = f"<!-- {name} -->\n"
-        before, found_begin, rest = document.read_text().partition(begin)
-        _, found_end, after = rest.partition(_TABLES_END)
-        if not (found_begin and found_end):
-            raise SystemExit(f"{document} has no place {begin.strip()} ... {_TABLES_END}")
-        document.write_text(f"{before}{begin}{text}{_TABLES_END}{after}")
+        put_tables(tables, document)
+
+
+def put_tables(tables: Sequence[Table], document: Path, name: str = "tables") -> None:
+    """Put tables between the markers of a place in a document. SystemExit where it has no such place."""
+    text = "\n".join(table.markdown() for table in tables)
+    begin = f"<!-- {name} -->\n"
+    before, found_begin, rest = document.read_text().partition(begin)
+    _, found_end, after = rest.partition(_TABLES_END)
+    if not (found_begin and found_end):
+        raise SystemExit(f"{document} has no place {begin.strip()} ... {_TABLES_END}")
+    document.write_text(f"{before}{begin}{text}{_TABLES_END}{after}")
 
 
 def cell(value: Any) -> str:
@@ -148,8 +153,8 @@ class Report:
 
 
 def _without_places(arguments: Sequence[str]) -> list[str]:
-    """A command line less --work and --results: where files lay is nobody's concern."""
-    places = [at for at, argument in enumerate(arguments) if argument in ("--work", "--results")]
+    """A command line less the folders of the machine it ran on: where files lay is nobody's concern."""
+    places = [at for at, argument in enumerate(arguments) if argument in ("--work", "--results", "--harvest", "--beside")]
     return [argument for at, argument in enumerate(arguments) if at not in places and at - 1 not in places]
 
 

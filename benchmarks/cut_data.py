@@ -23,11 +23,12 @@ from accuracy_data import (
     contig_of,
     key_of,
     read_reference,
-    score_alleles,
+    scores_of_alleles,
     withheld_alleles,
 )
 
 from vcffilter.truth.call_sets import CallsFile
+from vcffilter.variants.allele_scores import AlleleScores
 
 logger = logging.getLogger("cut_data")
 
@@ -98,17 +99,21 @@ def short_read_call_sets(data: Path, harvest: Sequence[Path]) -> list[CallSet]:
     """All visible short-read DNA sets, whole and thinned. Weights of the fold; na12878-pg-chr3-a by the shipped ones, which saw
     nothing of chr3.
     """
-    return [one for scored in short_read_copies(data, harvest) for one in call_sets(data, *scored)]
+    return [
+        one
+        for copy, keys, scores in short_read_copies(data, harvest)
+        for one in call_sets(data, copy, keys, scores.probability.astype(np.float64), scores.n_reads)
+    ]
 
 
-def short_read_copies(data: Path, harvest: Sequence[Path]) -> Iterator[tuple[Copy, list[Key], np.ndarray, np.ndarray]]:
-    """Of every copy of those sets: its callers' records, their ALTs in order, probabilities and reads that informed."""
+def short_read_copies(data: Path, harvest: Sequence[Path]) -> Iterator[tuple[Copy, list[Key], AlleleScores]]:
+    """Of every copy of those sets: its callers' records, their ALTs in order, and scores of these."""
     for set_name in [*FOLD_OF_SET, UNSEEN_SET]:
         fold = FOLD_OF_SET.get(set_name)
         model = HERE / "folds" / f"illumina-germline-without-{fold}.safetensors" if fold else "illumina-germline"
         for copy in _copies(data, set_name, SHORT_CALLERS, harvest):
             keys = _keys(copy)
-            yield copy, keys, *_scores(data, copy, keys, model)
+            yield copy, keys, _allele_scores(data, copy, keys, model)
 
 
 def hifi_call_sets(data: Path, harvest: Sequence[Path]) -> list[CallSet]:
@@ -207,10 +212,15 @@ def _keys(copy: Copy) -> list[Key]:
     return sorted({key for of_caller in copy.records.values() for key, _, _ in of_caller})
 
 
-def _scores(data: Path, copy: Copy, keys: list[Key], model: Path | str) -> tuple[np.ndarray, np.ndarray]:
+def _allele_scores(data: Path, copy: Copy, keys: list[Key], model: Path | str) -> AlleleScores:
     folder = data / "real" / copy.set_name
     logger.info("%s, %g of its reads, seed %d: %d ALTs", copy.set_name, copy.share, copy.seed, len(keys))
-    return score_alleles(model, copy.bam, folder / "reference.fa.gz", contig_of(folder), keys)
+    return scores_of_alleles(model, copy.bam, folder / "reference.fa.gz", contig_of(folder), keys)
+
+
+def _scores(data: Path, copy: Copy, keys: list[Key], model: Path | str) -> tuple[np.ndarray, np.ndarray]:
+    scores = _allele_scores(data, copy, keys, model)
+    return scores.probability.astype(np.float64), scores.n_reads
 
 
 def call_sets(data: Path, copy: Copy, keys: list[Key], probability: np.ndarray, depth: np.ndarray) -> list[CallSet]:

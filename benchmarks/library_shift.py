@@ -1,21 +1,24 @@
 """Weights on a library that they never saw: where their probabilities go wrong, and what mends them without the library's truth.
 
-    python benchmarks/library_shift.py --work WORK [--document docs/developers/platforms.md]
+    python benchmarks/library_shift.py --work WORK [--beside OTHER/platforms.json] [--document docs/developers/library-shift.md]
 
 WORK is a work folder of recipes/germline with hifi-without-revio.yaml in it. Weights are trained on CHM13's false calls and
 simulated reads, in variants, and judged on every copy of the Revio calls, whose truth nothing but the judging (and the rows that
-say so) sees. Neither the recipe nor what ships follows from this.
+say so) sees. Neither the recipe nor what ships follows from this. --beside: of platforms.py --folds, with weights that were grown
+without features of the library, all folds of hifi.yaml; set beside those that ship.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from common import Report, Table, parser, print_tables
+from common import RESULTS, Report, Table, parser, put_tables
 from phase_study import without
 
 from vcffilter.calibration.cross_fitting import cross_fitted
@@ -248,18 +251,45 @@ def tables(work: Path) -> list[Table]:
         return [curve_table(target, found[0].p), table]
 
 
+def beside_table(ships: dict[str, Any], other: dict[str, Any]) -> Table:
+    """What the folds of hifi-germline do to every library, as they are and without features of the library."""
+    columns = ["alleles", "AUROC", "without", "calibration error", "without", "true lost", "without", "false removed", "without"]
+    table = Table("`hifi-germline`, every library out of fold: as it ships, and without features of the library", columns)
+    table.note = "; ".join(
+        f"callers' defaults made worse, {name}: {_worse(ships[key])}, without {_worse(other[key])}"
+        for name, key in (("by cuts of the folds", "made_worse"), ("Revio without a library like it", "other_library_worse"))
+    )
+    parts = {"all libraries": [one["pooled"] for one in (ships, other)]}
+    parts |= {f"{name}, all copies": [one["ranking"][name]["all copies"] for one in (ships, other)] for name in (TARGET, FOREIGN)}
+    parts["Revio without a library like it"] = [one["other_library"] for one in (ships, other)]
+    for part, pair in parts.items():
+        for group in ("all", "hard", "hard SNV", "hard non-SNV"):
+            cells = [[one[group][name] for one in pair] for name in ("auroc", "ece", "true_lost", "false_removed")]
+            row = [f"{value:.4f}" if value == value else "-" for value in cells[0] + cells[1]]
+            table.add(f"{part}: {group}", *row, *cells[2], *cells[3])
+    return table
+
+
+def _worse(one: dict[str, Any]) -> str:
+    return f"{one['worse']} of {one['n']} by at most {one['most']:.4f}"
+
+
 def main() -> None:
     """Print the tables and keep them; with --document, put them into the page between its markers."""
     options = parser(__doc__)
+    options.add_argument("--beside", type=Path, help="platforms.json of weights without features of the library")
     options.add_argument("--document", type=Path)
     arguments = options.parse_args()
     report = Report("library_shift", arguments)
-    made: Sequence[Table] = tables(arguments.work)
+    made = tables(arguments.work)
+    if arguments.beside:
+        ships, other = (json.loads(path.read_text())["hifi"] for path in (RESULTS / "platforms.json", arguments.beside))
+        made.append(beside_table(ships, other))
     for table in made:
         report.add(table)
     report.save()
     if arguments.document:
-        print_tables(made, arguments.document)
+        put_tables(made, arguments.document)
 
 
 if __name__ == "__main__":

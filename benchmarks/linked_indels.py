@@ -3,13 +3,13 @@
     python benchmarks/linked_indels.py --data ../shared/data --harvest WORK [--document docs/developers/linked.md]
 
 A study, not what the filter does. Indels of one caller that lie near each other form a group, whatever their labels, and each is
-judged by the highest or by the mean log-odds of its group; or only those whose reads are the same. Probabilities are of weights
-that never saw the chromosome, cuts those of the default that ships. WORK: as of cut_study.py.
+judged by the highest or by the mean log-odds of its group; or only those whose reads are the same; or only those that no read
+supports. Probabilities are of weights that never saw the chromosome, cuts those of the default that ships. WORK: as of
+cut_study.py.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import pysam
 from accuracy_data import Key, contig_of
-from common import Table, print_tables
+from common import Report, Table, parser, put_tables
 from cut_data import CallSet, Copy, call_sets, short_read_copies
 from cut_figures import Rule, by_type, f1, passed, rule_figures
 
 from vcffilter.models.checkpoint import load_checkpoint
+from vcffilter.variants.allele_scores import READS_FOR_ALT
 
 REACHES = (10, 30, 100)
 #: A read's own indel or clip counts for a call so many bases from its REF.
@@ -38,21 +39,28 @@ Reads = dict[Key, frozenset[str]]
 @dataclass(frozen=True)
 class Judgement:
     """reach: bases between two REFs of a group, at most. same_reads: only calls that the same reads show. mean: of log-odds; the
-    highest otherwise.
+    highest otherwise. unsupported: only calls that no read supports are judged so.
     """
 
     reach: int
     same_reads: bool
     mean: bool
+    unsupported: bool = False
 
     @property
     def name(self) -> str:
         """For the table."""
         kind = "mean log-odds" if self.mean else "highest"
-        return f"{kind} within {self.reach} bases{', the same reads' if self.same_reads else ''}"
+        which = (", the same reads" if self.same_reads else "") + (", where no read supports" if self.unsupported else "")
+        return f"{kind} within {self.reach} bases{which}"
 
 
-JUDGEMENTS = tuple(Judgement(reach, same, mean) for mean in (False, True) for same in (False, True) for reach in REACHES)
+JUDGEMENTS = tuple(
+    Judgement(reach, same, mean, unsupported)
+    for mean, unsupported in ((False, False), (False, True), (True, False))
+    for same in (False, True)
+    for reach in REACHES
+)
 
 
 def groups(keys: Sequence[Key], reads: Reads, judgement: Judgement) -> list[list[int]]:
@@ -81,15 +89,19 @@ def _linked(one: Key, other: Key, reads: Reads, judgement: Judgement) -> bool:
     return fewer > 0 and len(reads[one] & reads[other]) >= _SAME * fewer
 
 
-def together(keys: Sequence[Key], probability: np.ndarray, reads: Reads, judgement: Judgement) -> np.ndarray:
-    """float64 (n,): probabilities of the calls of one caller, judged so. NaN stays, and counts for none."""
+def together(keys: Sequence[Key], probability: np.ndarray, n_alt: np.ndarray, reads: Reads, judgement: Judgement) -> np.ndarray:
+    """float64 (n,): probabilities of the calls of one caller, judged so. NaN stays, and counts for none.
+
+    n_alt: int (n,), reads that support the call.
+    """
     log_odds = np.log(np.clip(probability, _LIMIT, 1 - _LIMIT)) - np.log1p(-np.clip(probability, _LIMIT, 1 - _LIMIT))
     out = probability.copy()
     for group in groups(keys, reads, judgement):
         known = [index for index in group if not np.isnan(log_odds[index])]
         if len(known) > 1:
             value = np.mean(log_odds[known]) if judgement.mean else np.max(log_odds[known])
-            out[known] = 1 / (1 + np.exp(-value))
+            changed = [index for index in known if not judgement.unsupported or n_alt[index] == 0]
+            out[changed] = 1 / (1 + np.exp(-value))
     return out
 
 
@@ -131,14 +143,15 @@ def judged(data: Path, harvest: Sequence[Path]) -> Judged:
     now: list[CallSet] = []
     by: dict[Judgement, list[CallSet]] = {one: [] for one in JUDGEMENTS}
     n_groups = dict.fromkeys(JUDGEMENTS, 0)
-    for copy, keys, probability, depth in short_read_copies(data, harvest):
-        now += call_sets(data, copy, keys, probability, depth)
+    for copy, keys, scores in short_read_copies(data, harvest):
+        probability, n_alt = scores.probability.astype(np.float64), scores.counts[:, READS_FOR_ALT]
+        now += call_sets(data, copy, keys, probability, scores.n_reads)
         reads = reads_that_show(copy.bam, contig_of(data / "real" / copy.set_name), keys)
         for alone, indices in _of_callers(copy, keys):
             called = [keys[index] for index in indices]
             for judgement in JUDGEMENTS:
-                p = together(called, probability[indices], reads, judgement)
-                by[judgement] += call_sets(data, alone, called, p, np.asarray(depth)[indices])
+                p = together(called, probability[indices], n_alt[indices], reads, judgement)
+                by[judgement] += call_sets(data, alone, called, p, scores.n_reads[indices])
                 n_groups[judgement] += len(groups(called, reads, judgement))
     return Judged(now, by, n_groups)
 
@@ -160,12 +173,13 @@ def result_table(found: Judged, rule: Rule) -> Table:
         "at most by",
         "mean F1, all copies",
     ]
-    columns += ["call sets better than now", "worse", "true lost", "fewer", "more", "false removed", "more", "fewer"]
+    columns += ["call sets better than now", "worse", "true lost", "newly kept", "newly lost"]
+    columns += ["false removed", "newly removed", "newly kept"]
     table = Table("Linked indels judged together: every visible call set, whole reads and thinned copies", columns)
     table.note = (
-        f"fewer, more: calls whose verdict changes. Call sets of {_FEWEST_TRUE} true calls or more, set by set. The same reads: "
-        f"of the fragments that are aligned with an indel or a clip within {_SHOWN_WITHIN} bases of each of two calls, half of "
-        "the fewer are of both."
+        f"Newly: beside each by itself. Call sets of {_FEWEST_TRUE} true calls or more, set by set. The same reads: of the "
+        f"fragments that are aligned with an indel or a clip within {_SHOWN_WITHIN} bases of each of two calls, half of the "
+        "fewer are of both."
     )
     rows = [("each by itself", 0, found.now), *((one.name, found.n_groups[one], sets) for one, sets in found.by.items())]
     for name, n_groups, sets in rows:
@@ -213,15 +227,20 @@ def lost_table(found: Judged, rule: Rule) -> Table:
 
 
 def main() -> None:
-    """Print the tables; with --document, put them into the page between its markers."""
-    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("--data", type=Path, required=True, help="../shared/data")
+    """Print the tables and keep them; with --document, put them into the page between its markers."""
+    options = parser(__doc__)
     options.add_argument("--harvest", type=Path, action="append", default=[], help="work folder of harvest.py; may be repeated")
     options.add_argument("--document", type=Path)
     arguments = options.parse_args()
     rule = by_type(**load_checkpoint("illumina-germline").metadata.thresholds)
     found = judged(arguments.data.resolve(), arguments.harvest)
-    print_tables([result_table(found, rule), lost_table(found, rule)], arguments.document, "joint")
+    report = Report("linked_indels", arguments)
+    made = [result_table(found, rule), lost_table(found, rule)]
+    for table in made:
+        report.add(table)
+    report.save()
+    if arguments.document:
+        put_tables(made, arguments.document, "joint")
 
 
 if __name__ == "__main__":

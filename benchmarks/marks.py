@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common import RESULTS
+from common import RESULTS, Table
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "developers" / "marks.md"
@@ -29,6 +29,8 @@ COMMANDS = {
     "phase_study.py": "python benchmarks/phase_study.py --work WORK --seeds 3",
     "network_runs.py": "python benchmarks/network_runs.py",
     "library_shift.py": "python benchmarks/library_shift.py --work WORK --document docs/developers/library-shift.md",
+    "linked_indels.py": "python benchmarks/linked_indels.py --data ../shared/data --harvest WORK",
+    "calibration_by_chance.py": "python benchmarks/calibration_by_chance.py --data ../shared/data",
     "platforms.py": "python benchmarks/platforms.py --data ../shared/data --work WORK",
     "speed.py": "python benchmarks/speed.py --data ../shared/data --megabases 20 --rounds 3 --tables dense bound",
     "two_stages.py": "python benchmarks/two_stages.py --data ../shared/data --megabases 3 --rounds 2",
@@ -84,8 +86,9 @@ def cut_marks(results: Results) -> Iterator[Mark]:
         one = sets[name]
         today = f"{one['made_worse']}; {one['made_worse_by_more']} by more, at most by {one['most_worse']:.4f}"
         met = one["made_worse"] <= 2 and not one["made_worse_by_more"]
-        why = "[indels of one haplotype judged apart](#linked-indels); cuts and phase tried"
-        yield Mark(f"call sets made worse: at most 2, none by more than 0.002: {name}", today, met, "accuracy.py", why)
+        why = f"[indels of one haplotype judged apart](#linked-indels); cuts and phase tried, and {_joint(results)}"
+        limit = f"call sets made worse: at most 2, none by more than 0.002: {name}"
+        yield Mark(limit, today, met, "accuracy.py, linked_indels.py", why)
     for name, reads in (("all copies, by library", "whole and thinned reads"), ("whole reads, by library", "whole reads alone")):
         few = sets[name]["few"]
         removed, kept = few["removed"] / few["n_false"], few["kept"] / few["n_true"]
@@ -96,6 +99,12 @@ def cut_marks(results: Results) -> Iterator[Mark]:
             "accuracy.py",
             "[true calls of one read at 8x](#few-reads); cuts that follow depth tried",
         )
+
+
+def _joint(results: Results) -> str:
+    """What judging near indels by the best of them would do, at the shortest reach."""
+    row = next(row for row in _rows(results["linked_indels"], "Linked indels") if row["judged by"] == "highest within 10 bases")
+    return f"joint judgement: {row['call sets better than now']} sets better, {row['worse']} worse"
 
 
 def _best_cut(results: Results, level: str) -> str:
@@ -114,7 +123,7 @@ def ranking_marks(results: Results) -> Iterator[Mark]:
         today = "; ".join(f"{fold} {was:.4f} -> {now:.4f}" for fold, (was, now) in pairs.items())
         met = all(round(now, 4) >= round(was, 4) for was, now in pairs.values())
         limit = f"{group}: AUROC at or above 0.1.0's in every fold and together"
-        yield Mark(limit, today, met, "accuracy.py", "[one MNP of two disputed bases, judged by its parts](#hard-auroc)")
+        yield Mark(limit, today, met, "accuracy.py", "[two MNPs, now judged by their parts](#hard-auroc)")
     phase = next(table for table in results["phase"]["tables"] if "with and without phase" in table["title"])
     row = dict(zip(phase["columns"], phase["rows"][0], strict=True))
     seeds = [trial["res"]["pooled_hard"] - trial["base"]["pooled_hard"] for trial in results["network"][-3:]]
@@ -195,16 +204,20 @@ def ont_marks(results: Results) -> Iterator[Mark]:
 def calibration_marks(results: Results) -> Iterator[Mark]:
     """Short reads, hard alleles of the folds."""
     names = {"overall": 0.03, "SNV": 0.05, "non-SNV": 0.05, "depth 1-7": 0.05, "depth 8-20": 0.05, "depth 21 and more": 0.05}
+    chance = {row["hard alleles"]: row for row in _rows(results["calibration_by_chance"], "Calibration error")}
     for group, reads in (("pooled", "whole reads"), ("pooled, thinned too", "whole and thinned reads")):
         for name, limit in names.items():
             one = results["accuracy"]["calibration"][group][name]
             mark = f"calibration error on hard, {reads}, {name}: below {limit:g}"
+            right = chance[name]
+            why = f"[one library at 8x](#calibration-at-1-7-reads), and few: right probabilities of {right['n']} alleles show "
+            why += f"{right['of right probabilities: mean']} on average, {right['95% below']} or more in one of twenty"
             yield Mark(
                 mark,
                 f"{one['ece']:.4f} of {one['n']}",
                 one["ece"] < limit,
-                "accuracy.py",
-                "[one library at 8x with provisional labels](#calibration-at-1-7-reads)",
+                "accuracy.py, calibration_by_chance.py" if group == "pooled" else "accuracy.py",
+                why,
             )
 
 
@@ -242,10 +255,10 @@ def apart_marks(results: Results) -> Iterator[Mark]:
     lost += f" (GATK's hard filters: {gatk['removed']}, {gatk['lost']} lost)"
     met = caller["removed"] >= 76 and not caller["lost"]
     yield Mark(
-        "report-only, HaplotypeCaller's defaults: 76 of 78 false ones removed, no true one lost", lost, met, "report_only.py"
+        "data kept apart, HaplotypeCaller's defaults: 76 of 78 false ones removed, no true one lost", lost, met, "report_only.py"
     )
     today = f"{mutect['removed']} of {mutect['n_false']}, {mutect['lost']} lost"
-    yield Mark("report-only, Mutect2: 640 of 649 false ones removed", today, mutect["removed"] >= 640, "report_only.py")
+    yield Mark("data kept apart, Mutect2: 640 of 649 false ones removed", today, mutect["removed"] >= 640, "report_only.py")
 
 
 def sameness_marks(results: Results) -> Iterator[Mark]:
@@ -315,6 +328,14 @@ def _short_reads(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     return [row for row in rows if "hifi" not in row["set"] and "-ont-" not in f"-{row['set']}"]
 
 
+def chance_table(results: Results) -> str:
+    """Calibration errors beside those of right probabilities, and the bins at 1-7 reads."""
+    tables = results["calibration_by_chance"]["tables"]
+    return "\n".join(Table(one["title"], one["columns"], one["rows"], one["note"]).markdown() for one in tables).replace(
+        "### ", "#### "
+    )
+
+
 def filled(page: str, blocks: dict[str, str]) -> str:
     """The page with what stands between each block's markers replaced. SystemExit where it has no such markers."""
     for name, content in blocks.items():
@@ -331,8 +352,10 @@ def blocks(folder: Path = RESULTS) -> dict[str, str]:
     """What the page holds between its markers."""
     header, *lines = (line.split("\t") for line in (folder / "cut.tsv").read_text().splitlines())
     rows = [dict(zip(header, line, strict=True)) for line in lines]
+    results = read_results(folder)
     return {
-        "marks": table(read_results(folder)),
+        "marks": table(results),
+        "chance": chance_table(results),
         "commands": command_table(),
         "made worse": worse_table(rows),
         "depth": depth_table(rows),
