@@ -84,7 +84,7 @@ def staged() -> bytes:
     config = {
         "first": {"architecture": "forest", "config": FOREST},
         "second": {"architecture": "read_set", "config": SMALL},
-        "gate": [{"kind": kind, "reads_from": 0, "low": -3.0, "high": 3.0} for kind in ("snv", "other")],
+        "gate": [{"kind": kind, "reads_from": 0, "low": -3.0, "high": 3.0, "share": 0.2} for kind in ("snv", "other")],
         "second_features": ["feature_1", "is_snv"],
     }
     module = build("cascade", config, spec)
@@ -222,6 +222,24 @@ def test_trees_of_a_first_stage_must_be_trees(staged, name, place, value, said):
     tensors, metadata = parts(staged)
     tensors[f"first.{name}"] = tensors[f"first.{name}"].clone()
     tensors[f"first.{name}"][place] = value
+    assert said in (refusal(joined(tensors, metadata)) or "")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"share": None}, "not complete"),
+        ({"share": 0.3}, "not complete"),
+        ({"share": 2.0}, "share 2, not 0 to 1"),
+        ({"reads_from": 8}, "not complete"),
+        ({"high": -4.0}, "from -3 to -4"),
+        ({"low": float("nan")}, "NaN is no number"),
+        ({"kind": "snv", "reads_from": 8}, "not complete"),
+    ],
+)
+def test_a_damaged_gate_is_refused_before_anything_is_scored(staged, change, said):
+    tensors, metadata = parts(staged)
+    metadata["config"]["gate"][1] |= change
     assert said in (refusal(joined(tensors, metadata)) or "")
 
 
