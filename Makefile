@@ -91,7 +91,7 @@ docs: $(VENV)/.installed-docs
 	@$(VENV)/bin/python docs/make_commands.py --check || { echo "docs/commands.md is out of date: python docs/make_commands.py" >&2; exit 1; }
 	$(VENV)/bin/python docs/make_manual.py --check
 	$(VENV)/bin/python benchmarks/readme_figures.py --check
-	$(VENV)/bin/python benchmarks/marks.py --check || { echo "docs/developers/marks.md is out of date: python benchmarks/marks.py" >&2; exit 1; }
+	$(VENV)/bin/python benchmarks/marks.py --check
 	$(VENV)/bin/python benchmarks/reliability.py --check || { echo "docs/reliability.md is out of date: python benchmarks/reliability.py" >&2; exit 1; }
 	$(VENV)/bin/python docs/make_notebook.py --check
 	$(VENV)/bin/sphinx-build -W --keep-going -q -b html docs build/docs
