@@ -20,14 +20,16 @@ _PROBE_BYTES = 1 << 16
 _MARK = b"kernels.jit import"
 
 
-def source_digest(package: Path) -> str:
-    """Of every file beside a file with kernels, in the folders of a package: what is in it, and when it was written.
+def source_digest(package: Path, *compilers: str) -> str:
+    """Of every file beside a file with kernels, in the folders of a package: what is in it, and when it was written. compilers:
+    versions of what makes code of them.
 
     numba looks at the file of the function that it is asked for only, not at those of functions and constants that go into it.
-    It takes what it kept only where that file's time is the same. Two installations of one version have files of other times:
-    in one folder, each run of the one would make the other compile anew.
+    It takes what it kept only where that file's time and its own version are the same. Two installations of one version have
+    files of other times, and two environments on one source other versions of numba: in one folder, each run of the one would
+    make the other compile anew.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256("\n".join(compilers).encode())
     for folder in sorted({Path(__file__).parent, *(path for path in package.iterdir() if path.is_dir())}):
         sources = sorted(folder.glob("*.py"))
         if any(_MARK in source.read_bytes() for source in sources):

@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 # every named tuple at every call. Nobody calls a kernel from C.
 _OPTIONS = {"nogil": True, "boundscheck": False, "fastmath": False, "_nrt": False, "no_cfunc_wrapper": True}
 
-_FOLDER = choose_folder(possible_parents(), source_digest(Path(vcffilter.__file__).parent))
+_COMPILERS = (f"numba {numba.__version__}", f"numpy {np.__version__}")
+_FOLDER = choose_folder(possible_parents(), source_digest(Path(vcffilter.__file__).parent, *_COMPILERS))
 
 
 def cache_folder() -> Path | None:

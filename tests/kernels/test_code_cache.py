@@ -161,6 +161,19 @@ def test_a_folder_that_others_may_write_as_well_is_not_copied(tmp_path: Path) ->
     assert list((tmp_path / "own" / "numba-d").iterdir()) == []
 
 
+def test_environments_with_other_versions_of_numba_keep_apart(tmp_path: Path) -> None:
+    """On one source: each run compiled anew, over what the other environment had kept."""
+    asked = "import numba\n{}\nfrom vcffilter.kernels.jit import cache_folder\nprint(cache_folder())"
+    folders = {
+        subprocess.run(
+            [sys.executable, "-c", asked.format(line)], capture_output=True, text=True, check=True,
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        ).stdout
+        for line in ("", "numba.__version__ = '0.60.0'")
+    }  # fmt: skip
+    assert len(folders) == 2
+
+
 def test_the_digest_follows_every_file_beside_kernels(tmp_path: Path) -> None:
     for room, text in (("with", "from vcffilter.kernels.jit import kernel\n"), ("without", "import os\n")):
         (tmp_path / room).mkdir()
