@@ -8,7 +8,7 @@ include { GATHER              } from '../modules/local/gather'
 
 workflow FILTER_CALLS {
     take:
-    samples          // channel: [meta, vcf, vcf_index, [reads], [reads_index], sample_map]
+    samples          // channel: [meta, vcf, vcf_index, [reads], [reads_index], sample_map, [background], [background_index]]
     reference        // value: [meta, fasta, [indexes]]
     model            // value: [meta, file or []]
     regions          // value: BED or []
@@ -30,7 +30,9 @@ workflow FILTER_CALLS {
     }
     else {
         PILEUP_FILTER(
-            samples.map { meta, calls, calls_index, reads, reads_index, sample_map -> [meta, calls, calls_index, reads, reads_index, regions, sample_map] },
+            samples.map { meta, calls, calls_index, reads, reads_index, sample_map, others, others_index ->
+                [meta, calls, calls_index, reads, reads_index, regions, sample_map, others, others_index]
+            },
             reference,
             model,
         )
@@ -60,14 +62,18 @@ workflow SCATTER_CALLS {
     }
     INDEX_CALLS(plain.bare.map { sample -> [sample[0], sample[1]] })
     indexed = plain.indexed.mix(
-        plain.bare.join(INDEX_CALLS.out.index).map { meta, calls, _none, reads, reads_index, sample_map, made -> [meta, calls, made, reads, reads_index, sample_map] }
+        plain.bare.join(INDEX_CALLS.out.index).map { meta, calls, _none, reads, reads_index, sample_map, others, others_index, made ->
+            [meta, calls, made, reads, reads_index, sample_map, others, others_index]
+        }
     )
     SPLIT_CALLS(indexed.map { sample -> [sample[0], sample[1], sample[2]] }, n_shards)
 
     // One entry for each region, with all that its task needs; the key knows how many there are, so nobody waits for other samples.
-    shards = indexed.join(SPLIT_CALLS.out.regions).flatMap { meta, calls, calls_index, reads, reads_index, sample_map, beds ->
+    shards = indexed.join(SPLIT_CALLS.out.regions).flatMap { meta, calls, calls_index, reads, reads_index, sample_map, others, others_index, beds ->
         def ordered = [beds].flatten().sort { bed -> bed.name }
-        ordered.collect { bed -> [meta + [shard: bed.baseName, n_shards: ordered.size()], calls, calls_index, reads, reads_index, bed, sample_map] }
+        ordered.collect { bed ->
+            [meta + [shard: bed.baseName, n_shards: ordered.size()], calls, calls_index, reads, reads_index, bed, sample_map, others, others_index]
+        }
     }
     PILEUP_FILTER(shards, reference, model)
 
@@ -110,6 +116,9 @@ workflow PANEL_CALLS {
             batch.collect { sample -> sample[3].size() },
             batch.collect { sample -> sample[5] }.findAll { map -> map },
             batch.collect { sample -> sample[5] ? true : false },
+            batch.collectMany { sample -> sample[6] },
+            batch.collectMany { sample -> sample[7] },
+            batch.collect { sample -> sample[6].size() },
         ]
     }
     PILEUP_FILTER_PANEL(batches, reference, model, regions)

@@ -2,10 +2,10 @@
 
 // Columns that must be there, and those that may.
 def requiredColumns() { ['sample', 'vcf', 'reads'] }
-def optionalColumns() { ['vcf_index', 'reads_index', 'sample_map'] }
+def optionalColumns() { ['vcf_index', 'reads_index', 'sample_map', 'background'] }
 
-// [meta, vcf, vcf_index, [reads], [reads_index], sample_map] of each sample, in the order of the samplesheet.
-// Lines of one sample add up: one call set, the reads of all lines.
+// [meta, vcf, vcf_index, [reads], [reads_index], sample_map, [background], [background_index]] of each sample, in the order of the
+// samplesheet. Lines of one sample add up: one call set, the reads and the background of all lines.
 def readSamplesheet(path) {
     if (!path) {
         error("No samplesheet. Give one with --input: a CSV with the columns ${requiredColumns().join(', ')}")
@@ -108,7 +108,19 @@ def rowOfValues(sheet, number, row) {
         reads: reads,
         reads_index: index,
         sample_map: row.sample_map ? existingFile(where, sheet, row.sample_map) : [],
+        background: backgroundFiles(where, sheet, row.background),
     ]
+}
+
+// Several in one field, apart by semicolons; each has its index beside it.
+def backgroundFiles(where, sheet, names) {
+    return (names ?: '').tokenize(';').collect { name -> name.trim() }.findAll { name -> name }.collect { name ->
+        def others = existingFile(where, sheet, name)
+        if (!(others.name ==~ /.+\.(bam|cram)/)) {
+            error("${where}: ${name}: 'background' takes .bam and .cram, several with ; between them")
+        }
+        return [others, indexOfReads(where, others)]
+    }
 }
 
 // Relative names are taken from the samplesheet's folder.
@@ -157,5 +169,20 @@ def sampleOfLines(sample, lines) {
     if (twice) {
         error("${twice[1].where}: sample '${sample}' has these reads already: ${twice[1].reads.name}")
     }
-    return [[id: sample], first.vcf, first.vcf_index, lines.collect { line -> line.reads }, lines.collect { line -> line.reads_index }, first.sample_map]
+    // Lanes of one sample may all name the same others.
+    def others = lines.collectMany { line -> line.background }.unique()
+    def own = others.find { pair -> lines.any { line -> line.reads == pair[0] } }
+    if (own) {
+        error("${first.where}: sample '${sample}' has ${own[0].name} as reads and as background: a sample is no background of itself")
+    }
+    return [
+        [id: sample],
+        first.vcf,
+        first.vcf_index,
+        lines.collect { line -> line.reads },
+        lines.collect { line -> line.reads_index },
+        first.sample_map,
+        others.collect { pair -> pair[0] },
+        others.collect { pair -> pair[1] },
+    ]
 }

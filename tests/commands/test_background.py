@@ -311,6 +311,27 @@ def test_files_that_do_not_fit_are_refused(planted: Planted, capfd: pytest.Captu
     assert "missing.bam: no such file" in capfd.readouterr().err
 
 
+def test_check_says_which_files_are_fit(planted: Planted, other: str, capfd: pytest.CaptureFixture[str]) -> None:
+    def checked(*background: str) -> tuple[int, str]:
+        given = [planted.calls, "-b", planted.reads, "-f", planted.reference]
+        code = run(["check", *given, *(word for path in background for word in ("--background", path))])
+        return code, capfd.readouterr().out
+
+    without, fits = checked(), checked(other)
+    assert "background" not in without[1]
+    assert fits[0] == without[0]
+    assert f"ok   background: {other}: BAM, indexed, of other" in fits[1]
+    build = planted.write("build", "build", {_SEEN: (3, 3)}, longer=50)
+    code, said = checked(other, build, planted.reads)
+    assert code == 1
+    assert f"ok   background: {other}" in said
+    assert "FAIL background: " in said
+    assert "its chr1 has 3,050 bases" in said
+    code, said = checked(other, planted.reads)
+    assert code == 1
+    assert f"FAIL background: {planted.reads} is given as -b and as --background" in said
+
+
 def test_reads_of_nobody_are_those_of_their_file(planted: Planted) -> None:
     nameless = planted.write("nameless", None, {_RARE: (0, 20)})
     text = filtered(planted, "--background", nameless)

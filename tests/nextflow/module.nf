@@ -6,8 +6,8 @@ include { PILEUP_FILTER as BCF      } from '../../nextflow/modules/pileup_filter
 
 workflow {
     SIMULATE([id: 'test'])
-    def calls = SIMULATE.out.calls.map { meta, vcf, tbi, bam, bai -> [meta, vcf, tbi, bam, bai, [], []] }
-    def within = SIMULATE.out.calls.combine(SIMULATE.out.regions).map { meta, vcf, tbi, bam, bai, bed -> [meta, vcf, tbi, bam, bai, bed, []] }
+    def calls = SIMULATE.out.calls.map { meta, vcf, tbi, bam, bai -> [meta, vcf, tbi, bam, bai, [], [], [], []] }
+    def within = SIMULATE.out.calls.combine(SIMULATE.out.regions).map { meta, vcf, tbi, bam, bai, bed -> [meta, vcf, tbi, bam, bai, bed, [], [], []] }
     def model = [[:], []]
     def reference = SIMULATE.out.reference
     PLAIN(calls, reference, model)

@@ -4,8 +4,9 @@ include { readSamplesheet } from '../../nextflow/subworkflows/samplesheet'
 def verdict(sheet) {
     try {
         def samples = readSamplesheet(sheet.toString())
-        return 'read: ' + samples.collect { meta, vcf, index, reads, indexes, map ->
-            "${meta.id} ${vcf.name} ${index ? index.name : '-'} ${reads.collect { bam -> bam.name }.join('+')} ${indexes.collect { bai -> bai.name }.join('+')} ${map ? map.name : '-'}"
+        return 'read: ' + samples.collect { meta, vcf, index, reads, indexes, map, others, others_indexes ->
+            "${meta.id} ${vcf.name} ${index ? index.name : '-'} ${reads.collect { bam -> bam.name }.join('+')} ${indexes.collect { bai -> bai.name }.join('+')} ${map ? map.name : '-'}" +
+                (others ? " beside ${others.collect { bam -> bam.name }.join('+')} ${others_indexes.collect { bai -> bai.name }.join('+')}" : '')
         }.join('; ')
     }
     catch (Exception problem) {

@@ -23,6 +23,11 @@ _GOOD = {
         "sample,vcf,reads,vcf_index,reads_index,sample_map\nS1,a.bcf,r.bam,c.vcf.gz.tbi,s.bai,map.tsv\nS2,a.bcf,r.bam,,,\n",
         "read: S1 a.bcf c.vcf.gz.tbi r.bam s.bai map.tsv; S2 a.bcf a.bcf.csi r.bam r.bam.bai -",
     ),
+    "others.csv": (
+        "sample,vcf,reads,background\nS1,a.bcf,r.bam,s.bam; t.cram\nS2,a.bcf,r.bam,\nS1,a.bcf,u.bam,t.cram;s.bam;\n",
+        "read: S1 a.bcf a.bcf.csi r.bam+u.bam r.bam.bai+u.bam.csi - beside s.bam+t.cram s.bai+t.cram.crai; "
+        "S2 a.bcf a.bcf.csi r.bam r.bam.bai -",
+    ),
 }
 #: The message stands behind the file's name.
 _BAD = {
@@ -57,11 +62,24 @@ _BAD = {
         f"{_HEAD}S1,c.vcf.gz,r.bam\nS1,c.vcf.gz,r.bam\n",
         ", line 3: sample 'S1' has these reads already: r.bam",
     ),
+    "others-absent.csv": ("sample,vcf,reads,background\nS1,a.bcf,r.bam,s.bam;x.bam\n", ", line 2: x.bam: no such file"),
+    "others-bare.csv": (
+        "sample,vcf,reads,background\nS1,a.bcf,r.bam,bare.bam\n",
+        ", line 2: bare.bam has no index beside it. Index it with: samtools index bare.bam",
+    ),
+    "others-calls.csv": (
+        "sample,vcf,reads,background\nS1,a.bcf,r.bam,c.vcf.gz\n",
+        ", line 2: c.vcf.gz: 'background' takes .bam and .cram, several with ; between them",
+    ),
+    "others-itself.csv": (
+        "sample,vcf,reads,background\nS1,a.bcf,r.bam,s.bam;r.bam\n",
+        ", line 2: sample 'S1' has r.bam as reads and as background: a sample is no background of itself",
+    ),
     "binary.csv": ("\x00\x01\x02\n", ": not a text file"),
 }  # fmt: skip
 _FILES = (
     "c.vcf.gz", "c.vcf.gz.tbi", "a.bcf", "a.bcf.csi", "a, b.vcf", "r.bam", "r.bam.bai", "s.bam", "s.bai", "t.cram", "t.cram.crai",
-    "r.sam", "bare.bam", "map.tsv",
+    "u.bam", "u.bam.csi", "r.sam", "bare.bam", "map.tsv",
 )  # fmt: skip
 
 

@@ -19,6 +19,14 @@ def _common(cohort: Cohort, sheet: Path | None = None) -> list[str | Path]:
     return ["--input", sheet or cohort.sheet, "--fasta", cohort.reference, "--filter_args=--no-version"]
 
 
+_WITH_BACKGROUND = "sample,vcf,reads,background"
+
+
+def _beside(other: Sample) -> list[str | Path]:
+    """Options of the filter for another sample's reads as background."""
+    return [option for bam in other.reads for option in ("--background", bam)]
+
+
 def _succeeded(run: Run) -> Run:
     assert run.exit_code == 0, run.said
     return run
@@ -44,15 +52,18 @@ def test_one_task_a_sample_and_resume(cohort: Cohort, engine: Engine, tmp_path: 
     copy = tmp_path / "S2.vcf.gz"
     copy.write_bytes(cohort.samples[1].calls.read_bytes())
     first, second = cohort.samples
-    lines = [f"{first.name},{first.calls},{bam}" for bam in first.reads] + [f"{second.name},{copy},{second.reads[0]}"]
-    sheet = cohort.write_sheet("resume.csv", lines)
+    lines = [f"{first.name},{first.calls},{bam}," for bam in first.reads]
+    lines.append(f"{second.name},{copy},{second.reads[0]},{';'.join(map(str, first.reads))}")
+    sheet = cohort.write_sheet("resume.csv", lines, _WITH_BACKGROUND)
 
     arguments = [*_common(cohort, sheet), "--skip_multiqc"]
     run = _succeeded(engine.run(*arguments))
 
     for sample in cohort.samples:
-        assert _records(run, sample) == cohort.filtered(sample)
+        assert _records(run, sample) == cohort.filtered(sample, *(_beside(first) if sample is second else []))
         assert _summary(run, sample)["records"]["total"] > 50
+    assert _summary(run, first)["background"] is None
+    assert [one["name"] for one in _summary(run, second)["background"]["samples"]] == ["S1"]
     assert len(_summary(run, first)["data"]["reads"]) == 2
     assert [attempt.status for attempt in run.of("PILEUP_FILTER")] == ["COMPLETED"] * 2
     versions = (run.results / "pipeline_info/software_mqc_versions.yml").read_text()
@@ -75,12 +86,14 @@ def test_scattered_equals_whole(cohort: Cohort, engine: Engine, tmp_path: Path, 
     bare = tmp_path / "bare.vcf.gz"
     first, second = cohort.samples
     bare.write_bytes(second.calls.read_bytes())
-    lines = [f"{first.name},{first.calls},{bam}" for bam in first.reads] + [f"{second.name},{bare},{second.reads[0]}"]
+    lines = [f"{first.name},{first.calls},{bam}," for bam in first.reads]
+    lines.append(f"{second.name},{bare},{second.reads[0]},{';'.join(map(str, first.reads))}")
     nothing = Sample("NONE", tmp_path / "nothing.vcf.gz", second.reads)
     subprocess.run(["bcftools", "view", "-h", "-Oz", "-o", nothing.calls, second.calls], check=True)
-    lines.append(f"{nothing.name},{nothing.calls},{nothing.reads[0]}")
+    lines.append(f"{nothing.name},{nothing.calls},{nothing.reads[0]},")
+    sheet = cohort.write_sheet("scatter.csv", lines, _WITH_BACKGROUND)
 
-    run = _succeeded(engine.run(*_common(cohort, cohort.write_sheet("scatter.csv", lines)), "--scatter", "3"))
+    run = _succeeded(engine.run(*_common(cohort, sheet), "--scatter", "3"))
 
     table = (run.results / "multiqc/multiqc_report_data/multiqc_pileup_filter.txt").read_text().splitlines()
     # NONE's calls have the header of S2's, and so that sample's name.
@@ -91,7 +104,7 @@ def test_scattered_equals_whole(cohort: Cohort, engine: Engine, tmp_path: Path, 
     unfiltered = gzip.decompress((run.results / "NONE/NONE.filtered.vcf.gz").read_bytes())
     assert unfiltered == cohort.filtered(nothing)
     for sample in cohort.samples:
-        whole = cohort.filtered(sample)
+        whole = cohort.filtered(sample, *(_beside(first) if sample is second else []))
         assert _records(run, sample) == whole
         summary = _summary(run, sample)
         assert summary["shards"] == 3
@@ -104,11 +117,15 @@ def test_scattered_equals_whole(cohort: Cohort, engine: Engine, tmp_path: Path, 
 @pytest.mark.reliability("Nextflow: two samples in one task (panels)")
 def test_several_samples_a_task(cohort: Cohort, engine: Engine, record_property: Recorder) -> None:
     record_property("cases", 2)
-    run = _succeeded(engine.run(*_common(cohort), "--samples_per_task", "2", "--skip_multiqc"))
+    first, second = cohort.samples
+    lines = [f"{first.name},{first.calls},{bam},{second.reads[0]}" for bam in first.reads]
+    lines.append(f"{second.name},{second.calls},{second.reads[0]},{';'.join(map(str, first.reads))}")
+    sheet = cohort.write_sheet("panel.csv", lines, _WITH_BACKGROUND)
+    run = _succeeded(engine.run(*_common(cohort, sheet), "--samples_per_task", "2", "--skip_multiqc"))
 
     assert len(run.of("PILEUP_FILTER_PANEL")) == 1
-    for sample in cohort.samples:
-        assert _records(run, sample) == cohort.filtered(sample)
+    for sample, other in ((first, second), (second, first)):
+        assert _records(run, sample) == cohort.filtered(sample, *_beside(other))
         assert _summary(run, sample)["records"]["total"] > 50
 
 

@@ -26,6 +26,7 @@ _MOST_ROWS = 12
         options.reference,
         options.samples,
         options.sample_map,
+        options.background,
         options.model,
         options.device,
         options.threads,
@@ -38,7 +39,7 @@ def check_command(**parsed: Any) -> int:
     """Look at INPUT, the reads, the FASTA and the model before a run of `filter`: do they fit each other?
 
     Contigs side by side, indexes and their age, samples, REF of calls spread over the file, platform and depth of the reads,
-    device, cache and room. Exit code 0: all fits; 1: a run would fail; 3: a run would warn; 2: usage.
+    the background, device, cache and room. Exit code 0: all fits; 1: a run would fail; 3: a run would warn; 2: usage.
 
     \b
     pileup-filter check calls.vcf.gz -b reads.bam -f reference.fa
@@ -65,6 +66,7 @@ def check_command(**parsed: Any) -> int:
             sample_map=parsed["sample_map"],
             n_threads=parsed["n_threads"],
             output=parsed["output"],
+            background_paths=parsed["background_paths"],
         )
     )
     click.echo(json.dumps(report.to_json(), indent=2) if parsed["as_json"] else as_text(report))

@@ -14,7 +14,7 @@ def findings_as_text(findings: Findings) -> list[str]:
     """One line a finding, and one below it with what to do."""
     lines = []
     for finding in findings.items:
-        lines.append(f"{_MARKS[finding.level]} {finding.topic + ':':11s}{finding.text}")
+        lines.append(f"{_MARKS[finding.level]} {finding.topic + ':':10s} {finding.text}")
         if finding.hint:
             lines.append(f"{'':16s}-> {finding.hint}")
     return lines

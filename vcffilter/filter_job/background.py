@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from vcffilter.errors import ReadsFileError, UsageError
+from vcffilter.errors import UsageError
 from vcffilter.filter_job.options import FilterOptions
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def open_run_background(chosen: FilterOptions, reader: VariantReader, scorer: Ev
     """The background of a run, its headers read; None where none is asked for. Raises VcffilterError."""
     if not chosen.background_paths:
         return None
+    from vcffilter.inspection.background_reads import refuse_other_build
     from vcffilter.pipeline.background import BackgroundOptions, open_background
 
     background = open_background(
@@ -42,7 +43,8 @@ def open_run_background(chosen: FilterOptions, reader: VariantReader, scorer: Ev
         )
     )
     try:
-        _refuse_other_build(chosen, scorer)
+        for path in chosen.background_files:
+            refuse_other_build(path, chosen.reference_path, scorer.reference.length_of_contig)
     except BaseException:
         background.close()
         raise
@@ -58,34 +60,12 @@ def beside_background(scorer: ChunkScorer, background: Background | None) -> Chu
     return BesideBackground(scorer, background)
 
 
-def _refuse_other_build(chosen: FilterOptions, scorer: EvidenceScorer) -> None:
-    """Raise ReadsFileError where a contig of the reads is of another length than the reference's."""
-    from vcffilter.inspection.contigs import contigs_of_reads
-
-    for path in chosen.background_files:
-        for name, contig in contigs_of_reads(path, chosen.reference_path).items():
-            length = scorer.reference.length_of_contig.get(name)
-            if length is not None and contig.length is not None and contig.length != length:
-                raise ReadsFileError(
-                    f"its {name} has {contig.length:,} bases, that of {chosen.reference_path} has {length:,}: another build",
-                    path=path,
-                    hint="Give reads as --background that were aligned to the reference of -f",
-                )
-
-
 def background_warnings(chosen: FilterOptions) -> Iterator[RunWarning]:
     """A warning for the first file whose reads are of another platform than the scored ones."""
     if not chosen.background_paths:
         return
-    from vcffilter.inspection.model_choice import described, facts_of_files
-    from vcffilter.pipeline.run_warnings import RunWarning
+    from vcffilter.inspection.background_reads import other_platform
 
-    scored = next(iter(facts_of_files(chosen.reads_files, chosen.reference_path).values()), None)
-    for path, facts in facts_of_files(chosen.background_files, chosen.reference_path).items():
-        if scored is not None and facts.platform != scored.platform:
-            yield RunWarning(
-                "other_platform",
-                f"the reads of {path}, given as --background, are {described(facts)}; those of -b are {described(scored)}",
-                "Noise of one platform says nothing of another's: give reads of the same platform",
-            )
-            return
+    warning = other_platform(chosen.reads_files, chosen.background_files, chosen.reference_path)
+    if warning is not None:
+        yield warning

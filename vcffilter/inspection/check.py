@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vcffilter.inspection.background_reads import find_background
 from vcffilter.inspection.before_run import warnings_before_run
 from vcffilter.inspection.calls_sample import CallsSample, estimated_records, sample_calls
 from vcffilter.inspection.check_report import CheckInputs, CheckReport
@@ -49,6 +50,7 @@ def check(inputs: CheckInputs) -> CheckReport:
         find_contigs(inputs, report, sample, headers, reference)
     if sample is not None and headers and reference is not None:
         find_depth(report, sample.places, headers, inputs.reference_path)
+    find_background(inputs, report, sample, headers, reference)
     find_device(report, inputs.device)
     if sample is not None:
         find_room(report, inputs)

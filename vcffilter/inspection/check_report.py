@@ -23,6 +23,7 @@ class CheckInputs:
     sample_map: str | None = None
     n_threads: int = 1
     output: str = "."
+    background_paths: tuple[str, ...] = ()
 
 
 @dataclass

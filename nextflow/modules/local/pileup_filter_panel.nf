@@ -8,8 +8,8 @@ process PILEUP_FILTER_PANEL {
     container "${ workflow.containerEngine in ['singularity', 'apptainer'] ? 'docker-daemon:' : '' }vcffilter:0.2.0${ task.accelerator ? '-gpu' : '' }"
 
     input:
-    // n_reads: how many of the files in reads each sample has, in the order of the samples.
-    tuple val(metas), path(vcfs, stageAs: 'calls?/*'), path(reads, stageAs: 'reads?/*'), path(reads_indexes, stageAs: 'reads?/*'), val(n_reads), path(sample_maps, stageAs: 'maps?/*'), val(has_map)
+    // n_reads, n_background: how many of the files in reads and background each sample has, in the order of the samples.
+    tuple val(metas), path(vcfs, stageAs: 'calls?/*'), path(reads, stageAs: 'reads?/*'), path(reads_indexes, stageAs: 'reads?/*'), val(n_reads), path(sample_maps, stageAs: 'maps?/*'), val(has_map), path(background, stageAs: 'background?/*'), path(background_indexes, stageAs: 'background?/*'), val(n_background)
     tuple val(meta2), path(fasta), path(fai)
     tuple val(meta3), path(model)
     path regions
@@ -31,12 +31,15 @@ process PILEUP_FILTER_PANEL {
     def all_vcfs  = [vcfs].flatten()
     def all_reads = [reads].flatten()
     def all_maps  = [sample_maps].flatten()
+    def others    = [background].flatten()
     def starts    = n_reads.withIndex().collect { _n, i -> n_reads.take(i).sum(0) }
+    def others_at = n_background.withIndex().collect { _n, i -> n_background.take(i).sum(0) }
     def map_at    = has_map.withIndex().collect { _has, i -> has_map.take(i).count(true) }
     def commands  = metas.withIndex().collect { meta, i ->
         def bams = all_reads[starts[i]..<(starts[i] + n_reads[i])].collect { bam -> "--reads ${bam}" }.join(' ')
         def map  = has_map[i] ? "--sample-map ${all_maps[map_at[i]]}" : ''
-        "run ${meta.id} ${bams} ${map} ${all_vcfs[i]}"
+        def back = others[others_at[i]..<(others_at[i] + n_background[i])].collect { bam -> "--background ${bam}" }.join(' ')
+        "run ${meta.id} ${bams} ${map} ${back} ${all_vcfs[i]}"
     }
     """
     [ -w "\${HOME:-/nonexistent}" ] || export HOME="\$PWD"

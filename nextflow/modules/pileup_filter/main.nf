@@ -9,7 +9,7 @@ process PILEUP_FILTER {
         (task.accelerator ? 'vcffilter:0.2.0-gpu' : 'vcffilter:0.2.0') }"
 
     input:
-    tuple val(meta) , path(vcf), path(vcf_index), path(reads, stageAs: 'reads?/*'), path(reads_index, stageAs: 'reads?/*'), path(regions), path(sample_map)
+    tuple val(meta) , path(vcf), path(vcf_index), path(reads, stageAs: 'reads?/*'), path(reads_index, stageAs: 'reads?/*'), path(regions), path(sample_map), path(background, stageAs: 'background?/*'), path(background_index, stageAs: 'background?/*')
     tuple val(meta2), path(fasta), path(fai)
     tuple val(meta3), path(model)
 
@@ -36,6 +36,7 @@ process PILEUP_FILTER {
     def within    = regions ? "${args2 ? '' : "--regions-file ${regions}"} --targets-file ${regions}" : ''
     def weights   = model ? "--model ${model}" : ''
     def map       = sample_map ? "--sample-map ${sample_map}" : ''
+    def others    = [background].flatten().collect { bam -> "--background ${bam}" }.join(' ')
     def upstream  = args2 ? "bcftools view --no-version --output-type u ${args2} ${vcf} |" : ''
     if ("${vcf}" == "${prefix}.${extension}") {
         error("Input and output names are the same, set prefix in module configuration to disambiguate!")
@@ -55,7 +56,7 @@ process PILEUP_FILTER {
         --output ${prefix}.${extension} \\
         ${index} \\
         --summary ${prefix}.summary.json \\
-        ${within} ${weights} ${map} \\
+        ${within} ${weights} ${map} ${others} \\
         ${args} \\
         ${upstream ? '-' : vcf}
     codes=("\${PIPESTATUS[@]}")

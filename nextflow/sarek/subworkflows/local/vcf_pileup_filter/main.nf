@@ -31,14 +31,14 @@ workflow VCF_PILEUP_FILTER {
     // One sample's calls go to its own reads; joint calls to the reads of all samples, which the filter tells apart by @RG SM.
     if (joint) {
         with_reads = calls.combine(crams.toList().map { samples -> [samples] }).map { meta, vcf, tbi, samples ->
-            [meta, vcf, tbi, samples.collect { sample -> sample[1] }, samples.collect { sample -> sample[2] }, [], []]
+            [meta, vcf, tbi, samples.collect { sample -> sample[1] }, samples.collect { sample -> sample[2] }, [], [], [], []]
         }
     }
     else {
         with_reads = calls
             .map { meta, vcf, tbi -> [meta.id, meta, vcf, tbi] }
             .combine(crams.map { meta, cram, crai -> [meta.id, cram, crai] }, by: 0)
-            .map { _id, meta, vcf, tbi, cram, crai -> [meta, vcf, tbi, cram, crai, [], []] }
+            .map { _id, meta, vcf, tbi, cram, crai -> [meta, vcf, tbi, cram, crai, [], [], [], []] }
     }
 
     reference = fasta.combine(fasta_fai).map { meta, sequence, _meta_fai, fai -> [meta, sequence, fai] }.first()
