@@ -16,6 +16,6 @@ if __name__ == "__main__":
         folder = Path(__file__).resolve().parents[1]
         what = f"{folder} is not installed ({missing} cannot be found)"
         sys.exit(f"pileup-filter: error: {what}. Install it with: pip install -e {folder}")
-    from vcffilter.commands.main import run
+    from vcffilter.commands.main import program
 
-    sys.exit(run())
+    sys.exit(program())

@@ -37,6 +37,37 @@ def test_module_is_the_program():
     assert (result.returncode, result.stdout.strip()) == (0, f"pileup-filter, version {__version__}")
 
 
+#: A run that leaves something for every step on the way out; torch as if it had been loaded.
+_LEAVING = """
+import atexit, sys, threading, time, types
+from vcffilter.commands import main
+
+class Late:
+    def __del__(self):
+        print("torn down")
+
+def run():
+    atexit.register(print, "at exit")
+    threading.Thread(target=lambda: (time.sleep(0.2), print("worker done"))).start()
+    main.kept = Late()
+    print("written")
+    return 7
+
+main.run = run
+if sys.argv[1] == "with torch":
+    sys.modules["torch"] = types.ModuleType("torch")
+sys.exit(main.program())
+"""
+
+
+@pytest.mark.parametrize(("loaded", "more"), [("with torch", []), ("without", ["torn down"])])
+def test_the_process_ends_at_once_when_all_is_done(loaded, more):
+    """Threads, what is to be done at exit, output and exit code are as ever; libraries are not taken apart one by one."""
+    result = subprocess.run([sys.executable, "-c", _LEAVING, loaded], stdout=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 7
+    assert result.stdout.splitlines() == ["written", "worker done", "at exit", *more]
+
+
 @pytest.mark.parametrize("arguments", [["nonsense"], ["filter", "--reads"], ["filter", "-f", "x"]])
 def test_usage_errors(arguments, capfd):
     assert run(arguments) == 2

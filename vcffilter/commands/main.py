@@ -14,6 +14,7 @@ from types import FrameType
 
 import click
 
+from vcffilter.commands.leaving import QuickEnd
 from vcffilter.commands.signals import SignalWatch
 from vcffilter.errors import VcffilterError
 from vcffilter.version import __version__
@@ -114,6 +115,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
             watch.stop()
             signal.signal(signal.SIGTERM, signal.SIG_DFL if earlier is None else earlier)  # None: not of Python's making
     return code
+
+
+def program() -> int:
+    """`run` as the only business of a process, which then ends quickly."""
+    end = QuickEnd()
+    end.code = run()
+    return end.code
 
 
 def _run(arguments: Sequence[str] | None) -> int:
