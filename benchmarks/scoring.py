@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from vcffilter.pipeline.evidence import EvidenceOptions, EvidenceScorer, open_scorer
+from vcffilter.pipeline.protocol import ChunkScorer
 from vcffilter.reads.alignment_file import forbid_network_references
 from vcffilter.simulation.tiling import Sample
 from vcffilter.variants.allele_chunk import AlleleChunk
@@ -19,7 +20,7 @@ def open_warm(made: Sample, used: str, stage: str | None = None) -> EvidenceScor
     return open_scorer(options)
 
 
-def timed_scoring(scorer: EvidenceScorer, chunks: list[AlleleChunk], n_threads: int) -> tuple[float, float]:
+def timed_scoring(scorer: ChunkScorer, chunks: list[AlleleChunk], n_threads: int) -> tuple[float, float]:
     """(wall, CPU) seconds of scoring the chunks."""
     started, cpu_started = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(n_threads) as pool:

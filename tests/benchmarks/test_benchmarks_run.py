@@ -116,3 +116,14 @@ def test_two_stages_prints_what_the_second_one_costs(work: Path) -> None:
     assert (trees["stages"], trees["by the network"]) == ("trees", "0.0%")
     assert both["stages"] == "both"
     assert 10 < float(both["by the network"].rstrip("%")) < 30
+
+
+@pytest.mark.long
+def test_background_cost_counts_each_sample_beside_scoring_alone(work: Path) -> None:
+    report = run("background_cost", work)
+    rows = table(report, "Scoring beside a background")
+    assert [(row["model"], row["samples in the background"]) for row in rows] == [
+        (name, n) for name in ("illumina-germline", "illumina-pileup") for n in (0, 1, 2, 4)
+    ]
+    assert [row["of the sample's own scoring"] == "" for row in rows] == [n == 0 for _ in range(2) for n in range(4)]
+    assert all(float(row["CPU us an ALT"]) > 0 for row in rows)
