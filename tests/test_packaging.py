@@ -91,7 +91,7 @@ def test_the_wheel_has_nothing_at_the_top_but_the_package(wheel):
 
 def test_the_wheel_declares_the_command(wheel):
     entry_points = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-    assert "pileup-filter = vcffilter.commands.main:run" in wheel.read(entry_points).decode()
+    assert "pileup-filter = vcffilter.commands.main:program" in wheel.read(entry_points).decode()
 
 
 def test_no_reads_are_tracked_outside_of_test_data():
