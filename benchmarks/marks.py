@@ -237,12 +237,26 @@ def cost_marks(results: Results) -> Iterator[Mark]:
         "speed.py",
     )
     yield Mark("the same: under 1 GB", f"{memory:,.0f} MiB", memory * 2**20 < 1e9, "speed.py")
+    yield from _both_stages(results["speed-dense-illumina-pileup"])
     both = [row for row in _rows(results["two_stages"], "Scoring") if row["stages"] == "both"]
     rates = "; ".join(f"{row['on 2 cores, ALTs/s']:,.0f} with {row['by the network']} in doubt" for row in both)
     met = all(row["on 2 cores, ALTs/s"] >= 12_000 for row in both)
     yield Mark("scoring by both stages, 2 cores: 12,000 ALTs/s or more", rates, met, "two_stages.py")
     alone = next(row for row in _rows(results["two_stages"], "The network alone") if "as scored" in row["tile"])
     yield Mark("the network alone: tensors/s said", f"{alone['tensors/s']:,.0f} on one core", True, "two_stages.py")
+
+
+def _both_stages(measured: dict[str, Any]) -> Iterator[Mark]:
+    """The whole job with a network behind the trees: by CPU time, as the machine was busy."""
+    jobs = _rows(measured, "Whole job, one")
+    rate = 2e6 / max(row["CPU us a record"] for row in jobs)
+    busy = f"load average {measured['machine']['load_average_at_start']}"
+    name = "whole job, both stages (`illumina-pileup`, by name), 2 cores"
+    yield Mark(f"{name}: 12,000 records/s or more", f"{rate:,.0f} by CPU time ({busy})", rate >= 12_000, "speed.py")
+    peaks = sorted(row["peak MiB"] for row in jobs)
+    why = "[peaks of a busy machine](#memory-of-both-stages); the trees alone take nearly as much"
+    today = f"{peaks[0]:,.0f} to {peaks[-1]:,.0f} MiB"
+    yield Mark("the same: under 1 GB", today, peaks[-1] * 2**20 < 1e9, "speed.py", why)
 
 
 def apart_marks(results: Results) -> Iterator[Mark]:

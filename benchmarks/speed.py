@@ -164,6 +164,11 @@ def chunk_size_table(made: Sample, dense: Path, arguments: argparse.Namespace) -
     return table
 
 
+def _other_model(options: argparse.ArgumentParser, arguments: argparse.Namespace) -> list[str]:
+    """The name of a model that is not the default, so that its results do not take the place of the default's."""
+    return [] if arguments.model == options.get_default("model") else [Path(arguments.model).stem]
+
+
 def main() -> None:
     """Print and save the tables."""
     options = parser(__doc__)
@@ -172,7 +177,9 @@ def main() -> None:
     options.add_argument("--tables", nargs="+", choices=_TABLES, default=list(_TABLES), help="which to measure")
     arguments = options.parse_args()
     chosen = [name for name in _TABLES if name in arguments.tables]
-    report = Report("speed" if len(chosen) == len(_TABLES) else "speed-" + "-".join(chosen), arguments)
+    report = Report(
+        "-".join(["speed", *(chosen if len(chosen) < len(_TABLES) else []), *_other_model(options, arguments)]), arguments
+    )
     made = sample(arguments)
     dense, _ = thinned_calls(made, DENSE_SPACING)
     print(f"{describe(made)}\n{mix(dense)}\n")
