@@ -131,13 +131,14 @@ def probabilities_of(path):
     return found
 
 
-def test_the_new_checkpoint_serves_the_filter(simulated, tmp_path, capfd):
+def test_the_new_checkpoint_serves_the_filter(simulated, tmp_path, capfd, caplog):
     files = simulated.files
     inputs = [str(files.calls), "-b", str(files.reads), "-f", str(files.reference)]
     new = tmp_path / "new.safetensors"
-    arguments = [*inputs, "--labels", str(files.labels), "--target-recall", "0.85", "--out", str(new), "-q"]
+    arguments = [*inputs, "--labels", str(files.labels), "--target-recall", "0.85", "--out", str(new)]
     assert run(["calibrate", *arguments]) == 0
     assert "| recall_0.85" in capfd.readouterr().out
+    assert f"written: {new}, and its card {new.with_suffix('.md')}" in caplog.text
     checkpoint, old = load_checkpoint(new), load_checkpoint("illumina-germline")
     assert checkpoint.metadata.model_id == f"{old.metadata.model_id}-calibrated"
     assert all((checkpoint.tensors[name] == tensor).all() for name, tensor in old.tensors.items())
@@ -178,6 +179,7 @@ def test_without_truth_the_cuts_are_shown(simulated, tmp_path, capfd):
     assert run(["filter", str(files.calls), *reads, "-o", str(filtered), "-q", "--threads", "1"]) == 0
     assert run(["calibrate", str(filtered)]) == 0
     written = cut_cells(capfd)
+    assert ["snv", f"{own:.4f} (in force)"] in [row[:2] for row in written]
     without_own = [row for row in scored if "default" not in row[1]]
     assert [row for row in without_own if row in written] == without_own
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from vcffilter.calibration.recalibration import CalibrationQuality, RecalibrationSettings
     from vcffilter.models.checkpoint import CheckpointMetadata
     from vcffilter.training.example_source import ExampleSource
+
+logger = logging.getLogger(__name__)
 
 _CUTS_EXPLAINED = (
     "Predicted: by the probabilities themselves, as right as the model's calibration is on these data. Ratios do not depend on",
@@ -191,9 +194,11 @@ def _recalibrate(chosen: CalibrateOptions, reference: str, output: str) -> None:
             hint="Keep the model as it is, label more calls, try --method platt, or give --force",
         )
     save_checkpoint(output, checkpoint.build(), result.metadata)
-    write_text(Path(output).with_suffix(".md"), render_card(load_checkpoint(output)))
+    card = Path(output).with_suffix(".md")
+    write_text(card, render_card(load_checkpoint(output)))
     click.echo()
     click.echo("\n".join(_points_table(result.metadata)))
+    logger.info("written: %s, and its card %s, which says what the presets keep and remove by depth", output, card)
 
 
 def _source(chosen: CalibrateOptions, reference: str, folder: Path) -> ExampleSource:
@@ -256,16 +261,21 @@ def _points_table(metadata: CheckpointMetadata) -> list[str]:
 def _print_cuts(chosen: CalibrateOptions) -> None:
     from vcffilter.calibration.cuts_without_truth import cut_rows
     from vcffilter.models.checkpoint import load_checkpoint
+    from vcffilter.pictures.selection import CallFile
 
     if chosen.reads_paths:
         if chosen.reference_path is None:
             raise UsageError("reads are compared with the reference", hint="Add -f REF.fa")
         chosen = _with_named_model(chosen, chosen.reference_path)
-    own = load_checkpoint(chosen.model).metadata.thresholds if chosen.reads_paths else None
+    own, mark = None, "in force"
+    if chosen.reads_paths:
+        own, mark = load_checkpoint(chosen.model).metadata.thresholds, "default"
+    elif Path(chosen.calls).is_file():
+        own = CallFile(chosen.calls, chosen.info_prefix).cuts.thresholds
     rows = cut_rows(_unlabelled(chosen), own)
     if not rows:
         raise UsageError("no call could be scored", path=chosen.calls, hint="Are these the reads of the calls' sample?")
-    click.echo("\n".join([*_cut_table(rows), "", *_CUTS_EXPLAINED]))
+    click.echo("\n".join([*_cut_table(rows, mark), "", *_CUTS_EXPLAINED]))
 
 
 def _unlabelled(chosen: CalibrateOptions) -> Any:
@@ -306,7 +316,8 @@ def _open_scorer(chosen: CalibrateOptions) -> Any:
     )
 
 
-def _cut_table(rows: list[CutRow]) -> list[str]:
+def _cut_table(rows: list[CutRow], mark: str) -> list[str]:
+    """mark: what the thresholds that the model or the file came with are called."""
     from vcffilter.evaluation.report import markdown_table
 
     header = (
@@ -315,7 +326,7 @@ def _cut_table(rows: list[CutRow]) -> list[str]:
     )  # fmt: skip
     cells = (
         (
-            row.type, f"{row.threshold:.4f}{' (default)' if row.is_default else ''}", row.n_kept, row.n_removed,
+            row.type, f"{row.threshold:.4f}{f' ({mark})' if row.is_default else ''}", row.n_kept, row.n_removed,
             row.predicted_precision, row.predicted_recall, row.ti_tv_kept, row.ti_tv_removed, row.insertion_deletion_kept,
             row.het_hom_kept,
         )
