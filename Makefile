@@ -4,7 +4,8 @@
 #   make test PYTEST_ARGS="-k vcf"                      some of the tests
 # make docs: the documentation site in build/docs, links checked.  make test-oldest: kernel, reader and command tests with the oldest
 # versions that pyproject.toml declares, in .venv-oldest.
-# make test-hard: hostile values, bcftools' options, kills, limits, same bytes (tests/hostile).  make test-all: what takes longer, too.
+# make test-hard: hostile values, bcftools' options, kills, limits, same bytes (tests/hostile).  make test-all: what takes longer, too,
+# and the same bytes with the oldest numba and torch.
 # make test-packages: sdist, wheel and SBOM made, the wheel tried in .venv-wheel; containers, recipes, scripts, wrappers and the MultiQC
 # plugin tried with the tools of .venv-tools.
 # make fuzz: damaged files of every kind, FUZZ_CASES of them (1500).
@@ -26,6 +27,8 @@ PYTEST_ARGS ?=
 # Files of tests run beside one another, on so many processes.
 PYTEST_JOBS ?= 2
 FUZZ_CASES ?= 1500
+# Real call sets for benchmarks/versions.py, where there are some.
+OLDEST_DATA := $(addprefix --data ,$(wildcard ../shared/data))
 DECLARED := pyproject.toml setup.cfg constraints.txt
 # Programs of the environment come first, for tests that start them.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
@@ -80,8 +83,9 @@ test-hard: $(VENV)/.installed-test
 test-all: export VCFFILTER_RELIABILITY_SUITE := long
 test-all: export VCFFILTER_RELIABILITY_COMMAND := make test-all
 test-all: export PATH := $(PATH):$(abspath build/nextflow-tools)/bin
-test-all: test test-hard test-serve build/nextflow-tools/.installed
+test-all: test test-hard test-serve build/nextflow-tools/.installed $(VENV)-oldest/.installed
 	@$(VENV)/bin/pytest -m long $(PYTEST_ARGS) tests tests/nextflow
+	$(VENV)/bin/python benchmarks/versions.py $(VENV)-oldest/bin/pileup-filter $(VENV)/bin/pileup-filter --results build/results $(OLDEST_DATA)
 
 test-serve: $(VENV)/.installed-test
 	@export VCFFILTER_RELIABILITY_SUITE=serve VCFFILTER_RELIABILITY_COMMAND="make test-serve"

@@ -1,6 +1,6 @@
 """The same bytes with the oldest numba and torch that are declared as with the newest: the demo's calls and real ones.
 
-Run: python benchmarks/versions.py OLDEST NEWEST [--data ../shared/data] [--set broad8x-chr20]
+Run: python benchmarks/versions.py OLDEST NEWEST [--data ../shared/data] [--set broad8x-chr20] [--caller freebayes]
 OLDEST, NEWEST: commands of two environments, such as .venv-oldest/bin/pileup-filter (`make test-oldest` makes it) and
 .venv/bin/pileup-filter. Both filter every call set, by trees and by trees with a network on reads. Where the files differ, it
 says in which keys, how far apart probabilities lie, and where FILTER differs. Exit code 1 where FILTER differs, or a probability
@@ -87,7 +87,7 @@ def _filter(command: Path, one: CallSet, model: str, output: Path) -> Path:
 
 def _jobs(arguments: argparse.Namespace, folder: Path) -> Iterator[tuple[str, CallSet]]:
     found = [demo_sample(arguments.newest, folder)]
-    found += call_sets(arguments.data, arguments.sets or ["broad8x-chr20"], None) if arguments.data else []
+    found += call_sets(arguments.data, arguments.sets or ["broad8x-chr20"], arguments.callers) if arguments.data else []
     yield from itertools.product(MODELS, found)
 
 
@@ -97,7 +97,8 @@ def main() -> int:
     options.add_argument("oldest", type=Path, metavar="OLDEST")
     options.add_argument("newest", type=Path, metavar="NEWEST")
     options.add_argument("--data", type=Path, help="folder with real/<set>")
-    options.add_argument("--set", dest="sets", action="append", metavar="NAME")
+    options.add_argument("--set", dest="sets", action="append", metavar="NAME", help="only this set; may be repeated")
+    options.add_argument("--caller", dest="callers", action="append", metavar="NAME", help="only this caller; may be repeated")
     options.add_argument("--results", type=Path, default=RESULTS)
     arguments = options.parse_args()
     report, began = Report("versions", arguments), time.monotonic()
@@ -106,7 +107,7 @@ def main() -> int:
         f"{asked[0]} beside {asked[1]}",
         ["calls", "model", "records", "bytes", "keys that differ", "largest gap", "FILTER differs"],
     )
-    lines = {model: Line(f"Determinism: the same bytes by {what}, {' as by '.join(asked)}") for model, what in MODELS.items()}
+    lines = {model: Line(f"Determinism: the same bytes by {what}: {' as with '.join(asked)}") for model, what in MODELS.items()}
     are_near = True
     with tempfile.TemporaryDirectory(prefix="versions-") as text:
         for model, one in _jobs(arguments, Path(text)):
