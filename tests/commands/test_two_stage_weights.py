@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import tarfile
@@ -13,6 +14,10 @@ import pytest
 
 from vcffilter.commands.main import run
 from vcffilter.models.checkpoint import load_checkpoint
+from vcffilter.pictures.selection import CallFile
+from vcffilter.review.answers import fact_rows
+from vcffilter.review.call_index import CallIndex, Wanted, index_calls
+from vcffilter.review.verdict_store import VerdictStore
 from vcffilter.simulation.sample import SampleFiles, SampleReport, simulate_sample
 from vcffilter.simulation.settings import preset, with_options
 
@@ -99,6 +104,14 @@ def test_show_and_report_say_which_stage_decided(files, both, tmp_path, capsys):
     by_stage = json.loads(numbers.read_text())["by_stage"]
     assert {name: sum(counts.values()) for name, counts in by_stage.items()} == both.summary["stages"]
     assert re.search(r">Decided by</th>.*>trees</th><td>\d+</td>.*>network</th>", page.read_text(), re.DOTALL)
+
+
+def test_the_page_of_review_says_which_stage_decided(both, tmp_path):
+    with contextlib.closing(VerdictStore(tmp_path / "verdicts")):
+        index_calls(CallFile(str(both.path)), tmp_path / "index")
+        with contextlib.closing(CallIndex(tmp_path / "index", tmp_path / "verdicts")) as index:
+            told = [dict(fact_rows(index.call(number + 1))).get("Decided by") for number in range(index.count(Wanted()))]
+    assert {stage: told.count(stage) for stage in ("trees", "network")} == both.summary["stages"]
 
 
 @pytest.mark.long

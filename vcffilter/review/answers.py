@@ -55,6 +55,7 @@ def fact_rows(call: IndexedCall) -> list[tuple[str, str]]:
         rows.append(("Log-odds", f"{facts.log_odds:.3g}"))
     if facts.n_reads is not None:
         rows.append(("Reads that informed it", str(facts.n_reads)))
+    rows += [("Decided by", facts.stage)] if facts.stage else []
     rows += [("Type", call.kind), ("FILTER", facts.filters)]
     rows.append(("QUAL", "." if facts.qual_phred is None else f"{facts.qual_phred:g}"))
     rows += [("Genotype", f"{facts.genotype} {facts.sample}".strip())] if facts.genotype else []

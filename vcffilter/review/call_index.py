@@ -24,10 +24,11 @@ from vcffilter.pictures.facts import CallFacts
 from vcffilter.pictures.selection import CallFile, closeness
 from vcffilter.progress import ProgressCallback, no_progress
 
-_LAYOUT = 4
+_LAYOUT = 5
 _COLUMNS = (
     "contig", "pos1", "ref", "alt", "record_number", "alt_number", "qual_phred", "filters", "genotype", "sample", "probability",
-    "log_odds", "threshold", "own_verdict", "n_reads", "status", "reasons", "kind", "verdict", "doubt", "shuffled",
+    "log_odds", "threshold", "own_verdict", "n_reads", "status", "reasons", "stage", "kind", "verdict", "doubt",
+    "shuffled",
 )  # fmt: skip
 _PLACE = {name: column for column, name in enumerate(_COLUMNS)}
 _Row = TypeVar("_Row")
@@ -218,7 +219,7 @@ def _call_of(row: Sequence[Any]) -> IndexedCall:
         genotype=values["genotype"], sample=values["sample"], probability=_number(values["probability"]),
         log_odds=_number(values["log_odds"]), threshold=values["threshold"], own_verdict=values["own_verdict"],
         n_reads=values["n_reads"], status=values["status"],
-        reasons=tuple(values["reasons"].split(",")) if values["reasons"] else (),
+        reasons=tuple(values["reasons"].split(",")) if values["reasons"] else (), stage=values["stage"],
     )  # fmt: skip
     return IndexedCall(values["id"], values["record_number"], values["alt_number"], values["kind"], facts)
 
@@ -273,7 +274,7 @@ def _rows_of(calls: CallFile) -> Iterator[tuple[Any, ...]]:
             _NO_QUAL if facts.qual_phred is None else facts.qual_phred, facts.filters, facts.genotype, facts.sample,
             None if math.isnan(facts.probability) else facts.probability,
             None if math.isnan(facts.log_odds) else facts.log_odds, facts.threshold, facts.own_verdict, facts.n_reads,
-            facts.status, ",".join(facts.reasons), _kind(facts.ref, facts.alt), verdict,
+            facts.status, ",".join(facts.reasons), facts.stage, _kind(facts.ref, facts.alt), verdict,
             _NO_DOUBT if near is None else -near, draw.random(),
         )  # fmt: skip
 
