@@ -172,6 +172,17 @@ def test_tables_plot_and_scores_taken_again(tmp_path, capfd, caplog):
     assert len(list((folder / "scores").iterdir())) == 6
 
 
+def test_a_metric_that_no_fold_has_is_said(tmp_path, capfd, caplog):
+    """False calls in which no caller believed, as of a good call set: a table of dashes alone tells nobody why."""
+    data = make_examples()
+    write_examples(tmp_path / "examples.h5", dataclasses.replace(data, hard=data.label > 0.5), SPEC)
+    one = [{"name": "trees", "architecture": "trees:extratrees", "model": {"n_estimators": 5}}]
+    assert run(["compare", write_yaml(tmp_path, experiments=one)]) == 0
+    assert "| trees" in capfd.readouterr().out
+    assert "so hard_auroc says nothing" in caplog.text
+    assert "QUAL or TLOD of 1 or more" in caplog.text
+
+
 TOY = {"name": "a", "architecture": "site_mlp"}
 
 

@@ -58,6 +58,17 @@ def run(folder, calls, truth, bed=None, **options):
     return counts, [row.split("\t") for row in rows]
 
 
+def test_a_truth_of_other_contigs_is_said(folder, caplog):
+    """Every call would be labelled false, and nothing would say why."""
+    calls, truth = vcf_text([record("one", 5, "A", "G")]), vcf_text([record("two", 3, "G", "C")])
+    counts, _ = run(folder, calls, truth)
+    assert counts["FP"] == 1
+    assert "truth.vcf has no variant on the contigs of the calls (one)" in caplog.text
+    caplog.clear()
+    run(folder, calls + "\t".join(record("two", 3, "G", "C")) + "\n", truth)
+    assert "no variant" not in caplog.text
+
+
 def test_one_line_per_alt_in_file_order_with_the_alleles_as_written(folder):
     calls = vcf_text(
         [

@@ -128,6 +128,7 @@ def label(**parsed: Any) -> None:
     verdict is taken.
     """
     chosen = LabelOptions(**parsed)
+    options.start_logging(quiet=False, verbose=False)
     inputs = [chosen.calls, chosen.truth, chosen.confident, chosen.reference]
     refuse_overwriting([chosen.output], [*inputs, *chosen.resources, *chosen.reads_paths, *chosen.witnesses])
     _check(chosen)

@@ -31,7 +31,7 @@ def train(config: str, output: str, init: str | None, resume: bool, left_out: tu
     from vcffilter.training.config import load_train_config
     from vcffilter.training.run import run_training
 
-    logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, format="pileup-filter: %(message)s")
     forbid_network_references()
     parsed = load_train_config(config)
     for fold in left_out:

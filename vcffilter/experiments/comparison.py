@@ -83,6 +83,12 @@ def run_comparison(
         # The number of the table's first column, which all folds together would not give.
         mean = _row(result, config)["mean"]
         logger.info("%s: %s %s, mean over the folds", experiment.name, config.metric, "-" if mean is None else f"{mean:.4f}")
+    if all(_row(result, config)["mean"] is None for result in results):
+        which = "calls that their caller believed (QUAL or TLOD of 1 or more)" if config.metric.startswith("hard_") else "calls"
+        logger.warning(
+            "no fold holds both true and false %s, so %s says nothing. Give call sets with more false calls, fewer folds, or "
+            "another metric, such as log_loss", which, config.metric
+        )  # fmt: skip
     return ModelComparison(config, results, np.bincount(folds).tolist())
 
 

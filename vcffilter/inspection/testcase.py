@@ -58,7 +58,8 @@ def write_testcase(files: TestcaseFiles, facts: dict[str, Any], output: str) -> 
         n_reference = _write_reference(files, first0, end0, folder / "reference.fa")
         records = _write_calls(files, first0, n_reference, folder / "calls.vcf")
         if records == 0:
-            raise RegionError("no record is there", path=files.calls, contig=files.contig, pos1=files.pos1)
+            hint = "Give CHROM:POS as a record has it; pileup-filter show of a place without a call names the nearest"
+            raise RegionError("no record is there", path=files.calls, contig=files.contig, pos1=files.pos1, hint=hint)
         names: dict[str, str] = {}
         for number, piece in enumerate(reads, 1):
             _write_reads(piece, files.contig, first0, n_reference, names, folder / f"reads{number}.bam")

@@ -70,14 +70,21 @@ def paired_contigs(
         open_reference(files.reference) as reference,
     ):
         _check_names(files, calls, truth, reference, confident, also_named or {})
-        seen: set[str] = set()
+        seen: dict[str, int] = {}
         for contig, alleles in calls.contigs_in_order():
-            seen.add(contig)
             sequence = _sequence(reference, contig, files.reference)
             _check_reference(contig, alleles, sequence, files.reference)
-            yield ContigPair(contig, alleles, truth.alleles(contig), _inside(confident, contig), sequence)
+            true = truth.alleles(contig)
+            seen[contig] = len(true)
+            yield ContigPair(contig, alleles, true, _inside(confident, contig), sequence)
+        if seen and not any(seen.values()):
+            logger.warning(
+                "warning: %s has no variant on the contigs of the calls (%s), so no call can be true. "
+                "Is it the truth of these calls?",
+                files.truth, ", ".join(list(seen)[:3]) + (f" and {len(seen) - 3} more" if len(seen) > 3 else ""),
+            )  # fmt: skip
         wanted = truth.contigs if confident is None else truth.contigs & set(confident)
-        for contig in sorted((wanted & set(reference.references)) - seen) if missed_contigs else ():
+        for contig in sorted((wanted & set(reference.references)) - set(seen)) if missed_contigs else ():
             missed = truth.alleles(contig)
             if missed:
                 sequence = _sequence(reference, contig, files.reference)
