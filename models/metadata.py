@@ -31,10 +31,30 @@ class OperatingPoint(TypedDict):
     thresholds: dict[str, Probability]
 
 
+class MeasuredDepth(TypedDict):
+    """Informing reads of the true ALTs that a share was measured on."""
+
+    low: int
+    median: int
+    high: int
+
+
+class MeasuredShares(TypedDict, total=False):
+    """What a cut does to one type, and limits of that; None where there is nothing to measure. Counts are let through."""
+
+    recall: float | None
+    precision: float | None
+    false_removed: float | None
+    recall_at_least: float | None
+    precision_at_least: float | None
+    removed_at_least: float | None
+
+
 class MeasuredPoint(OperatingPoint, total=False):
     """measured: by threshold class, recall and the like."""
 
-    measured: dict[str, dict[str, Any]]
+    measured: dict[str, MeasuredShares]
+    depth: MeasuredDepth
     target_recall: Probability
 
 
@@ -56,11 +76,18 @@ class PresetCost(PresetCounts, total=False):
     removed_at_least: Probability
 
 
+class PresetCuts(TypedDict):
+    """By type. Further keys are let through."""
+
+    snv: Probability
+    indel: Probability
+
+
 class Preset(TypedDict):
     """Thresholds where a lost true call counts as so many kept false ones."""
 
     false_per_true: Annotated[float, Range(0, 1e6)]
-    thresholds: dict[str, Probability]
+    thresholds: PresetCuts
     measured: list[PresetCost]
 
 
@@ -101,6 +128,10 @@ class CalibrationMaps(StageMaps, total=False):
     """Of a cascade also, if fitted apart, the maps for its first stage where that decides alone (`vcffilter.models.stages`)."""
 
     first_alone: StageMaps
+
+
+#: Keys without which what is there means nothing.
+_WHOLE = {StageMaps: {"depth_borders", "maps"}, PresetCard: {"presets", "measured_on"}}
 
 
 @dataclass(frozen=True)
@@ -158,6 +189,18 @@ class CheckpointMetadata:
             metadata: CheckpointMetadata = parse_dataclass(cls, data, "metadata")
         except MisfitError as error:
             raise ModelError(f"the checkpoint's metadata are not as declared: {error}", path=path, hint=_OTHER_VERSION) from error
+        for where, part, whole in (
+            ("calibration", metadata.calibration, StageMaps),
+            ("calibration.first_alone", metadata.calibration.get("first_alone", {}), StageMaps),
+            ("presets", metadata.presets, PresetCard),
+        ):
+            # All or nothing: an empty one stands for none.
+            if part and (missing := sorted(_WHOLE[whole] - set(part))):
+                raise ModelError(
+                    f"the checkpoint's metadata are not as declared: metadata.{where} lacks {', '.join(missing)}",
+                    path=path,
+                    hint=_OTHER_VERSION,
+                )
         if not _MODEL_ID.fullmatch(metadata.model_id):
             raise ModelError(
                 f"model_id {metadata.model_id[:60]!r} is no name for a model",

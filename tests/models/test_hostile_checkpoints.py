@@ -19,7 +19,7 @@ from vcffilter.calibration.thresholds import choose_thresholds
 from vcffilter.errors import ModelError
 from vcffilter.models.card import render_card
 from vcffilter.models.cascade import first_spec
-from vcffilter.models.checkpoint import METADATA_KEY, decode_checkpoint, encode_checkpoint
+from vcffilter.models.checkpoint import METADATA_KEY, decode_checkpoint, encode_checkpoint, load_checkpoint
 from vcffilter.models.ensemble import combine
 from vcffilter.models.metadata import CheckpointMetadata
 from vcffilter.models.network import Network
@@ -329,3 +329,28 @@ def test_what_no_reader_would_take_is_not_written(sound):
     for changed in ({"model_id": "../other"}, {"thresholds": {"snv": float("nan")}}, {"thresholds": {"snv": 2.0}}):
         with pytest.raises(ModelError):
             encode_checkpoint(module, CheckpointMetadata(encoder=checkpoint.metadata.encoder, **{**metadata, **changed}))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("calibration", "maps"), None, "metadata.calibration lacks maps"),
+        (("presets", "measured_on"), None, "metadata.presets lacks measured_on"),
+        (("presets", "presets", "strict", "thresholds"), {"snv": 0.5}, "thresholds lacks indel"),
+        (("operating_points", 0, "depth"), [3], "depth is a list of 1"),
+        (("operating_points", 0, "measured", "snv", "recall_at_least"), "much", "recall_at_least is 'much'"),
+    ],
+)
+def test_cuts_that_a_card_cannot_tell_are_refused(path, value, message):
+    """None: the key is taken out. They were found when the card was written, or at the end of a run."""
+    data = json.loads(load_checkpoint("illumina-germline").metadata.to_json_text())
+    place = data
+    for key in path[:-1]:
+        place = place[key]
+    assert path[-1] in place
+    if value is None:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    with pytest.raises(ModelError, match=message):
+        CheckpointMetadata.from_json_text(json.dumps(data), NAME)
