@@ -247,14 +247,14 @@ def cost_marks(results: Results) -> Iterator[Mark]:
 
 
 def _both_stages(measured: dict[str, Any]) -> Iterator[Mark]:
-    """The whole job with a network behind the trees: by CPU time, as the machine was busy."""
+    """The whole job with a network behind the trees, by every output."""
     jobs = _rows(measured, "Whole job, one")
-    rate = 2e6 / max(row["CPU us a record"] for row in jobs)
-    busy = f"load average {measured['machine']['load_average_at_start']}"
+    rates = sorted(row["records/s after start-up"] for row in jobs)
     name = "whole job, both stages (`illumina-pileup`, by name), 2 cores"
-    yield Mark(f"{name}: 12,000 records/s or more", f"{rate:,.0f} by CPU time ({busy})", rate >= 12_000, "speed.py")
+    today = f"{rates[0]:,.0f} to {rates[-1]:,.0f}"
+    yield Mark(f"{name}: 12,000 records/s after start-up or more", today, rates[0] >= 12_000, "speed.py")
     peaks = sorted(row["peak MiB"] for row in jobs)
-    why = "[peaks of a busy machine](#memory-of-both-stages); the trees alone take nearly as much"
+    why = "[compiling](#memory-of-both-stages)"
     today = f"{peaks[0]:,.0f} to {peaks[-1]:,.0f} MiB"
     yield Mark("the same: under 1 GB", today, peaks[-1] * 2**20 < 1e9, "speed.py", why)
 
