@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from fake_scorer import FakeScorer
 
+from vcffilter.commands import main as commands
 from vcffilter.commands.main import run
 from vcffilter.pipeline import evidence
 
@@ -239,6 +240,29 @@ def test_a_stuck_worker_does_not_hold_the_process(number, code, tmp_path):
     finally:
         process.kill()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_end_of_the_work_is_too_late(monkeypatch, number):
+    """It comes while logging is shut down: the exit code is that of the work, nothing is raised, and handlers are as before."""
+    before = signal.getsignal(number)
+    monkeypatch.setattr(commands.logging, "shutdown", lambda: os.kill(os.getpid(), number))
+    assert commands.run(["--version"]) == 0
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_between_two_steps_of_the_end_is_an_exit_code(number, code):
+    """It comes where no command catches it any more. In a process of its own, which then ends."""
+    program = (
+        "import os, sys\n"
+        "from vcffilter.commands import main\n"
+        "work = main._run\n"
+        f"main._run = lambda arguments: (work(arguments), os.kill(os.getpid(), {int(number)}))[0]\n"
+        "sys.exit(main.run(['--version']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
 
 
 @pytest.mark.parametrize("code", [0, 2])

@@ -46,14 +46,14 @@ class Late:
     def __del__(self):
         print("torn down")
 
-def run():
+def work(arguments):
     atexit.register(print, "at exit")
     threading.Thread(target=lambda: (time.sleep(0.2), print("worker done"))).start()
     main.kept = Late()
     print("written")
     return 7
 
-main.run = run
+main._run = work
 if sys.argv[1] == "with torch":
     sys.modules["torch"] = types.ModuleType("torch")
 sys.exit(main.program())

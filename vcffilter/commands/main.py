@@ -8,9 +8,10 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -21,6 +22,9 @@ from vcffilter.version import __version__
 
 _PROGRAM = "pileup-filter"
 _EXIT_USAGE, _EXIT_DATA, _EXIT_INTERRUPTED, _EXIT_PIPE, _EXIT_TERMINATED = 2, 1, 130, 141, 143
+
+#: By signal, as `signal.getsignal` gives them.
+_Handlers = dict[int, Callable[[int, FrameType | None], Any] | int | None]
 
 #: Letters of a message; the hint comes last, and no message of ours comes near.
 _LONGEST_MESSAGE = 1500
@@ -103,25 +107,52 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     0 done; 1 data or input/output; 2 usage; 130 interrupted; 141 the reader of the output ended; 143 terminated.
     """
-    _keep_standard_descriptors()
-    earlier = signal.signal(signal.SIGTERM, _raise_terminated)
-    watch = SignalWatch([signal.SIGINT, signal.SIGTERM])
-    code = _EXIT_INTERRUPTED
-    try:
-        code = _run(arguments)
-    finally:
-        logging.shutdown()
-        if code not in (_EXIT_INTERRUPTED, _EXIT_TERMINATED):  # else the process ends, whatever its workers do
-            watch.stop()
-            signal.signal(signal.SIGTERM, signal.SIG_DFL if earlier is None else earlier)  # None: not of Python's making
+    code, earlier = _run_held(arguments)
+    for number, handler in earlier.items():
+        if handler is not None:  # None: not of Python's making, and never held
+            signal.signal(number, handler)
     return code
 
 
 def program() -> int:
-    """`run` as the only business of a process, which then ends quickly."""
+    """`run` as the only business of a process, which then ends quickly; a signal that comes now is too late."""
     end = QuickEnd()
-    end.code = run()
+    end.code, _ = _run_held(None)
     return end.code
+
+
+def _run_held(arguments: Sequence[str] | None) -> tuple[int, _Handlers]:
+    """(exit code, handlers to be put back). A signal that comes once all is written or undone changes nothing any more."""
+    _keep_standard_descriptors()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    earlier: _Handlers = {number: signal.getsignal(number) for number in numbers}
+    if signal.signal(signal.SIGTERM, _raise_terminated) is None:
+        earlier[signal.SIGTERM] = signal.SIG_DFL
+    watch = SignalWatch(numbers)
+    try:
+        code = _run(arguments)
+        _hold(numbers)
+    except KeyboardInterrupt:  # between two steps of the end
+        code = _EXIT_INTERRUPTED
+    except _Terminated:
+        code = _EXIT_TERMINATED
+    finally:
+        _hold(numbers)
+        logging.shutdown()
+    if code in (_EXIT_INTERRUPTED, _EXIT_TERMINATED):
+        return code, {}  # the process ends, whatever its workers do
+    watch.stop()
+    return code, earlier
+
+
+def _hold(numbers: Sequence[int]) -> None:
+    for number in numbers:
+        if signal.getsignal(number) not in (signal.SIG_IGN, None):
+            signal.signal(number, _too_late)
+
+
+def _too_late(number: int, frame: object) -> None:
+    pass
 
 
 def _run(arguments: Sequence[str] | None) -> int:
