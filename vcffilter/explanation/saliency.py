@@ -186,7 +186,7 @@ class _Path:
             gradients = torch.autograd.grad(self._run(inputs).sum(), inputs, allow_unused=True, materialize_grads=True)
             width = torch.from_numpy((end[here] - begin[here]).astype(np.float32))
             parts.append([
-                (gradient * change * width.reshape(-1, *([1] * change.ndim))).numpy()
+                (gradient * change * width.reshape(-1, *([1] * change.ndim))).detach().numpy()
                 for gradient, change in zip(gradients, self._change, strict=True)
             ])  # fmt: skip
         joined = [np.concatenate(one) for one in zip(*parts, strict=True)]
