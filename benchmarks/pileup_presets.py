@@ -70,6 +70,21 @@ def copies(config: TrainConfig, base: Path) -> tuple[np.ndarray, list[Path]]:
     return np.concatenate(index), paths
 
 
+def scored_out_of_fold(path: Path, run: Path) -> tuple[TrainConfig, HeldOutTwice, np.ndarray, list[Path]]:
+    """(configuration, its examples that lie in folds by what never saw their fold, int (n,) which file each is of, the files).
+
+    run: folder of the finished training, whose networks are taken; trees are grown again.
+    """
+    config = load_train_config(path)
+    base = path.resolve().parent
+    with load_split(config, base, None) as split:
+        fold = fold_of(split.train, config.out_of_fold)
+        trainer = CascadeTrainer(parse_cascade(config.model), config.fit, split.spec, config.fit.threads or 1, run)
+        held = trainer.score_out_of_fold(split.train, fold)
+    copy, paths = copies(config, base)
+    return config, held, copy[fold != ""], paths
+
+
 def callers_of(path: Path) -> dict[tuple[str, int, int], list[str]]:
     """(contig, pos0, allele number) -> who called it, of the table that an example file was made of."""
     with open(path.parents[2] / "harvest" / f"{path.stem}.tsv") as lines:
@@ -142,16 +157,10 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, help="the page of every model measured so far")
     parser.add_argument("--install", action="store_true")
     arguments = parser.parse_args()
-    config = load_train_config(arguments.config)
-    base = arguments.config.resolve().parent
-    with load_split(config, base, None) as split:
-        fold = fold_of(split.train, config.out_of_fold)
-        trainer = CascadeTrainer(parse_cascade(config.model), config.fit, split.spec, config.fit.threads or 1, arguments.run)
-        held = trainer.score_out_of_fold(split.train, fold)
+    config, held, copy, paths = scored_out_of_fold(arguments.config, arguments.run)
     both = held.both()
     probability = calibrate(both, config.calibration).probabilities(both.logits, held.shown.is_snv)
-    copy, paths = copies(config, base)
-    sets = call_sets(held, probability, copy[fold != ""], paths)
+    sets = call_sets(held, probability, copy, paths)
     shipped = {name: one["thresholds"] for name, one in load_checkpoint(config.model_id).metadata.presets["presets"].items()}
     presets = {"shipped": shipped, "chosen on these call sets": choose_presets(labelled(sets))}
     text = render(config.model_id, sets, rules_of(presets))

@@ -113,14 +113,20 @@ def _write_read_counts(plan, record, first, end, best, alts, scratch):
 
 
 @inline_kernel
+def _append_of_alt(follows, code, word, word_first, text, length):
+    """Append one ALT's word, behind a comma where another ALT's stands before it; returns the new length."""
+    if follows:
+        text[length] = COMMA
+        length += 1
+    return append_word(code, word, word_first, text, length)
+
+
+@inline_kernel
 def _write_words(plan, record, first, end, codes, word, word_first, key, scratch):
     """Of each ALT the word of its code. word, word_first: a vocabulary of `Words`. key: the slot of the plan."""
     length = int64(0)
     for alt in range(first, end):
-        if alt > first:
-            scratch.text[length] = COMMA
-            length += 1
-        length = append_word(int64(codes[alt]), word, word_first, scratch.text, length)
+        length = _append_of_alt(alt > first, int64(codes[alt]), word, word_first, scratch.text, length)
     return _write_text(plan, record, key, scratch.text, length)
 
 
@@ -129,14 +135,11 @@ def _write_tier(plan, record, first, end, alts, thresholds, words, scratch):
     """Say of each ALT whether it needs confirmation; one that fails is never sure."""
     length = int64(0)
     for alt in range(first, end):
-        if alt > first:
-            scratch.text[length] = COMMA
-            length += 1
         tier = TIER_NONE
         if alts.status[alt] == SCORED:
             enough = alts.verdict[alt] == VERDICT_PASS and alts.counts[alt, READS_INFORMING] >= thresholds.sure_reads
             tier = TIER_SURE if enough and not fails(alts.probability[alt], thresholds.sure) else TIER_CONFIRM
-        length = append_word(int64(tier), words.tier, words.tier_first, scratch.text, length)
+        length = _append_of_alt(alt > first, int64(tier), words.tier, words.tier_first, scratch.text, length)
     return _write_text(plan, record, int64(PLAN_KEY_TIER), scratch.text, length)
 
 
@@ -145,16 +148,13 @@ def _write_bands(plan, record, first, end, alts, thresholds, words, scratch):
     """Say of each ALT which of the thresholds it still reaches."""
     length = int64(0)
     for alt in range(first, end):
-        if alt > first:
-            scratch.text[length] = COMMA
-            length += 1
         band = 0
         if alts.status[alt] == SCORED:
             of_type = thresholds.bands[0 if alts.is_snv[alt] else 1]
             band = 1
             for threshold in of_type:
                 band += fails(alts.probability[alt], threshold)
-        length = append_word(int64(band), words.band, words.band_first, scratch.text, length)
+        length = _append_of_alt(alt > first, int64(band), words.band, words.band_first, scratch.text, length)
     return _write_text(plan, record, int64(PLAN_KEY_BAND), scratch.text, length)
 
 

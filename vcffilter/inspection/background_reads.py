@@ -19,6 +19,8 @@ from vcffilter.reads.alignment_file import AlignmentHeader, read_header
 from vcffilter.reads.contig_names import check_naming
 from vcffilter.reads.reference_file import ReferenceFile
 
+_OTHERS = "Give the reads of others that cover the calls, or leave it out"
+
 
 def refuse_other_build(path: str, reference_path: str, length_of_contig: Mapping[str, int]) -> None:
     """Raise ReadsFileError where a contig of the reads is of another length than the reference's."""
@@ -84,9 +86,6 @@ def _fits(
             findings.ok("background", f"{path}: {'CRAM' if header.is_cram else 'BAM'}, indexed, of {whose}")
         return True
     return False
-
-
-_OTHERS = "Give the reads of others that cover the calls, or leave it out"
 
 
 def _open(inputs: CheckInputs, headers: Sequence[AlignmentHeader]) -> None:
